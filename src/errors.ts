@@ -1,0 +1,90 @@
+/**
+ * Errors a user may meet. Every one names the code (for scripts and tests), the subject, and the way out.
+ * A broken invariant of our own is a plain Error and crashes loudly; it never becomes a TspodError.
+ */
+
+/** Exit code of every error of tspod's own, as in Podman. */
+export const EXIT_OWN_ERROR = 125
+const EXIT_CANNOT_INVOKE = 126
+const EXIT_NOT_FOUND = 127
+
+/** Every code with the process exit code it leads to. */
+export const ERROR_EXIT = {
+  USAGE: EXIT_OWN_ERROR,
+  NOT_ROOT: EXIT_OWN_ERROR,
+  NOT_LINUX: EXIT_OWN_ERROR,
+  MANIFEST_INVALID: EXIT_OWN_ERROR,
+  MANIFEST_UNREADABLE: EXIT_OWN_ERROR,
+  TOOL_MISSING: EXIT_OWN_ERROR,
+  TOOL_TOO_OLD: EXIT_OWN_ERROR,
+  RUNTIME_MISSING: EXIT_OWN_ERROR,
+  COMMAND_FAILED: EXIT_OWN_ERROR,
+  COMMAND_TIMEOUT: EXIT_OWN_ERROR,
+  COMMAND_ABORTED: EXIT_OWN_ERROR,
+  IMAGE_NOT_FOUND: EXIT_OWN_ERROR,
+  IMAGE_PULL_FAILED: EXIT_OWN_ERROR,
+  IMAGE_BAD_NAME: EXIT_OWN_ERROR,
+  IMAGE_BAD_CONFIG: EXIT_OWN_ERROR,
+  AUTH_FILE: EXIT_OWN_ERROR,
+  NAME_IN_USE: EXIT_OWN_ERROR,
+  NO_SUCH_OBJECT: EXIT_OWN_ERROR,
+  WRONG_STATE: EXIT_OWN_ERROR,
+  PORT_IN_USE: EXIT_OWN_ERROR,
+  NETWORK_UNKNOWN: EXIT_OWN_ERROR,
+  NETWORK_FAILED: EXIT_OWN_ERROR,
+  NO_FREE_ADDRESS: EXIT_OWN_ERROR,
+  HOST_LACKS: EXIT_OWN_ERROR,
+  VOLUME_INVALID: EXIT_OWN_ERROR,
+  SECURITY_REFUSED: EXIT_OWN_ERROR,
+  START_FAILED: EXIT_OWN_ERROR,
+  INIT_FAILED: EXIT_OWN_ERROR,
+  PARTIAL_FAILURE: EXIT_OWN_ERROR,
+  LOCK_TIMEOUT: EXIT_OWN_ERROR,
+  STORE_NEWER: EXIT_OWN_ERROR,
+  STORE_CORRUPT: EXIT_OWN_ERROR,
+  STORE_UNUSABLE: EXIT_OWN_ERROR,
+  UNSAFE_PATH: EXIT_OWN_ERROR,
+  ILLEGAL_TRANSITION: EXIT_OWN_ERROR,
+  EXEC_CANNOT_INVOKE: EXIT_CANNOT_INVOKE,
+  EXEC_NOT_FOUND: EXIT_NOT_FOUND,
+} as const
+
+export type ErrorCode = keyof typeof ERROR_EXIT
+
+export type ErrorFacts = {
+  /** What the user can do about it: a sentence without a full stop. */
+  remedy: string
+  cause?: unknown
+  /** Full text to print instead of `Error: message` (a list of manifest issues, for example). */
+  details?: string
+}
+
+/** An expected failure: its code decides the exit code, its remedy is printed below the message. */
+export class TspodError extends Error {
+  override readonly name = 'TspodError'
+  readonly code: ErrorCode
+  readonly remedy: string
+  readonly details: string | undefined
+
+  constructor(code: ErrorCode, message: string, facts: ErrorFacts) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause })
+    this.code = code
+    this.remedy = facts.remedy
+    this.details = facts.details
+  }
+
+  get exitCode(): number {
+    return ERROR_EXIT[this.code]
+  }
+}
+
+/** True for an expected failure, optionally of one given code. */
+export function isTspodError(error: unknown, code?: ErrorCode): error is TspodError {
+  return error instanceof TspodError && (code === undefined || error.code === code)
+}
+
+/** True when a file-system call failed because the thing is not there. */
+export function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | null)?.code
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}

@@ -1,0 +1,190 @@
+/**
+ * The words every part of tspod shares: what a manifest means once it has been translated.
+ * Everything here is plain JSON data, so that a spec can be stored, hashed and compared as it is.
+ */
+
+type Brand<T, Name extends string> = T & { readonly __brand: Name }
+
+/** Name of a pod: a DNS-1123 subdomain, checked by the translator. */
+export type PodName = Brand<string, 'PodName'>
+/** Name of a container inside its pod: a DNS-1123 label, checked by the translator. */
+export type ContainerName = Brand<string, 'ContainerName'>
+/** 64 hexadecimal digits, chosen before anything is created. */
+export type Id = Brand<string, 'Id'>
+
+/** Pod-wide restart policy of Kubernetes. */
+export type RestartPolicy = 'Always' | 'OnFailure' | 'Never'
+export type PullPolicy = 'Always' | 'IfNotPresent' | 'Never'
+export type Protocol = 'tcp' | 'udp' | 'sctp'
+
+/** A place in an input file: line and column count from 1. */
+export type Place = { file: string; line: number; column: number }
+
+/** One pod, complete: all references to ConfigMaps and Secrets are resolved. */
+export type PodSpec = {
+  name: PodName
+  namespace: string
+  labels: Record<string, string>
+  annotations: Record<string, string>
+  /** The object it was made from, for messages and `inspect`. */
+  origin: { kind: string; name: string; place: Place }
+  /** Host name inside the pod: at most 63 characters. */
+  hostname: string
+  hostAliases: { ip: string; hostnames: string[] }[]
+  dns: DnsSpec
+  restartPolicy: RestartPolicy
+  /** Time between the stop signal and KILL. */
+  graceMs: number
+  hostNetwork: boolean
+  hostPid: boolean
+  hostIpc: boolean
+  shareProcessNamespace: boolean
+  sysctls: Record<string, string>
+  security: PodSecurity
+  volumes: VolumeSpec[]
+  initContainers: ContainerSpec[]
+  containers: ContainerSpec[]
+  serviceAccountName: string
+}
+
+export type DnsSpec = {
+  /** `default`: the host's resolv.conf; `cluster`: names of other pods first; `none`: only what is given here. */
+  policy: 'default' | 'cluster' | 'none'
+  nameservers: string[]
+  searches: string[]
+  options: { name: string; value?: string }[]
+}
+
+export type PodSecurity = {
+  fsGroup?: number
+  supplementalGroups: number[]
+}
+
+/** One container; pod-wide settings that a container inherits are already merged in. */
+export type ContainerSpec = {
+  name: ContainerName
+  image: string
+  pullPolicy: PullPolicy
+  /** Replaces the image's entrypoint and drops its cmd. `$(VAR)` is not yet expanded. */
+  command?: string[]
+  /** Replaces the image's cmd. `$(VAR)` is not yet expanded. */
+  args?: string[]
+  workingDir?: string
+  env: EnvEntry[]
+  ports: PortSpec[]
+  resources: ResourceSpec
+  security: ContainerSecurity
+  mounts: MountSpec[]
+  tty: boolean
+  stdin: boolean
+  stdinOnce: boolean
+  terminationMessagePath: string
+  terminationMessagePolicy: 'File' | 'FallbackToLogsOnError'
+}
+
+/**
+ * One variable in the order of evaluation. `text` may hold `$(VAR)` of earlier entries when `expand` is set;
+ * a runtime value is known only once the pod has an id and addresses.
+ */
+export type EnvEntry = { name: string; secret: boolean } & (
+  | { text: string; expand: boolean }
+  | { runtime: RuntimeField }
+)
+
+/** Facts that exist only when the pod does. */
+export type RuntimeField = 'metadata.uid' | 'status.podIP' | 'status.podIPs' | 'status.hostIP' | 'status.hostIPs' | 'spec.nodeName' | 'limits.cpu' | 'limits.memory'
+
+export type PortSpec = {
+  name?: string
+  containerPort: number
+  /** Absent: not published. */
+  hostPort?: number
+  /** Empty: all addresses. */
+  hostIp: string
+  protocol: Protocol
+}
+
+export type ResourceSpec = {
+  cpuLimitMilli?: number
+  cpuRequestMilli?: number
+  memoryLimitBytes?: number
+  memoryRequestBytes?: number
+}
+
+export type SeccompSpec =
+  | { type: 'RuntimeDefault' }
+  | { type: 'Unconfined' }
+  | { type: 'Localhost'; profile: string }
+
+export type ContainerSecurity = {
+  runAsUser?: number
+  runAsGroup?: number
+  runAsNonRoot: boolean
+  capabilities: { add: string[]; drop: string[] }
+  privileged: boolean
+  readOnlyRootFilesystem: boolean
+  /** Unset in the manifest means allowed, as in Kubernetes. */
+  allowPrivilegeEscalation: boolean
+  seccomp: SeccompSpec
+  procMount: 'Default' | 'Unmasked'
+}
+
+export type MountSpec = {
+  volume: string
+  /** Absolute path in the container. */
+  path: string
+  readOnly: boolean
+  /** Relative, without `..`: checked by the translator, resolved without following links by the engine. */
+  subPath?: string
+  propagation: 'None' | 'HostToContainer' | 'Bidirectional'
+}
+
+export type HostPathType = '' | 'DirectoryOrCreate' | 'Directory' | 'FileOrCreate' | 'File' | 'Socket' | 'CharDevice' | 'BlockDevice'
+
+/** A file of a ConfigMap or Secret volume; `mode` is the permission bits. */
+export type ProjectedFile = { path: string; mode: number; base64: string }
+
+export type VolumeSpec = { name: string } & (
+  | { kind: 'hostPath'; path: string; type: HostPathType }
+  | { kind: 'emptyDir'; medium: 'disk' | 'memory'; sizeBytes?: number }
+  | { kind: 'files'; source: 'configMap' | 'secret'; files: ProjectedFile[] }
+  | { kind: 'claim'; claim: string; readOnly: boolean }
+)
+
+/** A Secret document: stored, so that later manifests may refer to it. */
+export type SecretSpec = { name: string; type: string; immutable: boolean; data: Record<string, string> }
+
+/** A claim becomes a named volume that outlives its pods. */
+export type ClaimSpec = { name: string; labels: Record<string, string>; annotations: Record<string, string> }
+
+/** Everything one `play` works on, in the order of the manifest. */
+export type Bundle = {
+  pods: PodSpec[]
+  secrets: SecretSpec[]
+  claims: ClaimSpec[]
+  /** Names of ConfigMaps that were defined, for messages only: they are not objects that outlive the play. */
+  configMaps: string[]
+}
+
+/** What an image says about how to run it. Absent parts are empty. */
+export type ImageConfig = {
+  entrypoint: string[]
+  cmd: string[]
+  env: string[]
+  workingDir: string
+  user: string
+  stopSignal: string
+  volumes: string[]
+  labels: Record<string, string>
+}
+
+/** An image that is present in containers-storage. */
+export type LocalImage = {
+  /** 64 hexadecimal digits. */
+  id: string
+  digest: string
+  names: string[]
+  sizeBytes: number
+  createdMs: number
+  config: ImageConfig
+}

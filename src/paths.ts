@@ -1,0 +1,54 @@
+/** Where everything lives: two installations with different roots never see each other. */
+import { join } from 'node:path'
+
+/** Absolute directories of one installation. */
+export type Paths = {
+  /** Survives reboot: database, volumes, locks. */
+  root: string
+  /** Gone after reboot: sandboxes, sockets, exit files. */
+  runRoot: string
+  /** Container logs. */
+  logRoot: string
+  /** What an administrator writes. */
+  config: string
+}
+
+export const SYSTEM_PATHS: Paths = {
+  root: '/var/lib/tspod',
+  runRoot: '/run/tspod',
+  logRoot: '/var/log/tspod',
+  config: '/etc/tspod',
+}
+
+/**
+ * The paths below one `--root`/`--runroot` pair. A custom root takes its logs with it, so that nothing of a
+ * second installation lands in the first.
+ */
+export function pathsFor(root: string | undefined, runRoot: string | undefined): Paths {
+  if (root === undefined && runRoot === undefined) return SYSTEM_PATHS
+  return {
+    root: root ?? SYSTEM_PATHS.root,
+    runRoot: runRoot ?? SYSTEM_PATHS.runRoot,
+    logRoot: root === undefined ? SYSTEM_PATHS.logRoot : join(root, 'log'),
+    config: SYSTEM_PATHS.config,
+  }
+}
+
+export const databasePath = (paths: Paths): string => join(paths.root, 'state.db')
+export const lockDirectory = (paths: Paths): string => join(paths.root, 'locks')
+export const volumeDirectory = (paths: Paths, volume: string): string => join(paths.root, 'volumes', volume)
+
+/** Disk emptyDirs and projected files of a pod. */
+export const podDirectory = (paths: Paths, podId: string): string => join(paths.root, 'pods', podId)
+/** Pinned namespaces, hosts file and other per-boot parts of a pod. */
+export const podRunDirectory = (paths: Paths, podId: string): string => join(paths.runRoot, 'pods', podId)
+/** Bundle, pid files and FIFOs of a container. */
+export const containerRunDirectory = (paths: Paths, id: string): string => join(paths.runRoot, 'containers', id)
+/** One file per exited container, written by conmon, named by container id. */
+export const exitDirectory = (paths: Paths): string => join(paths.runRoot, 'exits')
+/** State directory of one OCI runtime. */
+export const runtimeRoot = (paths: Paths, runtime: string): string => join(paths.runRoot, 'runtime', runtime)
+/** netavark's and aardvark-dns's own files. */
+export const networkRunDirectory = (paths: Paths): string => join(paths.runRoot, 'net')
+export const podLogDirectory = (paths: Paths, podName: string, podId: string): string =>
+  join(paths.logRoot, 'pods', `${podName}_${podId}`)

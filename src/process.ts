@@ -1,0 +1,139 @@
+/**
+ * The door to other programs: an argv in, what came of it out. There is no shell.
+ *
+ * Commands of the hot path go through `spawn` itself: loading execa and its first call cost 40 ms together
+ * (docs/adr/0002-processes.md). What streams and may be cancelled, such as a pull, goes through execa.
+ */
+import { spawn } from 'node:child_process'
+import { constants as osConstants } from 'node:os'
+import { TspodError } from './errors.ts'
+
+export type Command = {
+  /** Program (absolute path or a name looked up in the fixed PATH) and its arguments. */
+  argv: readonly [program: string, ...args: string[]]
+  /** The complete environment on top of the fixed PATH; nothing of the caller's is inherited. */
+  env?: Record<string, string>
+  /** Text for standard input; without it standard input is /dev/null. */
+  input?: string
+  cwd?: string
+  /** After this the whole process group gets KILL. Default two minutes. */
+  timeoutMs?: number
+}
+
+export type Finished = {
+  argv: readonly string[]
+  /** 128 + signal number when a signal ended it. */
+  exitCode: number
+  stdout: string
+  stderr: string
+}
+
+/** Runs a command to its end, whatever its exit code; throws only when it could not run or was cut short. */
+export type Run = (command: Command, signal?: AbortSignal) => Promise<Finished>
+
+/** Where programs are looked up, whatever the caller's PATH says. */
+export const FIXED_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/podman:/usr/libexec/podman'
+
+const DEFAULT_TIMEOUT_MS = 120_000
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024
+
+/** Runs `command` with a bounded output and a deadline. */
+export const run: Run = (command, signal) =>
+  new Promise((resolve, reject) => {
+    const [program, ...args] = command.argv
+    const child = spawn(program, args, {
+      cwd: command.cwd ?? '/',
+      env: { PATH: FIXED_PATH, ...command.env },
+      stdio: [command.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      detached: true,
+    })
+    const stdout: Buffer[] = []
+    const stderr: Buffer[] = []
+    let bytes = 0
+    let cutShort: TspodError | undefined
+    const cut = (error: TspodError): void => {
+      if (cutShort !== undefined) return
+      cutShort = error
+      killGroup(child.pid)
+    }
+    const collect = (into: Buffer[]) => (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > MAX_OUTPUT_BYTES) cut(commandFailed(command.argv, 'printed more than 16 MiB'))
+      else into.push(chunk)
+    }
+    const timeoutMs = command.timeoutMs ?? DEFAULT_TIMEOUT_MS
+    const timer = setTimeout(() => cut(commandTimeout(command.argv, timeoutMs)), timeoutMs)
+    const onAbort = (): void => cut(commandAborted(command.argv, signal?.reason))
+    signal?.addEventListener('abort', onAbort, { once: true })
+    const settle = (act: () => void): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+      act()
+    }
+    child.stdout?.on('data', collect(stdout))
+    child.stderr?.on('data', collect(stderr))
+    // A child that exits before it has read its input raises EPIPE here; its exit code tells the story.
+    child.stdin?.on('error', () => undefined)
+    child.on('error', error => settle(() => reject(cutShort ?? cannotRun(command.argv, error))))
+    child.on('close', (code, killedBy) =>
+      settle(() => {
+        if (cutShort !== undefined) return reject(cutShort)
+        resolve({
+          argv: command.argv,
+          exitCode: code ?? 128 + signalNumber(killedBy),
+          stdout: Buffer.concat(stdout).toString('utf8'),
+          stderr: Buffer.concat(stderr).toString('utf8'),
+        })
+      }),
+    )
+    if (command.input !== undefined) child.stdin?.end(command.input)
+    if (signal?.aborted) onAbort()
+  })
+
+/** Returns `finished` when it succeeded, throws COMMAND_FAILED with the last line of its error output otherwise. */
+export function mustSucceed(finished: Finished, doing: string): Finished {
+  if (finished.exitCode === 0) return finished
+  throw new TspodError('COMMAND_FAILED', `${doing}: ${failureText(finished)}`, {
+    remedy: `run it by hand to see more: ${finished.argv.join(' ')}`,
+  })
+}
+
+/** What a failed command said, in one line. */
+export function failureText(finished: Finished): string {
+  const lines = (finished.stderr.trim() || finished.stdout.trim()).split('\n')
+  return lines.at(-1) || `${finished.argv[0]} exited with code ${finished.exitCode}`
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // Already gone.
+  }
+}
+
+function cannotRun(argv: readonly string[], cause: Error): TspodError {
+  if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
+    return new TspodError('TOOL_MISSING', `${argv[0]} is not installed`, {
+      remedy: `install it, then see \`tspod doctor\``,
+      cause,
+    })
+  }
+  return new TspodError('COMMAND_FAILED', `cannot run ${argv[0]}: ${cause.message}`, { remedy: 'see `tspod doctor`', cause })
+}
+
+const commandFailed = (argv: readonly string[], how: string): TspodError =>
+  new TspodError('COMMAND_FAILED', `${argv[0]} ${how}`, { remedy: `run it by hand: ${argv.join(' ')}` })
+
+const commandTimeout = (argv: readonly string[], ms: number): TspodError =>
+  new TspodError('COMMAND_TIMEOUT', `${argv[0]} did not finish within ${Math.round(ms / 1000)} s and was killed`, {
+    remedy: `run it by hand to see why it hangs: ${argv.join(' ')}`,
+  })
+
+const commandAborted = (argv: readonly string[], cause: unknown): TspodError =>
+  new TspodError('COMMAND_ABORTED', `${argv[0]} was cancelled`, { remedy: 'run the same command again', cause })
+
+function signalNumber(name: NodeJS.Signals | null): number {
+  return name === null ? 0 : (osConstants.signals[name] ?? 0)
+}
