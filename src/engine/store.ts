@@ -1,0 +1,161 @@
+/**
+ * The door to SQLite: opens the state database, migrates it, and runs reads and transactions on it.
+ * Rules: reliability of many short-lived processes on one file (WAL, FULL, BEGIN IMMEDIATE, refuse what is newer).
+ */
+import { mkdir, stat } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import type { Database } from 'sqlite3'
+import { TspodError } from '../errors.ts'
+import { MIGRATIONS } from './migrations.ts'
+
+/** 'tspo' as a number: marks the file as ours. */
+const APPLICATION_ID = 0x7473706f
+/** How long a statement waits for another process's transaction. */
+const BUSY_TIMEOUT_MS = 30_000
+
+export type Value = string | number | null
+export type Row = Record<string, Value>
+
+/** A transaction in progress. */
+export type Transaction = {
+  run(sql: string, params?: readonly Value[]): Promise<void>
+  all(sql: string, params?: readonly Value[]): Promise<Row[]>
+}
+
+export type Store = {
+  all(sql: string, params?: readonly Value[]): Promise<Row[]>
+  /**
+   * Runs `work` inside BEGIN IMMEDIATE … COMMIT; one at a time in this process. An exception rolls back.
+   * Never start a process or wait for anything but the store inside.
+   */
+  write<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+/**
+ * Opens (and creates or migrates) the database at `path`.
+ * @throws STORE_NEWER when it was written by a newer tspod (the file stays untouched), STORE_CORRUPT when it is no
+ * database or fails its checks, STORE_UNUSABLE when it cannot be opened.
+ */
+export async function openStore(path: string): Promise<Store> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const database = await openDatabase(path)
+  const connection = promised(database)
+  try {
+    // Read before anything is set: even switching the journal mode would write to a file we may not touch.
+    const version = Number((await connection.all('PRAGMA user_version'))[0]?.user_version ?? 0)
+    if (version > MIGRATIONS.length) throw storeNewer(path, version)
+    await connection.exec(
+      `PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+       PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON`,
+    )
+    if (version < MIGRATIONS.length) await migrate(connection, path)
+  } catch (error) {
+    await connection.close()
+    throw asStoreError(error, path)
+  }
+  return storeOver(connection, path)
+}
+
+function storeOver(connection: Connection, path: string): Store {
+  let queue: Promise<unknown> = Promise.resolve()
+  return {
+    all: (sql, params) => connection.all(sql, params).catch(error => Promise.reject(asStoreError(error, path))),
+    write: work => {
+      const turn = queue.then(() => inTransaction(connection, work))
+      queue = turn.catch(() => undefined)
+      return turn.catch(error => Promise.reject(asStoreError(error, path)))
+    },
+    close: async () => {
+      await queue
+      await connection.close()
+    },
+  }
+}
+
+async function inTransaction<T>(connection: Connection, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  await connection.exec('BEGIN IMMEDIATE')
+  try {
+    const result = await work(connection)
+    await connection.exec('COMMIT')
+    return result
+  } catch (error) {
+    await connection.exec('ROLLBACK').catch(() => undefined)
+    throw error
+  }
+}
+
+async function migrate(connection: Connection, path: string): Promise<void> {
+  const before = await connection.all('PRAGMA user_version')
+  const from = Number(before[0]?.user_version ?? 0)
+  if (from > 0) await backUp(connection, `${path}.v${from}`)
+  await inTransaction(connection, async () => {
+    // Another process may have migrated while this one waited for the lock.
+    const now = Number((await connection.all('PRAGMA user_version'))[0]?.user_version ?? 0)
+    for (const sql of MIGRATIONS.slice(now)) await connection.exec(sql)
+    await connection.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${MIGRATIONS.length}`)
+  })
+}
+
+async function backUp(connection: Connection, copy: string): Promise<void> {
+  const exists = await stat(copy).then(
+    () => true,
+    () => false,
+  )
+  if (!exists) await connection.run('VACUUM INTO ?', [copy])
+}
+
+type Connection = Transaction & {
+  exec(sql: string): Promise<void>
+  close(): Promise<void>
+}
+
+function promised(database: Database): Connection {
+  return {
+    exec: sql => new Promise((resolve, reject) => database.exec(sql, error => (error ? reject(error) : resolve()))),
+    run: (sql, params = []) =>
+      new Promise((resolve, reject) => database.run(sql, [...params], error => (error ? reject(error) : resolve()))),
+    all: (sql, params = []) =>
+      new Promise((resolve, reject) =>
+        database.all(sql, [...params], (error, rows) => (error ? reject(error) : resolve(rows as Row[]))),
+      ),
+    close: () => new Promise((resolve, reject) => database.close(error => (error ? reject(error) : resolve()))),
+  }
+}
+
+/** Opens a database file; the only place that loads the native add-on. */
+export function openDatabase(path: string): Promise<Database> {
+  const sqlite = createRequire(import.meta.url)('sqlite3') as typeof import('sqlite3')
+  return new Promise((resolve, reject) => {
+    const database = new sqlite.Database(path, error => (error ? reject(asStoreError(error, path)) : resolve(database)))
+  })
+}
+
+const storeNewer = (path: string, version: number): TspodError =>
+  new TspodError('STORE_NEWER', `${path} was written by a newer tspod (schema ${version}, this one knows ${MIGRATIONS.length})`, {
+    remedy: 'use the newer tspod, or give this one its own --root',
+  })
+
+function asStoreError(error: unknown, path: string): unknown {
+  const code = (error as { code?: string } | null)?.code ?? ''
+  if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') {
+    return new TspodError('STORE_CORRUPT', `${path} is damaged: ${(error as Error).message}`, {
+      remedy: `keep a copy of ${path} with its -wal file and move them aside; what runs goes on running`,
+      cause: error,
+    })
+  }
+  if (code === 'SQLITE_BUSY') {
+    return new TspodError('STORE_UNUSABLE', `another process kept ${path} locked for ${BUSY_TIMEOUT_MS / 1000} s`, {
+      remedy: `see who holds it: fuser -v ${path}`,
+      cause: error,
+    })
+  }
+  if (['SQLITE_CANTOPEN', 'SQLITE_READONLY', 'SQLITE_FULL', 'SQLITE_IOERR', 'SQLITE_PERM'].includes(code)) {
+    return new TspodError('STORE_UNUSABLE', `cannot use ${path}: ${(error as Error).message}`, {
+      remedy: 'check that the directory is writable and the disk is not full',
+      cause: error,
+    })
+  }
+  return error
+}
