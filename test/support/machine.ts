@@ -1,0 +1,186 @@
+/**
+ * A Debian 13 with systemd as PID 1 and cgroup v2, booted in two seconds by systemd-nspawn. Every machine starts
+ * from the same clean tree; what happens inside stays in its own directory until `remove`.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, rmdir } from 'node:fs/promises'
+import { openSync, closeSync } from 'node:fs'
+import { join } from 'node:path'
+import { systemClock } from '../../src/clock.ts'
+import { type Finished, run } from '../../src/process.ts'
+import { preparedTree } from './tree.ts'
+
+const CHECKOUT = join(import.meta.dirname, '../..')
+const STATE_PARENT = '/var/tmp'
+const STATE_PREFIX = 'tspod-machine-'
+const BOOT_TIMEOUT_MS = 90_000
+const STOP_TIMEOUT_MS = 60_000
+const POLL_MS = 50
+
+export type ExecOptions = { input?: string; env?: Record<string, string>; timeoutMs?: number }
+
+export type Machine = {
+  readonly name: string
+  /** Runs a command as a unit of the machine's systemd; its output and exit code come back. */
+  exec(argv: readonly [string, ...string[]], options?: ExecOptions): Promise<Finished>
+  /** The same for a line of shell. */
+  sh(line: string, options?: ExecOptions): Promise<Finished>
+  /** Boots (again) on the same disk. */
+  boot(): Promise<void>
+  /** Every process dies at once, files stay: a power cut. */
+  crash(): Promise<void>
+  /** An orderly shutdown. */
+  poweroff(): Promise<void>
+  /** Ends the machine if it runs and removes its disk. */
+  remove(): Promise<void>
+  /** The machine's console, for a failed boot. */
+  readonly consolePath: string
+}
+
+/** The pinned Node of the checkout, as the machine sees it. */
+export const NODE_INSIDE = `/src/node_modules/node-linux-${process.arch}/bin/node`
+
+/** Makes a machine with a clean disk and boots it. Throws with the console's last lines when it does not come up. */
+export async function startMachine(): Promise<Machine> {
+  const tree = await preparedTree()
+  await sweepAbandoned()
+  const state = await mkdtemp(join(STATE_PARENT, `${STATE_PREFIX}${process.pid}-`))
+  for (const part of ['upper', 'work', 'root']) await mkdir(join(state, part))
+  await cp(join(tree, 'var'), join(state, 'var'), { recursive: true, verbatimSymlinks: true, preserveTimestamps: true })
+  const machine = machineOn(tree, state)
+  try {
+    await machine.boot()
+  } catch (error) {
+    await machine.remove()
+    throw error
+  }
+  return machine
+}
+
+function machineOn(tree: string, state: string): Machine {
+  const name = state.slice(STATE_PARENT.length + 1).toLowerCase()
+  const consolePath = join(state, 'console')
+  let supervisor: ChildProcess | undefined
+  let leader: number | undefined
+
+  const ended = async (): Promise<void> => {
+    const child = supervisor
+    if (child === undefined) return
+    const deadline = systemClock.monotonicMs() + STOP_TIMEOUT_MS
+    while (child.exitCode === null && child.signalCode === null) {
+      if (systemClock.monotonicMs() > deadline) child.kill('SIGKILL')
+      await systemClock.sleep(POLL_MS)
+    }
+    supervisor = undefined
+    leader = undefined
+    await removeCgroup(await cgroupOf(name))
+  }
+
+  const exec: Machine['exec'] = (argv, options = {}) => {
+    if (leader === undefined) throw new Error(`machine ${name} is not running`)
+    const setenv = Object.entries(options.env ?? {}).map(([key, value]) => `--setenv=${key}=${value}`)
+    return run({
+      argv: [...entering(leader), 'systemd-run', '-q', '--pipe', '--wait', '--collect', ...setenv, '--', ...argv],
+      ...(options.input === undefined ? {} : { input: options.input }),
+      timeoutMs: options.timeoutMs ?? 120_000,
+    })
+  }
+
+  return {
+    name,
+    consolePath,
+    exec,
+    sh: (line, options) => exec(['sh', '-c', line], options),
+    async boot() {
+      if (supervisor !== undefined) throw new Error(`machine ${name} runs already`)
+      const output = openSync(consolePath, 'a')
+      const script = join(import.meta.dirname, 'machine-boot.sh')
+      supervisor = spawn(script, [name, tree, state, CHECKOUT, await cgroupOf(name)], {
+        stdio: ['ignore', output, output],
+        detached: true,
+      })
+      closeSync(output)
+      try {
+        leader = await waitUntilUp(supervisor, consolePath)
+      } catch (error) {
+        supervisor.kill('SIGKILL')
+        await ended()
+        throw error
+      }
+    },
+    async crash() {
+      if (leader !== undefined) process.kill(leader, 'SIGKILL')
+      await ended()
+    },
+    async poweroff() {
+      if (leader !== undefined) await run({ argv: [...entering(leader), 'systemctl', 'poweroff', '--no-wall'] })
+      await ended()
+    },
+    async remove() {
+      await this.crash()
+      await rm(state, { recursive: true, force: true })
+    },
+  }
+}
+
+const entering = (leader: number): [string, ...string[]] => [
+  ...(['nsenter', '-t', String(leader), '-a', '--', 'env', '-i'] as [string, ...string[]]),
+  'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  'HOME=/root',
+  'LANG=C.UTF-8',
+]
+
+/** Waits for systemd inside to report running or degraded; answers its PID as the host sees it. */
+async function waitUntilUp(supervisor: ChildProcess, consolePath: string): Promise<number> {
+  const deadline = systemClock.monotonicMs() + BOOT_TIMEOUT_MS
+  while (systemClock.monotonicMs() < deadline) {
+    if (supervisor.exitCode !== null || supervisor.signalCode !== null) break
+    const leader = supervisor.pid === undefined ? undefined : await initBelow(supervisor.pid)
+    if (leader !== undefined) {
+      const state = await run({ argv: [...entering(leader), 'systemctl', 'is-system-running'] })
+      if (['running', 'degraded'].includes(state.stdout.trim())) return leader
+    }
+    await systemClock.sleep(POLL_MS)
+  }
+  const output = await readFile(consolePath, 'utf8').catch(() => '')
+  throw new Error(`the test machine did not come up; its console ends with:\n${output.slice(-2000)}`)
+}
+
+/** The child of systemd-nspawn that is PID 1 of its own PID namespace and has become systemd. */
+async function initBelow(supervisor: number): Promise<number | undefined> {
+  const children = await readFile(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8').catch(() => '')
+  for (const pid of children.split(' ').filter(text => text !== '')) {
+    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+    if (/^Name:\s+systemd$/m.test(status) && /^NSpid:.*\s1$/m.test(status)) return Number(pid)
+  }
+  return undefined
+}
+
+/** The machine's own v2 cgroup: the kernel's unified tree, wherever this host mounts it. */
+async function cgroupOf(name: string): Promise<string> {
+  const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').map(line => line.split(' '))
+  const unified = mounts.find(fields => fields[2] === 'cgroup2')?.[1]
+  if (unified === undefined) throw new Error('this host has no cgroup v2 tree at all')
+  return join(unified, name)
+}
+
+async function removeCgroup(path: string): Promise<void> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => [])
+  for (const entry of entries) if (entry.isDirectory()) await removeCgroup(join(path, entry.name))
+  await rmdir(path).catch(() => undefined)
+}
+
+/** Disks of machines whose test was killed: the machine died with it, its directory did not. */
+async function sweepAbandoned(): Promise<void> {
+  for (const entry of await readdir(STATE_PARENT)) {
+    const owner = new RegExp(`^${STATE_PREFIX}(\\d+)-`).exec(entry)?.[1]
+    if (owner === undefined || (await isAlive(Number(owner)))) continue
+    await removeCgroup(await cgroupOf(entry.toLowerCase()))
+    await rm(join(STATE_PARENT, entry), { recursive: true, force: true })
+  }
+}
+
+async function isAlive(pid: number): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+  return /^State:\s+[^ZX]/m.test(status)
+}
