@@ -128,7 +128,7 @@ function tar(files: Record<string, ImageFile>): Buffer {
 
 function tarHeader(path: string, file: ImageFile, size: number): Buffer {
   const isDirectory = 'directory' in file
-  const owner = 'link' in file ? {} : file
+  const owner: { mode?: number; uid?: number; gid?: number } = 'link' in file ? {} : file
   const mode = owner.mode ?? ('content' in file ? 0o644 : 0o755)
   const header = zeros(512)
   const put = (text: string, at: number, room: number): void => {
