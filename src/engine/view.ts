@@ -1,0 +1,137 @@
+/** What people see of pods and containers, derived from records and observations; nothing of it is stored. */
+import type { PortSpec } from '../model.ts'
+import type { Observed } from './plan.ts'
+import type { ContainerRecord, PodRecord, SandboxFacts } from './records.ts'
+import { judgeExit } from './restart.ts'
+import type { ContainerState, ContainerView, PodPhase, PodView } from './types.ts'
+
+export type Seen = { record: ContainerRecord; observed: Observed; logPath: string }
+
+export type PodFacts = { pod: PodRecord; seen: readonly Seen[]; sandbox: SandboxFacts | undefined; nowMs: number }
+
+/** A pod as `ps`, `inspect` and others show it. */
+export function viewPod(facts: PodFacts): PodView {
+  const { pod, sandbox } = facts
+  const containers = facts.seen.map(seen => viewContainer(facts, seen))
+  const workload = containers.filter(container => container.kind === 'regular')
+  const phase = phaseOf(pod, containers)
+  const startedMs = pod.startedMs
+  return {
+    id: pod.id,
+    name: pod.name,
+    namespace: pod.spec.namespace,
+    labels: pod.spec.labels,
+    phase,
+    reason: podReason(pod, phase, containers),
+    ready: workload.filter(container => container.state === 'running').length,
+    total: workload.length,
+    restarts: containers.reduce((sum, container) => sum + container.restarts, 0),
+    createdMs: pod.createdMs,
+    ...(startedMs !== undefined && { startedMs }),
+    ips: sandbox?.addresses ?? [],
+    ports: pod.spec.containers.flatMap(container => publishedPorts(container.ports)),
+    runtime: sandbox?.runtime.name ?? pod.settings.runtime ?? '',
+    origin: `${pod.spec.origin.kind}/${pod.spec.origin.name}`,
+    containers,
+  }
+}
+
+function publishedPorts(ports: readonly PortSpec[]): PortSpec[] {
+  return ports.filter(port => port.hostPort !== undefined)
+}
+
+function viewContainer(facts: PodFacts, seen: Seen): ContainerView {
+  const { record, observed } = seen
+  const spec = [...facts.pod.spec.initContainers, ...facts.pod.spec.containers].find(one => one.name === record.shortName)
+  const state = stateOf(record, observed)
+  const { reason, message } = explain(facts, record, observed, state)
+  const exitCode = observed.at === 'exited' ? observed.code : record.exitCode
+  const finishedMs = observed.at === 'exited' ? observed.finishedMs : record.finishedMs
+  const pid = observed.at === 'running' || observed.at === 'created' ? observed.pid : undefined
+  return {
+    id: record.id,
+    name: record.name,
+    shortName: record.shortName,
+    pod: facts.pod.name,
+    podId: facts.pod.id,
+    kind: record.kind,
+    image: spec?.image ?? '',
+    imageId: record.imageId,
+    state,
+    reason,
+    message,
+    ...(pid !== undefined && { pid }),
+    ...(exitCode !== undefined && state !== 'running' && { exitCode }),
+    restarts: record.restarts,
+    createdMs: record.createdMs,
+    ...(record.startedMs !== undefined && { startedMs: record.startedMs }),
+    ...(finishedMs !== undefined && state !== 'running' && { finishedMs }),
+    command: record.command,
+    ports: publishedPorts(spec?.ports ?? []),
+    logPath: seen.logPath,
+  }
+}
+
+/** The state now: what the kernel says, in the words of the lifecycle. */
+export function stateOf(record: ContainerRecord, observed: Observed): ContainerState {
+  if (observed.at === 'running') return record.state === 'paused' || record.state === 'stopping' ? record.state : 'running'
+  if (observed.at === 'created') return 'created'
+  if (observed.at === 'lost') return 'unknown'
+  if (observed.at === 'exited') return record.state === 'stopped' || record.state === 'stopping' ? 'stopped' : 'exited'
+  return record.state === 'removing' ? 'removing' : 'configured'
+}
+
+type Explained = { reason: string; message: string }
+
+function explain(facts: PodFacts, record: ContainerRecord, observed: Observed, state: ContainerState): Explained {
+  if (observed.at === 'running') return { reason: 'Running', message: '' }
+  if (record.reason !== '' && observed.at !== 'exited') return { reason: record.reason, message: record.message }
+  if (observed.at === 'created') return { reason: 'Created', message: '' }
+  if (observed.at === 'lost') return { reason: 'Unknown', message: 'its process is gone and nobody recorded how it ended' }
+  if (observed.at === 'absent') return { reason: 'ContainerCreating', message: '' }
+  if (state === 'exited' && facts.pod.goal === 'running') {
+    const kind = record.kind === 'init' ? 'init' : 'regular'
+    const ended = { exitCode: observed.code, startedMs: record.startedMs, finishedMs: observed.finishedMs, crashes: record.crashes }
+    const verdict = judgeExit(facts.pod.spec.restartPolicy, kind, ended)
+    if (verdict.restart && verdict.atMs > facts.nowMs) {
+      return { reason: 'CrashLoopBackOff', message: `${verdict.reason}=${record.shortName} pod=${facts.pod.name}` }
+    }
+  }
+  return { reason: observed.code === 0 ? 'Completed' : record.reason || 'Error', message: record.message }
+}
+
+/** Kubernetes' phase: pending until all init containers are done, then by what the regular ones do. */
+function phaseOf(pod: PodRecord, containers: readonly ContainerView[]): PodPhase {
+  const init = containers.filter(container => container.kind === 'init')
+  const regular = containers.filter(container => container.kind === 'regular')
+  const policy = pod.spec.restartPolicy
+  const failedInit = init.some(container => container.state === 'exited' && container.exitCode !== 0)
+  if (failedInit && policy === 'Never') return 'Failed'
+  if (!init.every(isDone)) return 'Pending'
+  const ended = regular.filter(container => container.state === 'exited' || container.state === 'stopped')
+  if (regular.some(container => container.state === 'configured' || container.state === 'created')) return 'Pending'
+  if (regular.some(container => container.state === 'unknown')) return 'Unknown'
+  if (ended.length < regular.length || regular.length === 0) return 'Running'
+  if (policy === 'Always') return 'Running'
+  if (ended.every(container => container.exitCode === 0)) return 'Succeeded'
+  return policy === 'Never' ? 'Failed' : 'Running'
+}
+
+const isDone = (container: ContainerView): boolean => container.state === 'exited' && container.exitCode === 0
+
+/** kubectl's STATUS column: the most telling thing about the pod. */
+function podReason(pod: PodRecord, phase: PodPhase, containers: readonly ContainerView[]): string {
+  const init = containers.filter(container => container.kind === 'init')
+  const regular = containers.filter(container => container.kind === 'regular')
+  if (pod.goal === 'created' && regular.every(container => container.state === 'created')) return 'Created'
+  const firstOpen = init.findIndex(container => !isDone(container))
+  if (firstOpen >= 0) {
+    const open = init[firstOpen]
+    const failed = open !== undefined && (open.state === 'exited' || open.state === 'unknown')
+    return failed ? `Init:${open.reason}` : `Init:${firstOpen}/${init.length}`
+  }
+  const waiting = regular.find(container => !['Running', 'Completed'].includes(container.reason))
+  if (waiting !== undefined) return waiting.reason
+  if (phase === 'Running' && regular.length > 0 && regular.every(container => container.reason === 'Completed')) return 'Completed'
+  return phase === 'Succeeded' ? 'Completed' : phase
+}
