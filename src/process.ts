@@ -5,7 +5,9 @@
  * (docs/adr/0002-processes.md). What streams and may be cancelled, such as a pull, goes through execa.
  */
 import { spawn } from 'node:child_process'
+import { closeSync, readdirSync, readFileSync } from 'node:fs'
 import { constants as osConstants } from 'node:os'
+import type { Readable, Writable } from 'node:stream'
 import { TspodError } from './errors.ts'
 
 export type Command = {
@@ -34,6 +36,8 @@ export type Run = (command: Command, signal?: AbortSignal) => Promise<Finished>
 /** Where programs are looked up, whatever the caller's PATH says. */
 export const FIXED_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/podman:/usr/libexec/podman'
 
+/** The same on every architecture Node runs on under Linux; node:fs does not export it. */
+const O_CLOEXEC = 0o2000000
 const DEFAULT_TIMEOUT_MS = 120_000
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 
@@ -89,6 +93,101 @@ export const run: Run = (command, signal) =>
     if (command.input !== undefined) child.stdin?.end(command.input)
     if (signal?.aborted) onAbort()
   })
+
+/** Descriptor numbers of the two extra pipes in a program started by `spawnMonitor`. */
+export const MONITOR_SYNC_FD = 3
+export const MONITOR_START_FD = 4
+const MAX_ANSWER_BYTES = 64 * 1024
+
+/** A program that outlives tspod: it waits on its start pipe, puts itself in the background and answers one line. */
+export type Monitor = {
+  /** The process as spawned; a monitor that forks into the background lives on under another pid. */
+  pid: number
+  /** Lets it go on past its start pipe. */
+  release(): void
+  /** Its first line on the sync pipe, undefined when it closed the pipe without one. */
+  answer: Promise<string | undefined>
+  /** Exit code of the process as spawned. */
+  exited: Promise<number>
+  /** What it wrote to standard error so far. */
+  stderr(): string
+  /** Drops the pipes, so that nothing of it keeps this process alive. Call it always, and once it has answered. */
+  close(): void
+}
+
+/**
+ * Starts a background monitor in a session of its own. It gets /dev/null, a pipe for standard error and the two
+ * extra pipes, and of the environment only the fixed PATH and `env`: neither NOTIFY_SOCKET nor a descriptor of ours.
+ * Rejects with TOOL_MISSING or COMMAND_FAILED when the program cannot be run.
+ */
+export function spawnMonitor(argv: Command['argv'], env: Record<string, string>, cwd: string): Promise<Monitor> {
+  const [program, ...args] = argv
+  const child = spawn(program, args, {
+    cwd,
+    env: { PATH: FIXED_PATH, ...env },
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
+    detached: true,
+  })
+  child.unref()
+  const [, , errors, sync, start] = child.stdio as [null, null, Readable, Readable, Writable]
+  let stderr = ''
+  errors?.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-MAX_ANSWER_BYTES)
+  })
+  // A monitor that died before it read the start pipe raises EPIPE here; its exit code tells the story.
+  start?.on('error', () => undefined)
+  const close = (): void => {
+    for (const stream of [errors, sync, start]) stream?.destroy()
+  }
+  return new Promise((resolve, reject) => {
+    child.once('error', error => {
+      close()
+      reject(cannotRun(argv, error))
+    })
+    child.once('spawn', () =>
+      resolve({
+        pid: child.pid as number,
+        release: () => start.end('\n'),
+        answer: firstLine(sync),
+        exited: new Promise(settle => child.once('exit', (code, by) => settle(code ?? 128 + signalNumber(by)))),
+        stderr: () => stderr,
+        close,
+      }),
+    )
+  })
+}
+
+/** The first line of `stream`, undefined when it ends before a line is complete or the line is too long. */
+function firstLine(stream: Readable): Promise<string | undefined> {
+  return new Promise(resolve => {
+    let text = ''
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk
+      const end = text.indexOf('\n')
+      if (end >= 0) resolve(text.slice(0, end))
+      else if (text.length > MAX_ANSWER_BYTES) resolve(undefined)
+    })
+    for (const event of ['end', 'close', 'error']) stream.once(event, () => resolve(undefined))
+  })
+}
+
+/**
+ * Closes what a careless parent left open in this process: every descriptor above 2 that is not close-on-exec.
+ * Node's own are all close-on-exec, so call this first thing, before any library opens one. Without it a descriptor
+ * of the caller's would live on in every conmon and, worse, reach a container.
+ */
+export function closeInheritedDescriptors(): void {
+  for (const name of readdirSync('/proc/self/fd')) {
+    const fd = Number(name)
+    if (fd <= 2) continue
+    try {
+      const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'))?.[1] ?? '0'
+      if ((Number.parseInt(flags, 8) & O_CLOEXEC) === 0) closeSync(fd)
+    } catch {
+      // The descriptor of the directory listing itself: already closed.
+    }
+  }
+}
 
 /** Returns `finished` when it succeeded, throws COMMAND_FAILED with the last line of its error output otherwise. */
 export function mustSucceed(finished: Finished, doing: string): Finished {

@@ -1,0 +1,239 @@
+/**
+ * Control groups of pods: which hierarchies this host has, where a pod's live, and how they go away.
+ *
+ *   without systemd              /tspod/pod-NAME-ID12/{control,CONTAINER}
+ *   systemd, outside a unit      /machine.slice/tspod-pod-NAME-ID12.scope/{control,CONTAINER}
+ *   below a delegated cgroup     PARENT/pod-NAME-ID12/{control,CONTAINER}
+ *
+ * `control` holds the pod's conmons: cgroup v2 lets only leaves have processes once controllers are delegated.
+ */
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../clock.ts'
+import { isMissing, TspodError } from '../errors.ts'
+import type { HostFacts } from './spec/index.ts'
+
+/** One mounted cgroup tree. A v1 host has several, each with its own controllers. */
+export type Hierarchy = { version: 1 | 2; mount: string; controllers: string[] }
+
+/** The cgroup trees in the text of /proc/self/mountinfo. A tree mounted at several places counts once. */
+export function parseHierarchies(mountinfo: string): Hierarchy[] {
+  const found = new Map<string, Hierarchy>()
+  for (const line of mountinfo.split('\n')) {
+    const [left, right] = line.split(' - ')
+    if (left === undefined || right === undefined) continue
+    const mount = unescapeOctal(left.split(' ')[4] ?? '')
+    const [type, , options = ''] = right.split(' ')
+    if (type === 'cgroup2') {
+      if (!found.has('v2')) found.set('v2', { version: 2, mount, controllers: [] })
+    } else if (type === 'cgroup') {
+      const controllers = options.split(',').filter(option => !['rw', 'ro', 'xattr', 'noprefix', 'clone_children'].includes(option))
+      const key = controllers.join(',')
+      if (!found.has(key)) found.set(key, { version: 1, mount, controllers })
+    }
+  }
+  return [...found.values()]
+}
+
+/** The cgroup trees of this host as this process sees them. */
+export function readHierarchies(): Hierarchy[] {
+  return parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'))
+}
+
+/**
+ * `hybrid` is what crun refuses: v1 controllers next to a v2 tree that has controllers as well. A v2 tree without
+ * any controller beside v1 (systemd's own bookkeeping) counts as v1.
+ */
+export function cgroupMode(
+  hierarchies: readonly Hierarchy[],
+  textOf: (path: string) => string | undefined,
+): HostFacts['cgroup'] {
+  const unified = hierarchies.find(tree => tree.version === 2)
+  if (unified === undefined) return 'v1'
+  if (!hierarchies.some(tree => tree.version === 1)) return 'v2'
+  return (textOf(join(unified.mount, 'cgroup.controllers')) ?? '').trim() === '' ? 'v1' : 'hybrid'
+}
+
+/** Where the cgroups of one pod are; all paths are relative to the mount of each tree and start with `/`. */
+export type PodCgroup = {
+  path: string
+  /** Cgroup of the pod's conmons. */
+  control: string
+  /** The transient unit to start before anything is put there; absent when the cgroup is plainly made. */
+  scope?: { unit: string; slice: string; description: string }
+}
+
+/** Who owns the place pods are put in. */
+export type CgroupPlace =
+  | { manager: 'cgroupfs' }
+  | { manager: 'systemd' }
+  | { manager: 'parent'; path: string }
+
+const SLICE = 'machine.slice'
+
+/** Where the pod's cgroups are made. Pure; the same pod always gets the same place. */
+export function podCgroup(place: CgroupPlace, pod: { name: string; id: string }): PodCgroup {
+  const leaf = `pod-${cgroupWord(pod.name)}-${pod.id.slice(0, 12)}`
+  if (place.manager === 'systemd') {
+    const unit = `tspod-${leaf}.scope`
+    const path = `/${SLICE}/${unit}`
+    return { path, control: `${path}/control`, scope: { unit, slice: SLICE, description: `tspod pod ${pod.name}` } }
+  }
+  const path = join(place.manager === 'parent' ? place.path : '/tspod', leaf)
+  return { path, control: `${path}/control` }
+}
+
+/** The cgroup of one container; `name` is its name in the pod. This is the spec's `linux.cgroupsPath`. */
+export function containerCgroup(pod: PodCgroup, name: string): string {
+  // `control` is ours: a container of that name must not end up between the conmons.
+  return `${pod.path}/${name === 'control' ? 'control-1' : cgroupWord(name)}`
+}
+
+/**
+ * A name made safe for a path component and for a systemd unit: letters, digits, `-`, `_` and `.`; everything else
+ * becomes `_`, and at most 128 characters are kept (a unit name may have 255).
+ */
+function cgroupWord(name: string): string {
+  const word = name.replace(/[^A-Za-z0-9_.-]/g, '_').replace(/^\.+/, '_')
+  return (word === '' ? '_' : word).slice(0, 128)
+}
+
+/**
+ * Makes `path` in the trees that hold monitors and moves the process there. The kernel may take 15 ms for the first
+ * move after a pause (it waits for all CPUs), so this is asynchronous. Throws HOST_LACKS when the kernel refuses.
+ */
+export async function enterCgroup(hierarchies: readonly Hierarchy[], path: string, pid: number): Promise<void> {
+  const trees = hierarchies.filter(tree => holdsMonitors(tree, hierarchies))
+  await Promise.all(trees.map(tree => enterOne(join(tree.mount, path), pid)))
+}
+
+async function enterOne(directory: string, pid: number): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o755 })
+    await writeFile(join(directory, 'cgroup.procs'), String(pid))
+  } catch (cause) {
+    throw new TspodError('HOST_LACKS', `cannot move process ${pid} into cgroup ${directory}: ${messageOf(cause)}`, {
+      remedy: 'see `tspod doctor`; under systemd run tspod as root, in a unit with Delegate=yes or outside of one',
+      cause,
+    })
+  }
+}
+
+/** Monitors are held by the v2 tree, or on v1 by the trees that account and limit them and by systemd's own. */
+function holdsMonitors(tree: Hierarchy, all: readonly Hierarchy[]): boolean {
+  if (tree.version === 2) return !all.some(other => other.version === 1)
+  return tree.controllers.some(name => name === 'pids' || name === 'memory' || name === 'name=systemd')
+}
+
+/** True when the cgroup exists in at least one tree. */
+export function cgroupExists(hierarchies: readonly Hierarchy[], path: string): boolean {
+  return hierarchies.some(tree => existsSync(join(tree.mount, path)))
+}
+
+/** Process ids in the cgroup and everything below it, in all trees. */
+export function cgroupProcesses(hierarchies: readonly Hierarchy[], path: string): number[] {
+  const pids = new Set<number>()
+  for (const tree of hierarchies) {
+    for (const directory of cgroupTree(join(tree.mount, path))) {
+      for (const line of readLines(join(directory, 'cgroup.procs'))) pids.add(Number(line))
+    }
+  }
+  return [...pids]
+}
+
+const REMOVE_ATTEMPTS = 40
+const REMOVE_PAUSE_MS = 25
+
+/**
+ * Removes the cgroup and its children in every tree. A cgroup stays busy for a moment after its last process died,
+ * so it is tried for a second. With `force` what still runs inside is killed first. Already gone is success.
+ * Throws PARTIAL_FAILURE naming what is left and who is in it.
+ */
+export async function removeCgroup(
+  hierarchies: readonly Hierarchy[],
+  path: string,
+  options: { force: boolean; clock: Clock },
+): Promise<void> {
+  if (!/^\/.+/.test(path) || path.split('/').includes('..')) throw new Error(`not a cgroup of ours: ${path}`)
+  for (let attempt = 1; ; attempt++) {
+    if (options.force) killCgroup(hierarchies, path)
+    const left = hierarchies.map(tree => join(tree.mount, path)).filter(directory => !removeTreeOf(directory))
+    if (left.length === 0) return
+    if (attempt === REMOVE_ATTEMPTS) {
+      const pids = cgroupProcesses(hierarchies, path)
+      throw new TspodError('PARTIAL_FAILURE', `cgroup ${left.join(', ')} cannot be removed: processes ${pids.join(' ') || 'unknown'}`, {
+        remedy: 'stop these processes and run the same command again',
+      })
+    }
+    await options.clock.sleep(REMOVE_PAUSE_MS)
+  }
+}
+
+/** Kills every process in the cgroup and below: at once by cgroup.kill on v2 (Linux 5.14), by signals elsewhere. */
+export function killCgroup(hierarchies: readonly Hierarchy[], path: string): void {
+  for (const tree of hierarchies) {
+    if (tree.version !== 2) continue
+    try {
+      writeFileSync(join(tree.mount, path, 'cgroup.kill'), '1')
+    } catch {
+      // Absent, or a kernel without it: the signals below do the work.
+    }
+  }
+  for (const pid of cgroupProcesses(hierarchies, path)) {
+    // Reading the members and signalling are not one step; a member of our own cgroup is never a stranger for long
+    // enough to matter, and pid 0 (a process of another pid namespace) and our own must never be hit.
+    if (pid <= 1 || pid === process.pid) continue
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // Gone already.
+    }
+  }
+}
+
+/** Removes one directory tree of cgroups, deepest first; false when something in it is still busy. */
+function removeTreeOf(directory: string): boolean {
+  for (const one of cgroupTree(directory).reverse()) {
+    try {
+      rmdirSync(one)
+    } catch (error) {
+      if (!isMissing(error)) return false
+    }
+  }
+  return true
+}
+
+/** `directory` and all cgroups below it, parents first; empty when it does not exist. */
+function cgroupTree(directory: string): string[] {
+  const all: string[] = []
+  const visit = (path: string): void => {
+    let entries: string[]
+    try {
+      entries = readdirSync(path, { withFileTypes: true }).filter(entry => entry.isDirectory()).map(entry => entry.name)
+    } catch (error) {
+      if (isMissing(error)) return
+      throw error
+    }
+    all.push(path)
+    for (const entry of entries) visit(join(path, entry))
+  }
+  visit(directory)
+  return all
+}
+
+function readLines(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n').filter(line => line !== '')
+  } catch {
+    // The cgroup went away, or is of the `threaded` type, whose members are listed by its parent.
+    return []
+  }
+}
+
+/** Mount paths escape space, tab, newline and backslash as three octal digits. */
+function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,226 @@
+/**
+ * conmon, the monitor that stays with each container: it holds the container's output and records how it ended.
+ *
+ *   tspod ──spawn──► conmon ──waits on the start pipe──► forks ──► conmon (daemon) ──► runtime create
+ *                       ▲ beforeStart moves it                          │
+ *                       └ to its cgroup here                            └─► {"pid":N} on the sync pipe
+ */
+import { closeSync, constants, fchmodSync, mkdirSync, openSync, readFileSync, fstatSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Clock } from '../clock.ts'
+import { systemClock } from '../clock.ts'
+import { isMissing, TspodError } from '../errors.ts'
+import { processStart } from '../files.ts'
+import type { Id } from '../model.ts'
+import { MONITOR_START_FD, MONITOR_SYNC_FD, type Monitor, spawnMonitor } from '../process.ts'
+import { explain, type Runtime, startFailed } from './runtime.ts'
+
+export type LogDriver = 'k8s-file' | 'json-file' | 'journald' | 'none' | 'passthrough'
+export type LogTarget = { driver: LogDriver; path: string; maxBytes: number }
+
+export type CreateInput = {
+  runtime: Runtime
+  id: Id
+  /** Shown in messages and in conmon's own command line. */
+  name: string
+  /** Directory with config.json; conmon keeps its attach socket and FIFOs here. */
+  bundle: string
+  conmonPath: string
+  /** Directory for pid files and the runtime's log. */
+  runDir: string
+  exitDir: string
+  log: readonly LogTarget[]
+  tty: boolean
+  stdin: boolean
+  /** Absolute path of a program and its arguments, run by conmon when the container has ended. */
+  exitHook: readonly string[]
+  /** Runs while conmon waits before its first fork: the place to move it to its cgroup. */
+  beforeStart?: (conmonPid: number) => Promise<void>
+  /** How long the runtime may take, default two minutes. */
+  timeoutMs?: number
+}
+
+export type Created = {
+  pid: number
+  /** Start time of the container's first process, field 22 of /proc/PID/stat. */
+  start: string
+  conmonPid: number
+  conmonStart: string
+}
+
+const CREATE_TIMEOUT_MS = 120_000
+
+/**
+ * Starts conmon, which has the runtime create the container. Returns once the container exists and waits for `start`.
+ * On any failure conmon and the runtime are ended; what the runtime left behind is the caller's to delete.
+ * Throws START_FAILED with the runtime's complaint in one sentence, COMMAND_TIMEOUT, TOOL_MISSING.
+ */
+export async function createContainer(input: CreateInput, clock: Clock = systemClock): Promise<Created> {
+  const files = prepareFiles(input)
+  const monitor = await spawnMonitor(
+    [input.conmonPath, ...conmonArgs(input)],
+    { _OCI_SYNCPIPE: String(MONITOR_SYNC_FD), _OCI_STARTPIPE: String(MONITOR_START_FD) },
+    input.bundle,
+  )
+  try {
+    await input.beforeStart?.(monitor.pid)
+    monitor.release()
+    const answer = await answerWithin(monitor, input, clock)
+    const pid = pidOf(answer, input, monitor, files)
+    const start = processStart(pid)
+    const conmonPid = readPid(files.conmonPid)
+    const conmonStart = conmonPid === undefined ? undefined : processStart(conmonPid)
+    if (start === undefined || conmonPid === undefined || conmonStart === undefined) {
+      throw startFailed(input.name, input.runtime, `${input.runtime.name} reported process ${pid}, which is not there`)
+    }
+    return { pid, start, conmonPid, conmonStart }
+  } catch (error) {
+    endMonitor(monitor.pid, readPid(files.conmonPid))
+    throw error
+  } finally {
+    monitor.close()
+  }
+}
+
+/** conmon's arguments. Pure. */
+export function conmonArgs(input: CreateInput): string[] {
+  const files = filesOf(input)
+  const args = ['--cid', input.id, '--cuuid', input.id, '--name', input.name]
+  args.push('--runtime', input.runtime.path, '--bundle', input.bundle)
+  args.push('--container-pidfile', files.pid, '--conmon-pidfile', files.conmonPid)
+  args.push('--exit-dir', input.exitDir, '--full-attach')
+  for (const arg of ['--root', input.runtime.root, `--log=${files.runtimeLog}`, '--log-format=json']) {
+    args.push('--runtime-arg', arg)
+  }
+  for (const { driver, path } of input.log) {
+    args.push('--log-path', driver === 'k8s-file' || driver === 'json-file' ? `k8s-file:${path}` : driver)
+  }
+  if (input.log.length === 0) args.push('--log-path', 'none')
+  const maxBytes = Math.max(0, ...input.log.map(target => target.maxBytes))
+  if (maxBytes > 0) args.push('--log-size-max', String(maxBytes))
+  if (input.tty) args.push('--terminal')
+  if (input.stdin) args.push('--stdin', '--leave-stdin-open')
+  const [hook, ...hookArgs] = input.exitHook
+  if (hook !== undefined) {
+    args.push('--exit-command', hook)
+    for (const arg of hookArgs) args.push('--exit-command-arg', arg)
+  }
+  return args
+}
+
+type Files = { pid: string; conmonPid: string; runtimeLog: string }
+
+const filesOf = ({ runDir }: Pick<CreateInput, 'runDir'>): Files => ({
+  pid: join(runDir, 'container.pid'),
+  conmonPid: join(runDir, 'conmon.pid'),
+  runtimeLog: join(runDir, 'runtime.log'),
+})
+
+/** Makes the directories, drops what an earlier run left, and opens the logs first so that no link is followed. */
+function prepareFiles(input: CreateInput): Files {
+  const files = filesOf(input)
+  for (const directory of [input.runDir, input.exitDir, input.runtime.root]) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+  }
+  // A stale exit file would be taken for the end of the container that is about to start.
+  for (const stale of [...Object.values(files), join(input.exitDir, input.id), join(input.bundle, 'oom')]) {
+    rmSync(stale, { force: true })
+  }
+  for (const { driver, path } of input.log) {
+    if (driver === 'k8s-file' || driver === 'json-file') makeLogFile(path)
+  }
+  return files
+}
+
+/** conmon opens its log by path: make sure that path is a plain file of ours, whatever was there before. */
+function makeLogFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  let fd: number
+  try {
+    fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600)
+  } catch (cause) {
+    throw unsafeLog(path, cause)
+  }
+  try {
+    const found = fstatSync(fd)
+    if (!found.isFile() || found.nlink !== 1) throw unsafeLog(path)
+    fchmodSync(fd, 0o600)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+const unsafeLog = (path: string, cause?: unknown): TspodError =>
+  new TspodError('UNSAFE_PATH', `the log ${path} is not a plain file of its own, so nothing is written to it`, {
+    remedy: `look at what is there and remove it: ls -l ${path}`,
+    cause,
+  })
+
+/** conmon's answer; it also waits for the process it was spawned as, which writes the pid file before it ends. */
+async function answerWithin(monitor: Monitor, input: CreateInput, clock: Clock): Promise<string | undefined> {
+  const timeoutMs = input.timeoutMs ?? CREATE_TIMEOUT_MS
+  const pause = new AbortController()
+  const late = clock.sleep(timeoutMs, pause.signal).then(
+    () => true,
+    () => false,
+  )
+  const answer = Promise.all([monitor.answer, monitor.exited]).then(([line]) => ({ line }))
+  const first = await Promise.race([answer, late])
+  pause.abort()
+  if (typeof first === 'object') return first.line
+  throw new TspodError(
+    'COMMAND_TIMEOUT',
+    `container ${input.name}: ${input.runtime.name} did not create it within ${Math.round(timeoutMs / 1000)} s and was killed`,
+    { remedy: 'try again; when it happens again, look at the load of this host and at dmesg' },
+  )
+}
+
+/** The container's pid from conmon's answer, or what went wrong. */
+function pidOf(answer: string | undefined, input: CreateInput, monitor: Monitor, files: Files): number {
+  const { pid, message } = parseAnswer(answer)
+  if (pid !== undefined && pid > 0) return pid
+  const log = readText(files.runtimeLog)
+  if (explain(log).text !== '') throw startFailed(input.name, input.runtime, log)
+  throw startFailed(input.name, input.runtime, message || monitor.stderr() || 'conmon ended without an answer')
+}
+
+/** conmon writes `{"pid":N}`, from its API version 1 on `{"data":N}`, and `-1` with a message on failure. */
+export function parseAnswer(line: string | undefined): { pid?: number; message: string } {
+  if (line === undefined) return { message: '' }
+  try {
+    const { pid, data, message } = JSON.parse(line) as { pid?: unknown; data?: unknown; message?: unknown }
+    const number = pid ?? data
+    return {
+      ...(typeof number === 'number' && { pid: number }),
+      message: typeof message === 'string' ? message.trim() : '',
+    }
+  } catch {
+    return { message: `conmon answered "${line.slice(0, 200)}"` }
+  }
+}
+
+/** Ends a conmon that must not stay. It leads a session of its own, so its group holds the runtime as well. */
+function endMonitor(spawned: number, daemon: number | undefined): void {
+  for (const pid of [spawned, daemon]) {
+    if (pid === undefined) continue
+    try {
+      process.kill(-pid, 'SIGKILL')
+    } catch {
+      // Ended by itself, as it does after a failed create.
+    }
+  }
+}
+
+function readPid(path: string): number | undefined {
+  const pid = Number.parseInt(readText(path), 10)
+  return pid > 1 ? pid : undefined
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return ''
+    throw error
+  }
+}
