@@ -29,6 +29,8 @@ export const MIGRATIONS: readonly string[] = [
     boot TEXT,
     pid INTEGER,
     pid_start TEXT,
+    monitor_pid INTEGER,
+    monitor_start TEXT,
     restarts INTEGER NOT NULL DEFAULT 0 CHECK (restarts >= 0),
     -- Restarts in a row without a long run in between: the exponent of the back-off.
     crashes INTEGER NOT NULL DEFAULT 0 CHECK (crashes >= 0),
@@ -39,6 +41,7 @@ export const MIGRATIONS: readonly string[] = [
     reason TEXT NOT NULL DEFAULT '',
     message TEXT NOT NULL DEFAULT '',
     command TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(command)),
+    stop_signal TEXT NOT NULL DEFAULT 'SIGTERM',
     UNIQUE (pod, short_name),
     CHECK ((state IN ('running', 'paused')) <= (pid IS NOT NULL AND boot IS NOT NULL)),
     CHECK ((state = 'exited') <= (exit_code IS NOT NULL))

@@ -46,6 +46,8 @@ export type ContainerRecord = {
   boot?: string
   pid?: number
   pidStart?: string
+  monitorPid?: number
+  monitorStart?: string
   restarts: number
   crashes: number
   createdMs: number
@@ -55,6 +57,8 @@ export type ContainerRecord = {
   reason: string
   message: string
   command: string[]
+  /** What asks it to stop: SIGTERM or what its image says. */
+  stopSignal: string
 }
 
 /** What holds for one boot: set once the sandbox stands. */
@@ -103,6 +107,8 @@ function containerRecord(row: Row): ContainerRecord {
     boot: optionalText(row.boot),
     pid: optionalNumber(row.pid),
     pidStart: optionalText(row.pid_start),
+    monitorPid: optionalNumber(row.monitor_pid),
+    monitorStart: optionalText(row.monitor_start),
     restarts: Number(row.restarts),
     crashes: Number(row.crashes),
     createdMs: Number(row.created_ms),
@@ -112,6 +118,7 @@ function containerRecord(row: Row): ContainerRecord {
     reason: text(row.reason),
     message: text(row.message),
     command: JSON.parse(text(row.command)) as string[],
+    stopSignal: text(row.stop_signal),
   }) as ContainerRecord
 }
 
@@ -182,6 +189,8 @@ const COLUMN: { [K in keyof ContainerPatch]-?: string } = {
   boot: 'boot',
   pid: 'pid',
   pidStart: 'pid_start',
+  monitorPid: 'monitor_pid',
+  monitorStart: 'monitor_start',
   restarts: 'restarts',
   crashes: 'crashes',
   startedMs: 'started_ms',
@@ -190,6 +199,7 @@ const COLUMN: { [K in keyof ContainerPatch]-?: string } = {
   reason: 'reason',
   message: 'message',
   command: 'command',
+  stopSignal: 'stop_signal',
 }
 
 /** What may change of a container; null clears. */
@@ -199,6 +209,8 @@ export type ContainerPatch = {
   boot?: string | null
   pid?: number | null
   pidStart?: string | null
+  monitorPid?: number | null
+  monitorStart?: string | null
   restarts?: number
   crashes?: number
   startedMs?: number | null
@@ -207,6 +219,7 @@ export type ContainerPatch = {
   reason?: string
   message?: string
   command?: string[]
+  stopSignal?: string
 }
 
 export async function updateContainer(tx: Transaction, id: string, patch: ContainerPatch): Promise<void> {
