@@ -35,3 +35,24 @@ export {
   selectRuntime,
   startContainer,
 } from './runtime.ts'
+export { findImage, listImages } from './image.ts'
+export {
+  isPinned,
+  type NetworkStatus,
+  pinNamespaces,
+  type Pinned,
+  setupNetwork,
+  teardownNetwork,
+  unpinNamespaces,
+} from './network.ts'
+export {
+  type Attachment,
+  DEFAULT_NETWORK,
+  definedNetworks,
+  loadNetwork,
+  type NetavarkInput,
+  type NetworkDefinition,
+  netavarkInput,
+  nextAddress,
+} from './network-define.ts'
+export { openStorage, type RootfsDoor, rootfsDoor, type Store } from './storage.ts'

@@ -1,0 +1,283 @@
+/** Networks: the default one, those an administrator wrote down, and the input netavark gets. Pure, but for `loadNetwork`. */
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { TspodError } from '../errors.ts'
+import type { PortSpec } from '../model.ts'
+import { type Paths, SYSTEM_PATHS } from '../paths.ts'
+import { formatIp, type Ip, inSubnet, lastOf, overlaps, parseIp, parseSubnet, type Subnet } from './ip.ts'
+import { readOptional } from './storage.ts'
+
+/** A network as netavark and Podman describe it. */
+export type NetworkDefinition = {
+  name: string
+  /** 64 hexadecimal digits. */
+  id: string
+  driver: 'bridge'
+  network_interface: string
+  subnets: { subnet: string; gateway: string; lease_range?: { start_ip?: string; end_ip?: string } }[]
+  ipv6_enabled: boolean
+  internal: boolean
+  dns_enabled: boolean
+  network_dns_servers?: string[]
+  ipam_options: Record<string, string>
+  options: Record<string, string>
+}
+
+/** The network a pod joins unless told otherwise. */
+export const DEFAULT_NETWORK = 'tspod'
+/** Podman's limit for names of networks, without what could leave a directory. */
+const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/
+const INTERFACE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/
+
+/** Subnets to try for the default network, in order: private, away from what Docker, Podman and home routers use. */
+const CANDIDATES: readonly string[] = [
+  ...Array.from({ length: 37 }, (_, n) => `10.${91 + n}.0.0/16`),
+  ...Array.from({ length: 12 }, (_, n) => `172.${20 + n}.0.0/16`),
+]
+
+/** A route of the host: where it leads, and through which interface. */
+export type Route = { subnet: Subnet; networkInterface: string }
+
+/**
+ * The definition of network `name`: `<config>/networks/NAME.json` (the format of `podman network inspect`), or for the
+ * default network without such a file a bridge on a subnet that no route of this host overlaps.
+ * Throws NETWORK_UNKNOWN listing what exists, NETWORK_FAILED when the file is wrong or no subnet is free.
+ */
+export async function loadNetwork(paths: Paths, name: string): Promise<NetworkDefinition> {
+  if (!NETWORK_NAME.test(name)) throw unknownNetwork(name, await definedNetworks(paths))
+  const file = join(paths.config, 'networks', `${name}.json`)
+  const text = await readOptional(file)
+  if (text !== undefined) return parseDefinition(name, file, text)
+  if (name !== DEFAULT_NETWORK) throw unknownNetwork(name, await definedNetworks(paths))
+  return defaultNetwork(bridgeName(paths), parseRoutes(await readFile('/proc/net/route', 'utf8')))
+}
+
+/** Names of all networks a pod may join. */
+export async function definedNetworks(paths: Paths): Promise<string[]> {
+  const files = await readdir(join(paths.config, 'networks')).catch(() => [])
+  const names = files.filter(file => file.endsWith('.json')).map(file => file.slice(0, -'.json'.length))
+  return [...new Set([DEFAULT_NETWORK, ...names])].sort()
+}
+
+const unknownNetwork = (name: string, known: readonly string[]): TspodError =>
+  new TspodError('NETWORK_UNKNOWN', `no network ${JSON.stringify(name)}`, {
+    remedy: `use one of ${known.join(', ')}, or describe it in ${SYSTEM_PATHS.config}/networks/${NETWORK_NAME.test(name) ? name : 'NAME'}.json`,
+  })
+
+/** `tspod0` for the system's installation; another installation has a bridge of its own. */
+function bridgeName(paths: Paths): string {
+  if (paths.runRoot === SYSTEM_PATHS.runRoot && paths.root === SYSTEM_PATHS.root) return 'tspod0'
+  return `tspod-${sha256(`${paths.root}\0${paths.runRoot}`).slice(0, 8)}`
+}
+
+/**
+ * The default network on `bridge`. A bridge that is up keeps its subnet, so that pods which run and pods to come agree.
+ * Throws NETWORK_FAILED when every candidate overlaps a route.
+ */
+export function defaultNetwork(bridge: string, routes: readonly Route[]): NetworkDefinition {
+  const own = routes.find(route => route.networkInterface === bridge)
+  const candidates = CANDIDATES.map(text => parseSubnet(text) as Subnet)
+  const chosen =
+    candidates.find(subnet => own !== undefined && overlaps(subnet, own.subnet)) ??
+    candidates.find(subnet => !routes.some(route => route.subnet.prefix > 0 && overlaps(subnet, route.subnet)))
+  if (chosen === undefined) {
+    throw new TspodError('NETWORK_FAILED', 'every subnet tried for the default network is routed elsewhere by this host', {
+      remedy: `describe a network with a free subnet in ${SYSTEM_PATHS.config}/networks/${DEFAULT_NETWORK}.json`,
+    })
+  }
+  return {
+    name: DEFAULT_NETWORK,
+    id: sha256(`tspod network ${bridge}`),
+    driver: 'bridge',
+    network_interface: bridge,
+    subnets: [{ subnet: `${formatIp(chosen.base)}/${chosen.prefix}`, gateway: formatIp(offset(chosen.base, 1n)) }],
+    ipv6_enabled: false,
+    internal: false,
+    dns_enabled: true,
+    ipam_options: { driver: 'host-local' },
+    options: {},
+  }
+}
+
+/** Reads the text of /proc/net/route, whose addresses are little-endian hexadecimal (man 5 proc). */
+export function parseRoutes(text: string): Route[] {
+  const fromHex = (hex: string): bigint => BigInt(`0x${(hex.match(/../g) ?? []).reverse().join('')}`)
+  return text
+    .split('\n')
+    .slice(1)
+    .map(line => line.split('\t').map(field => field.trim()))
+    .filter(fields => fields.length > 7)
+    .map(fields => {
+      const mask = fromHex(fields[7] as string)
+      const prefix = mask.toString(2).replaceAll('0', '').length
+      return { networkInterface: fields[0] as string, subnet: { base: { family: 4, value: fromHex(fields[1] as string) }, prefix } }
+    })
+}
+
+/**
+ * Decodes what an administrator wrote. Only bridges are served: the address is leased by us, and a host's own
+ * interfaces (macvlan, ipvlan) are not ours to hand out.
+ * Throws NETWORK_FAILED naming the file and the field.
+ */
+export function parseDefinition(name: string, file: string, text: string): NetworkDefinition {
+  const bad = (what: string): TspodError =>
+    new TspodError('NETWORK_FAILED', `${file}: ${what}`, { remedy: `correct the file; \`podman network inspect\` shows the format` })
+  let document: Record<string, unknown>
+  try {
+    const parsed: unknown = JSON.parse(text)
+    document = (Array.isArray(parsed) ? parsed[0] : parsed) as Record<string, unknown>
+  } catch (cause) {
+    throw bad(`not JSON (${(cause as Error).message})`)
+  }
+  if (typeof document !== 'object' || document === null) throw bad('not a network')
+  if (document.name !== undefined && document.name !== name) throw bad(`name must be ${name}, like the file's`)
+  if ((document.driver ?? 'bridge') !== 'bridge') throw bad(`driver ${JSON.stringify(document.driver)} is not supported, only bridge`)
+  const networkInterface = document.network_interface
+  if (typeof networkInterface !== 'string' || !INTERFACE_NAME.test(networkInterface)) {
+    throw bad('network_interface must be a name of at most 15 letters, digits, dots, dashes')
+  }
+  const subnets = Array.isArray(document.subnets) ? document.subnets.map(entry => subnetFrom(entry, bad)) : []
+  if (subnets.length === 0) throw bad('subnets is missing')
+  const truth = (key: string): boolean => {
+    const value = document[key] ?? false
+    if (typeof value !== 'boolean') throw bad(`${key} must be true or false`)
+    return value
+  }
+  return {
+    name,
+    id: typeof document.id === 'string' && /^[0-9a-f]{64}$/.test(document.id) ? document.id : sha256(`tspod network ${name}`),
+    driver: 'bridge',
+    network_interface: networkInterface,
+    subnets,
+    ipv6_enabled: truth('ipv6_enabled') || subnets.some(subnet => subnet.gateway.includes(':')),
+    internal: truth('internal'),
+    dns_enabled: truth('dns_enabled'),
+    ...(Array.isArray(document.network_dns_servers) && { network_dns_servers: document.network_dns_servers.map(String) }),
+    ipam_options: { driver: 'host-local' },
+    options: stringTable(document.options, () => bad('options must be an object of strings')),
+  }
+}
+
+function subnetFrom(entry: unknown, bad: (what: string) => TspodError): NetworkDefinition['subnets'][number] {
+  const fields = (entry ?? {}) as Record<string, unknown>
+  const subnet = typeof fields.subnet === 'string' ? parseSubnet(fields.subnet) : undefined
+  if (subnet === undefined) throw bad(`subnet ${JSON.stringify(fields.subnet)} is not a network like 10.91.0.0/16`)
+  const gateway = fields.gateway === undefined ? offset(subnet.base, 1n) : parseIp(String(fields.gateway))
+  if (gateway === undefined || !inSubnet(gateway, subnet)) throw bad(`gateway ${String(fields.gateway)} is not in ${String(fields.subnet)}`)
+  const range = fields.lease_range as Record<string, unknown> | undefined
+  for (const end of [range?.start_ip, range?.end_ip]) {
+    if (end === undefined) continue
+    const ip = parseIp(String(end))
+    if (ip === undefined || !inSubnet(ip, subnet)) throw bad(`lease_range: ${String(end)} is not in ${String(fields.subnet)}`)
+  }
+  return {
+    subnet: `${formatIp(subnet.base)}/${subnet.prefix}`,
+    gateway: formatIp(gateway),
+    ...(range && { lease_range: { ...(range.start_ip ? { start_ip: String(range.start_ip) } : {}), ...(range.end_ip ? { end_ip: String(range.end_ip) } : {}) } }),
+  }
+}
+
+function stringTable(value: unknown, error: () => TspodError): Record<string, string> {
+  if (value === undefined || value === null) return {}
+  const entries = typeof value === 'object' && !Array.isArray(value) ? Object.entries(value) : undefined
+  if (entries === undefined || entries.some(([, text]) => typeof text !== 'string')) throw error()
+  return Object.fromEntries(entries as [string, string][])
+}
+
+/**
+ * The address for one more pod: `wanted`, or the lowest that nobody has, in the network's first subnet and its lease
+ * range. The network's own, the gateway's and an IPv4 broadcast address are never given.
+ * Throws NO_FREE_ADDRESS when all are taken, or `wanted` is taken or not in the subnet.
+ */
+export function nextAddress(network: NetworkDefinition, taken: ReadonlySet<string>, wanted?: string): string {
+  const first = network.subnets[0]
+  const subnet = parseSubnet(first?.subnet ?? '')
+  if (first === undefined || subnet === undefined) throw new Error(`network ${network.name} has no subnet`)
+  const refuse = (why: string, remedy: string): TspodError =>
+    new TspodError('NO_FREE_ADDRESS', `network ${network.name} (${first.subnet}): ${why}`, { remedy })
+  const lowest = subnet.base.value + 1n
+  const highest = lastOf(subnet).value - (subnet.base.family === 4 ? 1n : 0n)
+  const usable = (ip: Ip): boolean => ip.value >= lowest && ip.value <= highest && formatIp(ip) !== first.gateway
+
+  if (wanted !== undefined) {
+    const ip = parseIp(wanted)
+    if (ip === undefined) throw refuse(`${JSON.stringify(wanted)} is not an IP address`, 'give an address like 10.91.0.10')
+    if (!inSubnet(ip, subnet) || !usable(ip)) throw refuse(`${wanted} is not an address for a pod`, `choose one in ${first.subnet}, other than the gateway ${first.gateway}`)
+    if (taken.has(formatIp(ip))) throw refuse(`${wanted} is taken`, 'choose another address, or remove the pod that has it')
+    return formatIp(ip)
+  }
+  const start = parseIp(first.lease_range?.start_ip ?? '')?.value ?? lowest
+  const end = parseIp(first.lease_range?.end_ip ?? '')?.value ?? highest
+  // At most one more step than addresses taken: each step either ends the search or meets a taken address or the gateway.
+  for (let value = start; value <= end; value += 1n) {
+    const ip: Ip = { family: subnet.base.family, value }
+    if (usable(ip) && !taken.has(formatIp(ip))) return formatIp(ip)
+  }
+  throw refuse(`all addresses are taken (${taken.size})`, 'remove pods, or use a network with a larger subnet')
+}
+
+/** One network that a pod joins. */
+export type Attachment = {
+  definition: NetworkDefinition
+  /** Leased by `nextAddress`; addresses in further subnets follow from it. */
+  address: string
+  mac?: string
+  /** Further names that aardvark-dns answers with this pod's address. */
+  aliases: string[]
+  /** Default: `eth0`, `eth1`, … in the order of the attachments. */
+  interfaceName?: string
+}
+
+export type NetavarkInput = {
+  container_id: string
+  container_name: string
+  networks: Record<string, { static_ips: string[]; static_mac?: string; interface_name: string; aliases: string[] }>
+  network_info: Record<string, NetworkDefinition>
+  port_mappings: { host_ip: string; container_port: number; host_port: number; range: 1; protocol: string }[]
+  dns_servers?: string[]
+}
+
+/**
+ * What netavark's `setup` and `teardown` read; the same text has to be kept for the teardown. Ports without a host
+ * port are not published; `dnsServers` are asked by aardvark-dns for what is not a pod's name.
+ */
+export function netavarkInput(pod: { id: string; name: string }, attachments: readonly Attachment[], ports: readonly PortSpec[], dnsServers: readonly string[] = []): NetavarkInput {
+  return {
+    container_id: pod.id,
+    container_name: pod.name,
+    networks: Object.fromEntries(
+      attachments.map((attachment, index) => [
+        attachment.definition.name,
+        {
+          static_ips: addressesFor(attachment.definition, attachment.address),
+          ...(attachment.mac !== undefined && { static_mac: attachment.mac }),
+          interface_name: attachment.interfaceName ?? `eth${index}`,
+          aliases: [...new Set([pod.name, ...attachment.aliases])],
+        },
+      ]),
+    ),
+    network_info: Object.fromEntries(attachments.map(({ definition }) => [definition.name, definition])),
+    port_mappings: ports.flatMap(port =>
+      port.hostPort === undefined
+        ? []
+        : [{ host_ip: port.hostIp === '0.0.0.0' || port.hostIp === '::' ? '' : port.hostIp, container_port: port.containerPort, host_port: port.hostPort, range: 1 as const, protocol: port.protocol }],
+    ),
+    ...(dnsServers.length > 0 && { dns_servers: [...dnsServers] }),
+  }
+}
+
+/**
+ * All addresses of a pod in a network with several subnets: the leased one, and at the same distance from the base of
+ * each further subnet, so that one lease keeps all of them unique.
+ */
+export function addressesFor(network: NetworkDefinition, address: string): string[] {
+  const [first, ...further] = network.subnets.map(({ subnet }) => parseSubnet(subnet) as Subnet)
+  const leased = parseIp(address)
+  if (first === undefined || leased === undefined) throw new Error(`not an address of network ${network.name}: ${address}`)
+  const distance = leased.value - first.base.value
+  return [address, ...further.map(subnet => formatIp(offset(subnet.base, distance)))]
+}
+
+const offset = (ip: Ip, distance: bigint): Ip => ({ family: ip.family, value: ip.value + distance })
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')

@@ -1,0 +1,198 @@
+/**
+ * Pinned namespaces and netavark: what does I/O for a pod's network.
+ *
+ * A sandbox is three files below the pod's run directory onto which namespaces are bind-mounted; nothing runs in it.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, open, rm, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isMissing, TspodError } from '../errors.ts'
+import { networkRunDirectory, type Paths } from '../paths.ts'
+import { type Finished, failureText, type Run } from '../process.ts'
+import type { NetavarkInput } from './network-define.ts'
+
+export type NamespaceKind = 'net' | 'ipc' | 'uts'
+export type Pinned = { [Kind in NamespaceKind]?: string }
+
+const KINDS: readonly NamespaceKind[] = ['net', 'ipc', 'uts']
+/** File system type of a bind-mounted namespace (statfs(2), NSFS_MAGIC). */
+const NSFS = 0x6e736673
+/** More mounts than this on one file are not ours. */
+const MAX_STACKED = 8
+
+/**
+ * Makes the namespaces of one pod and pins them below `dir`, by one process. `isolated` brings the loopback interface
+ * up, for a pod that netavark never sees; otherwise router advertisements are switched off for the interfaces to come
+ * (S28). What an earlier, interrupted attempt left there is taken away first.
+ * Throws NETWORK_FAILED; nothing is left pinned then.
+ */
+export async function pinNamespaces(run: Run, dir: string, which: readonly NamespaceKind[], how: { isolated?: boolean } = {}): Promise<Pinned> {
+  if (which.length === 0) return {}
+  await unpinNamespaces(run, dir)
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const pinned: Pinned = Object.fromEntries(which.map(kind => [kind, join(dir, kind)]))
+  await Promise.all(Object.values(pinned).map(async file => (await open(file, 'wx', 0o600)).close()))
+  const flags = which.map(kind => `--${kind}=${pinned[kind]}`)
+  const inside = which.includes('net') ? insideCommand(how.isolated === true) : { argv: ['true'] }
+  const finished = await run({ argv: ['unshare', ...flags, '--', ...inside.argv], ...(inside.input !== undefined && { input: inside.input }) })
+  if (finished.exitCode === 0) return pinned
+  await unpinNamespaces(run, dir).catch(() => undefined)
+  throw new TspodError('NETWORK_FAILED', `cannot make namespaces: ${failureText(finished)}`, {
+    remedy: 'see `tspod doctor` for what this host allows',
+  })
+}
+
+/** /proc/sys/net shows the namespace of whoever opens it; `tee` writes one value to both files. */
+const ACCEPT_RA = ['all', 'default'].map(scope => `/proc/sys/net/ipv6/conf/${scope}/accept_ra`)
+
+function insideCommand(isolated: boolean): { argv: string[]; input?: string } {
+  if (isolated) return { argv: ['ip', 'link', 'set', 'lo', 'up'] }
+  return existsSync(ACCEPT_RA[0] as string) ? { argv: ['tee', '--', ...ACCEPT_RA], input: '0\n' } : { argv: ['true'] }
+}
+
+/** Takes away what `pinNamespaces` made in `dir`; the namespaces end with their last process. Idempotent. Throws NETWORK_FAILED. */
+export async function unpinNamespaces(run: Run, dir: string): Promise<void> {
+  const files = KINDS.map(kind => join(dir, kind))
+  for (let round = 0; round < MAX_STACKED; round++) {
+    const mounted = await pinnedAmong(files)
+    if (mounted.length === 0) {
+      await Promise.all(files.map(file => rm(file, { force: true })))
+      return
+    }
+    const finished = await run({ argv: ['umount', '--', ...mounted] })
+    if (finished.exitCode !== 0 && (await pinnedAmong(mounted)).length === mounted.length) throw unpinFailed(dir, failureText(finished))
+  }
+  throw unpinFailed(dir, `more than ${MAX_STACKED} mounts on one file`)
+}
+
+const unpinFailed = (dir: string, why: string): TspodError =>
+  new TspodError('NETWORK_FAILED', `cannot unpin the namespaces in ${dir}: ${why}`, { remedy: `unmount what \`findmnt -t nsfs\` shows below ${dir}` })
+
+async function pinnedAmong(files: readonly string[]): Promise<string[]> {
+  const pinned = await Promise.all(files.map(isPinned))
+  return files.filter((_, index) => pinned[index])
+}
+
+/** True when a namespace is bind-mounted on `file`. */
+export async function isPinned(file: string): Promise<boolean> {
+  try {
+    return (await statfs(file)).type === NSFS
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+}
+
+/** What netavark says about the pod's interfaces. */
+export type NetworkStatus = {
+  networks: { name: string; interfaceName: string; mac: string; addresses: string[]; gateways: string[] }[]
+  /** Addresses of aardvark-dns; empty when no network of the pod has DNS. */
+  dnsServers: string[]
+  dnsSearches: string[]
+}
+
+/**
+ * Connects the pinned network namespace: bridge, veth, addresses, port forwarding, DNS names. A failure is undone.
+ * Throws NETWORK_FAILED with netavark's own words, TOOL_MISSING without netavark.
+ */
+export async function setupNetwork(run: Run, paths: Paths, netnsPath: string, input: NetavarkInput): Promise<NetworkStatus> {
+  const finished = await netavark(run, paths, 'setup', netnsPath, input)
+  if (finished.exitCode === 0) return parseStatus(finished.stdout)
+  const why = netavarkError(finished)
+  await netavark(run, paths, 'teardown', netnsPath, input).catch(() => undefined)
+  throw setupFailed(input, why)
+}
+
+function setupFailed(input: NetavarkInput, why: string): TspodError {
+  const subject = `cannot connect pod ${input.container_name} to network ${Object.keys(input.networks).join(', ')}`
+  const dns = /aardvark|:53\b|port 53/.test(why)
+  return new TspodError('NETWORK_FAILED', `${subject}: ${why}`, {
+    remedy: dns
+      ? 'see what else answers on port 53 of this host, or set "dns_enabled": false in the network\'s definition'
+      : 'see `tspod doctor`: netavark, and iptables or nft, have to work on this host',
+  })
+}
+
+/** netavark's complaints that only mean: there is nothing left of this pod to take away. */
+const ALREADY_GONE = /No such device|No such file or directory|no such process|not found|does not exist|ENODEV|ENOENT/i
+
+/**
+ * Takes away what `setupNetwork` made, firewall rules and DNS names among it, also when the namespace itself is lost.
+ * Idempotent. Throws NETWORK_FAILED when something could not be freed.
+ */
+export async function teardownNetwork(run: Run, paths: Paths, netnsPath: string, input: NetavarkInput): Promise<void> {
+  if (await isPinned(netnsPath)) return teardownIn(run, paths, netnsPath, input)
+  // Rules of the host outlive the namespace; netavark wants one to enter before it looks at them.
+  const spare = join(networkRunDirectory(paths), `spare-${input.container_id}`)
+  const { net } = await pinNamespaces(run, spare, ['net'])
+  try {
+    await teardownIn(run, paths, net as string, input)
+  } finally {
+    await unpinNamespaces(run, spare)
+    await rm(spare, { recursive: true, force: true })
+  }
+}
+
+async function teardownIn(run: Run, paths: Paths, netnsPath: string, input: NetavarkInput): Promise<void> {
+  const finished = await netavark(run, paths, 'teardown', netnsPath, input)
+  if (finished.exitCode === 0) return
+  const complaints = netavarkError(finished).split(/\n\s*- ?/).filter(line => !line.endsWith('multiple errors:'))
+  const serious = complaints.filter(complaint => !ALREADY_GONE.test(complaint))
+  if (serious.length === 0) return
+  throw new TspodError('NETWORK_FAILED', `network of pod ${input.container_name} is only partly removed: ${serious.join('; ')}`, {
+    remedy: 'run the same command again; see `tspod doctor` when it keeps failing',
+  })
+}
+
+/** Where Debian, Fedora and a build from source put aardvark-dns. */
+const AARDVARK = ['/usr/lib/podman/aardvark-dns', '/usr/libexec/podman/aardvark-dns', '/usr/local/libexec/podman/aardvark-dns', '/usr/bin/aardvark-dns']
+
+/** The path of aardvark-dns, or undefined: then pods have no names, but all else works. */
+export const findAardvark = (): string | undefined => AARDVARK.find(existsSync)
+
+const IPTABLES = ['/usr/sbin/iptables', '/sbin/iptables', '/usr/bin/iptables']
+
+async function netavark(run: Run, paths: Paths, verb: 'setup' | 'teardown', netnsPath: string, input: NetavarkInput): Promise<Finished> {
+  const config = networkRunDirectory(paths)
+  await mkdir(config, { recursive: true, mode: 0o700 })
+  const aardvark = findAardvark()
+  return run({
+    argv: ['netavark', '--config', config, ...(aardvark === undefined ? [] : ['--aardvark-binary', aardvark]), verb, netnsPath],
+    input: JSON.stringify(input),
+    // netavark's default driver is fixed when it is built; on a host with nft alone only this one can work.
+    ...(!IPTABLES.some(existsSync) && { env: { NETAVARK_FW: 'nftables' } }),
+  })
+}
+
+/** netavark prints failures as JSON on its standard output. */
+function netavarkError(finished: Finished): string {
+  try {
+    return String((JSON.parse(finished.stdout) as { error: unknown }).error)
+  } catch {
+    return failureText(finished)
+  }
+}
+
+type RawStatus = Record<
+  string,
+  { dns_server_ips?: string[]; dns_search_domains?: string[]; interfaces?: Record<string, { mac_address: string; subnets?: { ipnet: string; gateway?: string }[] }> }
+>
+
+function parseStatus(text: string): NetworkStatus {
+  const status = JSON.parse(text) as RawStatus
+  const networks = Object.entries(status).flatMap(([name, { interfaces }]) =>
+    Object.entries(interfaces ?? {}).map(([interfaceName, { mac_address: mac, subnets = [] }]) => ({
+      name,
+      interfaceName,
+      mac,
+      addresses: subnets.map(({ ipnet }) => ipnet.split('/')[0] as string),
+      gateways: subnets.flatMap(({ gateway }) => (gateway === undefined ? [] : [gateway])),
+    })),
+  )
+  const all = Object.values(status)
+  return {
+    networks,
+    dnsServers: [...new Set(all.flatMap(network => network.dns_server_ips ?? []))],
+    dnsSearches: [...new Set(all.flatMap(network => network.dns_search_domains ?? []))],
+  }
+}

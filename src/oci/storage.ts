@@ -1,0 +1,212 @@
+/**
+ * containers-storage: where images and root file systems live, shared with Podman, Buildah and Skopeo.
+ *
+ * Reading goes straight to the store's JSON files, which are replaced atomically by whoever writes them; everything
+ * that changes the store goes through the `containers-storage` program, which takes the store's locks.
+ */
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isMissing, TspodError } from '../errors.ts'
+import type { Id, LocalImage } from '../model.ts'
+import { type Finished, failureText, type Run } from '../process.ts'
+import { batched, type Outcome } from './batch.ts'
+
+/** One containers-storage store. */
+export type Store = {
+  graphRoot: string
+  runRoot: string
+  driver: string
+  /** Read-only stores that images may come from as well. */
+  additional: string[]
+  /** The store that every program of this host uses by default: no flags are needed to name it. */
+  system: boolean
+}
+
+/** Only files an administrator or a package writes: the caller's environment has no say (S40). The first one wins. */
+const CONFIG_FILES = ['/etc/containers/storage.conf', '/usr/share/containers/storage.conf']
+const DEFAULTS = { graphRoot: '/var/lib/containers/storage', runRoot: '/run/containers/storage' }
+
+/**
+ * Finds the system's store from storage.conf; spawns nothing.
+ * Throws HOST_LACKS when storage.conf cannot be parsed.
+ */
+export async function openStorage(): Promise<Store> {
+  for (const file of CONFIG_FILES) {
+    const text = await readOptional(file)
+    if (text !== undefined) return storeFrom(file, await parseToml(file, text))
+  }
+  return storeFrom('', {})
+}
+
+type Table = Record<string, unknown>
+
+function storeFrom(file: string, config: Table): Store {
+  const storage = tableOf(config.storage)
+  const graphRoot = pathOf(file, 'graphroot', storage.graphroot) ?? DEFAULTS.graphRoot
+  const additional = tableOf(storage.options).additionalimagestores
+  return {
+    graphRoot,
+    runRoot: pathOf(file, 'runroot', storage.runroot) ?? DEFAULTS.runRoot,
+    driver: typeof storage.driver === 'string' && storage.driver !== '' ? storage.driver : driverInUse(graphRoot),
+    additional: Array.isArray(additional) ? additional.filter(path => typeof path === 'string') : [],
+    system: true,
+  }
+}
+
+/** An empty driver means the one the store was first used with, and overlay for a new one. */
+function driverInUse(graphRoot: string): string {
+  return ['overlay', 'btrfs', 'zfs', 'vfs'].find(driver => existsSync(join(graphRoot, `${driver}-images`))) ?? 'overlay'
+}
+
+function pathOf(file: string, key: string, value: unknown): string | undefined {
+  if (value === undefined || value === '') return undefined
+  if (typeof value === 'string' && value.startsWith('/')) return value
+  throw new TspodError('HOST_LACKS', `${file}: ${key} is not an absolute path`, { remedy: `correct ${key} in ${file}` })
+}
+
+const tableOf = (value: unknown): Table => (typeof value === 'object' && value !== null ? (value as Table) : {})
+
+/**
+ * Parses a TOML file of containers-common; the parser is loaded on first use.
+ * Throws HOST_LACKS naming the file when it is not TOML.
+ */
+export async function parseToml(file: string, text: string): Promise<Table> {
+  const { parse } = await import('smol-toml')
+  try {
+    return parse(text)
+  } catch (cause) {
+    throw new TspodError('HOST_LACKS', `${file} cannot be read: ${(cause as Error).message.split('\n')[0]}`, {
+      remedy: `correct ${file}`,
+      cause,
+    })
+  }
+}
+
+/** The text of a file, or undefined when there is none. */
+export async function readOptional(file: string): Promise<string | undefined> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    if (isMissing(error)) return undefined
+    throw error
+  })
+}
+
+/** Flags by which `containers-storage` finds `store`; none for the system's. */
+export function storageFlags(store: Store): string[] {
+  if (store.system) return []
+  return ['--graph', store.graphRoot, '--run', store.runRoot, '--storage-driver', store.driver]
+}
+
+/** How skopeo names an image of `store`. */
+export function storageReference(store: Store, name: string): string {
+  return store.system
+    ? `containers-storage:${name}`
+    : `containers-storage:[${store.driver}@${store.graphRoot}+${store.runRoot}]${name}`
+}
+
+/** Root file systems of one installation. */
+export type RootfsDoor = {
+  /** Makes a writable layer on top of `image` and mounts it. Repeating it for the same id is harmless. */
+  create(image: LocalImage, id: Id, name: string): Promise<string>
+  /** Mounts what `create` made, after a restart or a reboot, and returns the path. */
+  remount(id: Id): Promise<string>
+  /** Unmounts and deletes; "already gone" is success. */
+  remove(id: Id): Promise<void>
+  /** Ids of all storage containers of this installation, mounted or not; spawns nothing. */
+  list(): Promise<Id[]>
+}
+
+/**
+ * The door to root file systems in `store`. `owner` is the installation's root directory: it is written into every
+ * storage container's metadata, so that `list` finds ours and only ours. Calls that arrive together share processes.
+ * Members throw COMMAND_FAILED, and IMAGE_NOT_FOUND when the image vanished meanwhile.
+ */
+export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
+  const storage = (verb: string, ...args: string[]): Promise<Finished> =>
+    run({ argv: ['containers-storage', verb, ...storageFlags(store), ...args] })
+  const mount = batched(async ids => mountOutcomes(await storage('mount', '--json', ...ids), ids))
+  const remove = batched(async ids => removeOutcomes(await storage('delete-container', '--json', ...ids), ids))
+  return {
+    async create(image, id, name) {
+      const metadata = JSON.stringify({ tspod: { root: owner, name } })
+      // The store's names are shared with Podman and Buildah: ours cannot meet theirs.
+      const storageName = `tspod-${name}-${id.slice(0, 12)}`
+      const made = await storage('create-container', '--id', id, '--name', storageName, '--metadata', metadata, image.id)
+      if (made.exitCode !== 0 && !/already in use/.test(made.stderr)) throw createFailed(image, made)
+      return mount(id)
+    },
+    remount: id => mount(id),
+    remove: id => remove(id),
+    list: () => ownContainers(store, owner),
+  }
+}
+
+function createFailed(image: LocalImage, made: Finished): TspodError {
+  const label = image.names[0] ?? image.id.slice(0, 12)
+  if (/image not known/.test(made.stderr)) {
+    return new TspodError('IMAGE_NOT_FOUND', `image ${label} was removed while it was about to be used`, {
+      remedy: 'play again: the image is then pulled, unless its pull policy is Never',
+    })
+  }
+  return storageFailed(`cannot make a root file system from ${label}`, failureText(made))
+}
+
+const storageFailed = (doing: string, why: string): TspodError =>
+  new TspodError('COMMAND_FAILED', `${doing}: ${why}`, {
+    remedy: /no space left/i.test(why) ? 'free some disk space in the image store' : 'see `tspod doctor` for the state of containers-storage',
+  })
+
+type Mounted = { id: string; mountpoint: string; error: string }
+
+function mountOutcomes(finished: Finished, ids: readonly string[]): Map<string, Outcome<string>> {
+  const mounted = parseOutput<Mounted[]>(finished) ?? []
+  return new Map(
+    ids.map((id): [string, Outcome<string>] => {
+      const one = mounted.find(entry => entry.id === id)
+      if (one?.mountpoint) return [id, { value: one.mountpoint }]
+      const error = storageFailed(`cannot mount the root file system of ${id.slice(0, 12)}`, one?.error || failureText(finished))
+      return [id, { error }]
+    }),
+  )
+}
+
+/** What containers-storage says of an id that it does not know, which is what a removal wants to hear. */
+const GONE = /not a container|not known|does not exist/
+
+function removeOutcomes(finished: Finished, ids: readonly string[]): Map<string, Outcome<void>> {
+  const errors = parseOutput<Record<string, string>>(finished)
+  return new Map(
+    ids.map((id): [string, Outcome<void>] => {
+      const said = errors?.[id] ?? (finished.exitCode === 0 ? '' : failureText(finished))
+      if (said === '' || GONE.test(said)) return [id, { value: undefined }]
+      return [id, { error: storageFailed(`cannot remove the root file system of ${id.slice(0, 12)}`, said) }]
+    }),
+  )
+}
+
+function parseOutput<T>(finished: Finished): T | undefined {
+  try {
+    return JSON.parse(finished.stdout) as T
+  } catch {
+    return undefined
+  }
+}
+
+async function ownContainers(store: Store, owner: string): Promise<Id[]> {
+  const directory = join(store.graphRoot, `${store.driver}-containers`)
+  const texts = await Promise.all(
+    ['containers.json', 'volatile-containers.json'].map(file => readOptional(join(directory, file))),
+  )
+  return texts
+    .flatMap(text => (text ? (JSON.parse(text) as { id: Id; metadata?: string }[]) : []))
+    .filter(container => ownerOf(container.metadata) === owner)
+    .map(container => container.id)
+}
+
+function ownerOf(metadata: string | undefined): string | undefined {
+  try {
+    return (JSON.parse(metadata ?? '') as { tspod?: { root?: string } }).tspod?.root
+  } catch {
+    return undefined
+  }
+}
