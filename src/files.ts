@@ -5,7 +5,18 @@
  * O_NOFOLLOW. Every step is pinned by its descriptor, so swapping a directory for a link changes nothing.
  */
 import { randomBytes } from 'node:crypto'
-import { type BigIntStats, chmodSync, closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs'
+import {
+  type BigIntStats,
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs'
 import { type FileHandle, open, readdir, rename, rmdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { isMissing, TspodError } from './errors.ts'
@@ -29,7 +40,12 @@ export type WriteOptions = {
  * Replaces the file at `path` as a whole: a reader sees the old or the new content, a crash leaves one of the two.
  * `mode` is set exactly, whatever the umask. The directory must be one that only root writes to.
  */
-export async function writeAtomic(path: string, data: string | Uint8Array, mode: number, options: WriteOptions = {}): Promise<void> {
+export async function writeAtomic(
+  path: string,
+  data: string | Uint8Array,
+  mode: number,
+  options: WriteOptions = {},
+): Promise<void> {
   const durable = options.durable ?? true
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`)
   const file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
@@ -95,7 +111,8 @@ export function openBeneath(rootDir: string, relative: string, how: OpenHow = {}
       const stat = fstatSync(fd)
       if (stat.isSymbolicLink()) throw unsafe(relative, `${part} is a symbolic link`)
       if (!how.acrossMounts && mountId(fd) !== mount) throw unsafe(relative, `something is mounted at ${part}`)
-      if (!last && !stat.isDirectory()) throw Object.assign(new Error(`${part} is not a directory`), { code: 'ENOTDIR' })
+      if (!last && !stat.isDirectory())
+        throw Object.assign(new Error(`${part} is not a directory`), { code: 'ENOTDIR' })
     }
     const opened = fd
     return {
@@ -225,7 +242,12 @@ export async function removeTree(path: string): Promise<void> {
   const parent = await openIfThere(dirname(path), O_RDONLY | O_DIRECTORY)
   if (parent === undefined) return
   try {
-    await removeEntry(parent, Buffer.from(basename(path)), { path, top: undefined, mount: mountId(parent.fd), depth: 0 })
+    await removeEntry(parent, Buffer.from(basename(path)), {
+      path,
+      top: undefined,
+      mount: mountId(parent.fd),
+      depth: 0,
+    })
   } finally {
     await parent.close()
   }

@@ -20,6 +20,10 @@ export type HostFacts = {
   kernel: string
   apparmor: boolean
   selinux: boolean
+  /** Cgroup controllers containers can be limited by (cpu, memory, pids, …). Absent: all of them. */
+  controllers?: string[]
+  /** True when /proc/sys/net/ipv6 exists. Absent: it does not. */
+  ipv6?: boolean
 }
 
 /** A mount whose source exists and has been checked: a real path of the host. */
@@ -70,11 +74,25 @@ export type SpecInput = {
 }
 
 export type OciMount = { destination: string; type: string; source: string; options: string[] }
-export type OciDevice = { path: string; type: string; major: number; minor: number; fileMode?: number; uid?: number; gid?: number }
+export type OciDevice = {
+  path: string
+  type: string
+  major: number
+  minor: number
+  fileMode?: number
+  uid?: number
+  gid?: number
+}
 export type OciDeviceRule = { allow: boolean; type?: string; major?: number; minor?: number; access: string }
 export type OciRlimit = { type: string; soft: number; hard: number }
 export type OciUser = { uid: number; gid: number; additionalGids: number[]; umask?: number }
-export type OciCapabilities = { bounding: string[]; effective: string[]; permitted: string[]; inheritable: string[]; ambient: string[] }
+export type OciCapabilities = {
+  bounding: string[]
+  effective: string[]
+  permitted: string[]
+  inheritable: string[]
+  ambient: string[]
+}
 
 export type OciProcess = {
   terminal: boolean
@@ -91,13 +109,19 @@ export type OciProcess = {
 
 export type OciSeccompArg = { index: number; value: number; valueTwo?: number; op: string }
 export type OciSyscall = { names: string[]; action: string; errnoRet?: number; args?: OciSeccompArg[] }
-export type OciSeccomp = { defaultAction: string; defaultErrnoRet?: number; architectures?: string[]; flags?: string[]; syscalls: OciSyscall[] }
+export type OciSeccomp = {
+  defaultAction: string
+  defaultErrnoRet?: number
+  architectures?: string[]
+  flags?: string[]
+  syscalls: OciSyscall[]
+}
 
 export type OciResources = {
   devices: OciDeviceRule[]
   memory?: { limit?: number; swap?: number }
-  cpu: { shares: number; quota?: number; period?: number }
-  pids: { limit: number }
+  cpu?: { shares: number; quota?: number; period?: number }
+  pids?: { limit: number }
 }
 
 export type OciLinux = {

@@ -1,0 +1,143 @@
+/** Limits: cgroup values, resource limits of the process, and who dies first when memory runs out. */
+import { TspodError } from '../../errors.ts'
+import type { ContainerSpec, PodSpec, ResourceSpec } from '../../model.ts'
+import type { HostFacts, OciDeviceRule, OciResources, OciRlimit, SpecInput } from './types.ts'
+
+const PIDS_LIMIT = 2048
+const CPU_PERIOD_US = 100_000
+const MIN_CPU_QUOTA_US = 1000
+const MIN_CPU_SHARES = 2
+const MAX_CPU_SHARES = 262_144
+
+const NOFILE_SOFT = 1024
+const NOFILE_HARD = 524_288
+const NPROC_HARD = 4_194_304
+const MEMLOCK_BYTES = 8 * 1024 * 1024
+
+/**
+ * Cgroup limits of one container by the kubelet's rules: cpu shares from the request (or the limit), a quota per
+ * 100 ms from the limit, memory from the limit, and at most 2048 processes.
+ * Throws HOST_LACKS when the manifest asks for a limit whose controller this host does not have; our own defaults
+ * are left out there with a notice.
+ */
+export function buildResources(input: SpecInput, host: HostFacts, notices: string[]): OciResources {
+  const { resources, name } = input.container
+  const has = (controller: string): boolean => host.controllers?.includes(controller) ?? true
+  const asked = (controller: string, field: string, value: number | undefined): void => {
+    if (value !== undefined && !has(controller)) throw lacksController(name, controller, field)
+  }
+  asked('cpu', 'resources.limits.cpu', resources.cpuLimitMilli)
+  asked('memory', 'resources.limits.memory', resources.memoryLimitBytes)
+  if (!has('cpu') && resources.cpuRequestMilli !== undefined) {
+    notices.push('resources.requests.cpu has no effect: this host has no cpu controller for containers')
+  }
+  if (!has('pids')) notices.push(`the default limit of ${PIDS_LIMIT} processes is not set: no pids controller`)
+  return {
+    devices: deviceRules(input),
+    ...(resources.memoryLimitBytes !== undefined && { memory: memoryLimits(resources.memoryLimitBytes, host) }),
+    ...(has('cpu') && { cpu: cpuLimits(resources) }),
+    ...(has('pids') && { pids: { limit: PIDS_LIMIT } }),
+  }
+}
+
+/** No swap beside the memory limit, as the kubelet's NoSwap; v1 hosts often cannot count swap, so it stays open there. */
+function memoryLimits(limit: number, host: HostFacts): { limit: number; swap?: number } {
+  return host.cgroup === 'v2' ? { limit, swap: limit } : { limit }
+}
+
+function cpuLimits(resources: ResourceSpec): { shares: number; quota?: number; period?: number } {
+  const { cpuRequestMilli, cpuLimitMilli } = resources
+  const weighed = cpuRequestMilli ?? cpuLimitMilli ?? 0
+  const shares = Math.min(MAX_CPU_SHARES, Math.max(MIN_CPU_SHARES, Math.floor((weighed * 1024) / 1000)))
+  if (cpuLimitMilli === undefined) return { shares }
+  const quota = Math.max(MIN_CPU_QUOTA_US, Math.floor((cpuLimitMilli * CPU_PERIOD_US) / 1000))
+  return { shares, quota, period: CPU_PERIOD_US }
+}
+
+/** Everything is denied but what runtimes always allow (null, zero, tty and so on) and the devices that are mounted. */
+function deviceRules(input: SpecInput): OciDeviceRule[] {
+  if (input.container.security.privileged) return [{ allow: true, access: 'rwm' }]
+  const mounted = input.mounts.flatMap(mount => (mount.device === undefined ? [] : [{ mount, device: mount.device }]))
+  return [
+    { allow: false, access: 'rwm' },
+    ...mounted.map(({ mount, device }) => ({ allow: true, ...device, access: mount.readOnly ? 'r' : 'rw' })),
+  ]
+}
+
+/**
+ * Limits of the first process, the same however tspod was started. A hard limit above what tspod has cannot be
+ * given; it is lowered with a notice.
+ */
+export function buildRlimits(host: HostFacts, notices: string[]): OciRlimit[] {
+  const clamp = (name: string, wanted: number, most: number): number => {
+    if (wanted <= most) return wanted
+    notices.push(`the limit ${name} is ${most} instead of ${wanted}: tspod's own hard limit is not higher`)
+    return most
+  }
+  const nofile = clamp('nofile', NOFILE_HARD, host.nofileHard)
+  const memlock = clamp('memlock', MEMLOCK_BYTES, host.memlockHard)
+  const nproc = Math.min(NPROC_HARD, host.nprocHard)
+  return [
+    { type: 'RLIMIT_NOFILE', soft: Math.min(NOFILE_SOFT, nofile), hard: nofile },
+    { type: 'RLIMIT_NPROC', soft: nproc, hard: nproc },
+    { type: 'RLIMIT_MEMLOCK', soft: memlock, hard: memlock },
+    { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
+  ]
+}
+
+export type Qos = 'Guaranteed' | 'Burstable' | 'BestEffort'
+
+/** The quality-of-service class of a pod, over all its containers, as the API server computes it. */
+export function qosClass(pod: PodSpec): Qos {
+  const all = [...pod.initContainers, ...pod.containers].map(container => effective(container.resources))
+  if (all.every(r => !r.cpuLimit && !r.cpuRequest && !r.memoryLimit && !r.memoryRequest)) return 'BestEffort'
+  const guaranteed = all.every(
+    r => r.cpuLimit > 0 && r.memoryLimit > 0 && r.cpuLimit === r.cpuRequest && r.memoryLimit === r.memoryRequest,
+  )
+  return guaranteed ? 'Guaranteed' : 'Burstable'
+}
+
+/** A limit without a request counts as the request too. */
+function effective(r: ResourceSpec): {
+  cpuLimit: number
+  cpuRequest: number
+  memoryLimit: number
+  memoryRequest: number
+} {
+  const [cpuLimit, memoryLimit] = [r.cpuLimitMilli ?? 0, r.memoryLimitBytes ?? 0]
+  return {
+    cpuLimit,
+    cpuRequest: r.cpuRequestMilli ?? cpuLimit,
+    memoryLimit,
+    memoryRequest: r.memoryRequestBytes ?? memoryLimit,
+  }
+}
+
+/**
+ * oom_score_adj of a container by the kubelet's formula: the more of its memory was asked for, the later it dies.
+ * Without the right to go below zero it is clamped there, with a notice.
+ */
+export function oomScoreAdj(pod: PodSpec, container: ContainerSpec, host: HostFacts, notices: string[]): number {
+  return clampOom(wantedOomScore(pod, container, host), host, notices)
+}
+
+function wantedOomScore(pod: PodSpec, container: ContainerSpec, host: HostFacts): number {
+  const qos = qosClass(pod)
+  if (qos === 'Guaranteed') return -997
+  if (qos === 'BestEffort') return 1000
+  const share = effective(container.resources).memoryRequest / host.memoryBytes
+  return Math.min(999, Math.max(3, 1000 - Math.floor(1000 * share)))
+}
+
+export function clampOom(wanted: number, host: HostFacts, notices: string[]): number {
+  if (wanted >= 0 || host.canLowerOom) return wanted
+  notices.push(`oom_score_adj is 0 instead of ${wanted}: tspod lacks CAP_SYS_RESOURCE`)
+  return 0
+}
+
+function lacksController(container: string, controller: string, field: string): TspodError {
+  const message = `container ${container} sets ${field}, and this host has no ${controller} cgroup controller to enforce it`
+  return new TspodError('HOST_LACKS', message, {
+    remedy: `remove ${field}, or enable the controller; \`tspod doctor\` shows what is there`,
+  })
+}
