@@ -34,7 +34,8 @@ export type Finished = {
 export type Run = (command: Command, signal?: AbortSignal) => Promise<Finished>
 
 /** Where programs are looked up, whatever the caller's PATH says. */
-export const FIXED_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/podman:/usr/libexec/podman'
+export const FIXED_PATH =
+  '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/podman:/usr/libexec/podman'
 
 /** The same on every architecture Node runs on under Linux; node:fs does not export it. */
 const O_CLOEXEC = 0o2000000
@@ -219,7 +220,10 @@ function cannotRun(argv: readonly string[], cause: Error): TspodError {
       cause,
     })
   }
-  return new TspodError('COMMAND_FAILED', `cannot run ${argv[0]}: ${cause.message}`, { remedy: 'see `tspod doctor`', cause })
+  return new TspodError('COMMAND_FAILED', `cannot run ${argv[0]}: ${cause.message}`, {
+    remedy: 'see `tspod doctor`',
+    cause,
+  })
 }
 
 const commandFailed = (argv: readonly string[], how: string): TspodError =>

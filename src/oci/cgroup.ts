@@ -28,7 +28,9 @@ export function parseHierarchies(mountinfo: string): Hierarchy[] {
     if (type === 'cgroup2') {
       if (!found.has('v2')) found.set('v2', { version: 2, mount, controllers: [] })
     } else if (type === 'cgroup') {
-      const controllers = options.split(',').filter(option => !['rw', 'ro', 'xattr', 'noprefix', 'clone_children'].includes(option))
+      const controllers = options
+        .split(',')
+        .filter(option => !['rw', 'ro', 'xattr', 'noprefix', 'clone_children'].includes(option))
       const key = controllers.join(',')
       if (!found.has(key)) found.set(key, { version: 1, mount, controllers })
     }
@@ -61,14 +63,14 @@ export type PodCgroup = {
   /** Cgroup of the pod's conmons. */
   control: string
   /** The transient unit to start before anything is put there; absent when the cgroup is plainly made. */
-  scope?: { unit: string; slice: string; description: string }
+  scope?: PodScope
 }
 
+/** A transient systemd unit that owns a pod's cgroup. */
+export type PodScope = { unit: string; slice: string; description: string }
+
 /** Who owns the place pods are put in. */
-export type CgroupPlace =
-  | { manager: 'cgroupfs' }
-  | { manager: 'systemd' }
-  | { manager: 'parent'; path: string }
+export type CgroupPlace = { manager: 'cgroupfs' } | { manager: 'systemd' } | { manager: 'parent'; path: string }
 
 const SLICE = 'machine.slice'
 
@@ -100,23 +102,65 @@ function cgroupWord(name: string): string {
 }
 
 /**
- * Makes `path` in the trees that hold monitors and moves the process there. The kernel may take 15 ms for the first
- * move after a pause (it waits for all CPUs), so this is asynchronous. Throws HOST_LACKS when the kernel refuses.
+ * Moves a monitor to its pod's `control` cgroup. Below systemd the pod's scope is started first, or joined when a
+ * container of the pod is there already; a scope that ends just then is started again.
+ * Throws HOST_LACKS when the kernel or systemd refuses.
  */
-export async function enterCgroup(hierarchies: readonly Hierarchy[], path: string, pid: number): Promise<void> {
-  const trees = hierarchies.filter(tree => holdsMonitors(tree, hierarchies))
-  await Promise.all(trees.map(tree => enterOne(join(tree.mount, path), pid)))
+export async function enterPod(
+  hierarchies: readonly Hierarchy[],
+  pod: PodCgroup,
+  pid: number,
+  startScope: (scope: PodScope, pid: number) => Promise<'started' | 'exists'>,
+  clock: Clock,
+): Promise<void> {
+  if (pod.scope === undefined) return enterCgroup(hierarchies, pod.control, pid)
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await startScope(pod.scope, pid)
+    try {
+      return await enterCgroup(hierarchies, pod.control, pid, { parentExists: true })
+    } catch (error) {
+      const gone = error instanceof TspodError && isMissing(error.cause)
+      if (outcome === 'started' || !gone || attempt === ENTER_ATTEMPTS) throw error
+    }
+    // Another container of this pod has asked for the scope, or its last one left: systemd is at work on it.
+    await clock.sleep(ENTER_PAUSE_MS)
+  }
 }
 
-async function enterOne(directory: string, pid: number): Promise<void> {
+const ENTER_ATTEMPTS = 100
+const ENTER_PAUSE_MS = 10
+
+/**
+ * Makes `path` in the trees that hold monitors and moves the process there. The kernel may take 15 ms for the first
+ * move after a pause (it waits for all CPUs), so this is asynchronous. With `parentExists` only the last part of the
+ * path is made on v2: what systemd owns above is never made in its stead. Throws HOST_LACKS when the kernel refuses.
+ */
+export async function enterCgroup(
+  hierarchies: readonly Hierarchy[],
+  path: string,
+  pid: number,
+  options: { parentExists: boolean } = { parentExists: false },
+): Promise<void> {
+  const enter = async (tree: Hierarchy): Promise<void> => {
+    const directory = join(tree.mount, path)
+    try {
+      await makeCgroup(directory, tree.version === 1 || !options.parentExists)
+      await writeFile(join(directory, 'cgroup.procs'), String(pid))
+    } catch (cause) {
+      throw new TspodError('HOST_LACKS', `cannot move process ${pid} into cgroup ${directory}: ${messageOf(cause)}`, {
+        remedy: 'see `tspod doctor`; under systemd run tspod as root, in a unit with Delegate=yes or outside of one',
+        cause,
+      })
+    }
+  }
+  await Promise.all(hierarchies.filter(tree => holdsMonitors(tree, hierarchies)).map(enter))
+}
+
+async function makeCgroup(directory: string, withParents: boolean): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o755 })
-    await writeFile(join(directory, 'cgroup.procs'), String(pid))
-  } catch (cause) {
-    throw new TspodError('HOST_LACKS', `cannot move process ${pid} into cgroup ${directory}: ${messageOf(cause)}`, {
-      remedy: 'see `tspod doctor`; under systemd run tspod as root, in a unit with Delegate=yes or outside of one',
-      cause,
-    })
+    await mkdir(directory, { recursive: withParents, mode: 0o755 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 
@@ -148,21 +192,26 @@ const REMOVE_PAUSE_MS = 25
 /**
  * Removes the cgroup and its children in every tree. A cgroup stays busy for a moment after its last process died,
  * so it is tried for a second. With `force` what still runs inside is killed first. Already gone is success.
+ * Called from inside (the exit hook runs in its pod's `control`) it removes everything but `control` and returns
+ * `left`: nobody can remove the ground he stands on.
  * Throws PARTIAL_FAILURE naming what is left and who is in it.
  */
 export async function removeCgroup(
   hierarchies: readonly Hierarchy[],
   path: string,
   options: { force: boolean; clock: Clock },
-): Promise<void> {
-  if (!/^\/.+/.test(path) || path.split('/').includes('..')) throw new Error(`not a cgroup of ours: ${path}`)
+): Promise<'removed' | 'left'> {
+  if (!/^\/[^/]/.test(path) || path.split('/').includes('..')) throw new Error(`not a cgroup of ours: ${path}`)
+  const inside = cgroupProcesses(hierarchies, path).includes(process.pid)
+  const targets = inside ? childPaths(hierarchies, path).filter(child => child !== `${path}/control`) : [path]
   for (let attempt = 1; ; attempt++) {
-    if (options.force) killCgroup(hierarchies, path)
-    const left = hierarchies.map(tree => join(tree.mount, path)).filter(directory => !removeTreeOf(directory))
-    if (left.length === 0) return
+    if (options.force) for (const target of targets) killCgroup(hierarchies, target)
+    const directories = hierarchies.flatMap(tree => targets.map(target => join(tree.mount, target)))
+    const busy = directories.filter(directory => !removeTreeOf(directory))
+    if (busy.length === 0) return inside ? 'left' : 'removed'
     if (attempt === REMOVE_ATTEMPTS) {
-      const pids = cgroupProcesses(hierarchies, path)
-      throw new TspodError('PARTIAL_FAILURE', `cgroup ${left.join(', ')} cannot be removed: processes ${pids.join(' ') || 'unknown'}`, {
+      const pids = targets.flatMap(target => cgroupProcesses(hierarchies, target)).join(' ') || 'unknown'
+      throw new TspodError('PARTIAL_FAILURE', `cannot remove cgroup ${busy.join(', ')}: it holds processes ${pids}`, {
         remedy: 'stop these processes and run the same command again',
       })
     }
@@ -170,26 +219,43 @@ export async function removeCgroup(
   }
 }
 
-/** Kills every process in the cgroup and below: at once by cgroup.kill on v2 (Linux 5.14), by signals elsewhere. */
+/**
+ * Kills every process in the cgroup and below: by cgroup.kill on v2 (Linux 5.14), by signals elsewhere. A process
+ * that is itself inside must not call this.
+ */
 export function killCgroup(hierarchies: readonly Hierarchy[], path: string): void {
+  const pids = cgroupProcesses(hierarchies, path)
+  if (pids.includes(process.pid)) throw new Error(`refusing to kill ${path}: this process is in it`)
   for (const tree of hierarchies) {
-    if (tree.version !== 2) continue
-    try {
-      writeFileSync(join(tree.mount, path, 'cgroup.kill'), '1')
-    } catch {
-      // Absent, or a kernel without it: the signals below do the work.
-    }
+    const directory = join(tree.mount, path)
+    if (tree.version === 2) tryWrite(join(directory, 'cgroup.kill'), '1')
+    // A frozen process of v1 takes no signal, not even KILL.
+    else if (tree.controllers.includes('freezer')) tryWrite(join(directory, 'freezer.state'), 'THAWED')
   }
-  for (const pid of cgroupProcesses(hierarchies, path)) {
-    // Reading the members and signalling are not one step; a member of our own cgroup is never a stranger for long
-    // enough to matter, and pid 0 (a process of another pid namespace) and our own must never be hit.
-    if (pid <= 1 || pid === process.pid) continue
+  for (const pid of pids) {
+    // 0 stands for a process outside of our pid namespace, 1 is the host's init.
+    if (pid <= 1) continue
     try {
       process.kill(pid, 'SIGKILL')
     } catch {
       // Gone already.
     }
   }
+}
+
+/** Writes a control file of the kernel; one this kernel or cgroup does not have is left alone. */
+function tryWrite(path: string, text: string): void {
+  try {
+    if (existsSync(path)) writeFileSync(path, text)
+  } catch {
+    // The cgroup went away in between.
+  }
+}
+
+/** Paths, relative to the mounts, of the cgroups right below one. */
+function childPaths(hierarchies: readonly Hierarchy[], path: string): string[] {
+  const names = hierarchies.flatMap(tree => directoriesIn(join(tree.mount, path)) ?? [])
+  return [...new Set(names)].map(name => `${path}/${name}`)
 }
 
 /** Removes one directory tree of cgroups, deepest first; false when something in it is still busy. */
@@ -206,25 +272,26 @@ function removeTreeOf(directory: string): boolean {
 
 /** `directory` and all cgroups below it, parents first; empty when it does not exist. */
 function cgroupTree(directory: string): string[] {
-  const all: string[] = []
-  const visit = (path: string): void => {
-    let entries: string[]
-    try {
-      entries = readdirSync(path, { withFileTypes: true }).filter(entry => entry.isDirectory()).map(entry => entry.name)
-    } catch (error) {
-      if (isMissing(error)) return
-      throw error
-    }
-    all.push(path)
-    for (const entry of entries) visit(join(path, entry))
+  const names = directoriesIn(directory)
+  if (names === undefined) return []
+  return [directory, ...names.flatMap(name => cgroupTree(join(directory, name)))]
+}
+
+function directoriesIn(directory: string): string[] | undefined {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true })
+    return entries.filter(entry => entry.isDirectory()).map(entry => entry.name)
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
   }
-  visit(directory)
-  return all
 }
 
 function readLines(path: string): string[] {
   try {
-    return readFileSync(path, 'utf8').split('\n').filter(line => line !== '')
+    return readFileSync(path, 'utf8')
+      .split('\n')
+      .filter(line => line !== '')
   } catch {
     // The cgroup went away, or is of the `threaded` type, whose members are listed by its parent.
     return []

@@ -5,7 +5,7 @@
  *                       ▲ beforeStart moves it                          │
  *                       └ to its cgroup here                            └─► {"pid":N} on the sync pipe
  */
-import { closeSync, constants, fchmodSync, mkdirSync, openSync, readFileSync, fstatSync, rmSync } from 'node:fs'
+import { closeSync, constants, fchmodSync, fstatSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { systemClock } from '../clock.ts'

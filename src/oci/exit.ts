@@ -10,7 +10,7 @@ import { processStart } from '../files.ts'
 import type { Id } from '../model.ts'
 
 /** A process named so that a later one with the same pid is not mistaken for it. */
-export type ProcessId = { pid: number; /** Start time, field 22 of /proc/PID/stat. */ start: string }
+export type ProcessId = { pid: number /** Start time, field 22 of /proc/PID/stat. */; start: string }
 
 export type Exit = {
   /** 128 + signal number when a signal ended it. */
@@ -65,11 +65,7 @@ export type Watched = { id: Id; container: ProcessId; monitor: ProcessId }
  * - `monitor-lost`: it runs, but conmon is gone, so that its end will never be recorded
  * - `lost`: both are gone without a record; the exit code cannot be known and is not 0
  */
-export type Verdict =
-  | { is: 'running' }
-  | { is: 'exited'; exit: Exit }
-  | { is: 'monitor-lost' }
-  | { is: 'lost' }
+export type Verdict = { is: 'running' } | { is: 'exited'; exit: Exit } | { is: 'monitor-lost' } | { is: 'lost' }
 
 /** Judges one container by its exit file, its own process and its monitor's. */
 export function judgeProcess(exitDir: string, watched: Watched): Verdict {

@@ -4,10 +4,12 @@ export {
   cgroupProcesses,
   containerCgroup,
   enterCgroup,
+  enterPod,
   type Hierarchy,
   killCgroup,
   type PodCgroup,
   podCgroup,
+  type PodScope,
   readHierarchies,
   removeCgroup,
 } from './cgroup.ts'
@@ -56,3 +58,5 @@ export {
   nextAddress,
 } from './network-define.ts'
 export { openStorage, type RootfsDoor, rootfsDoor, type Store } from './storage.ts'
+export { checkHost, type HostCheck } from './features.ts'
+export { type LogLine, type LogOptions, type LogSource, type LogStream, readLogs } from './logs.ts'

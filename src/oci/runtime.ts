@@ -7,7 +7,7 @@ import { TspodError } from '../errors.ts'
 import { writeAtomic } from '../files.ts'
 import type { Id } from '../model.ts'
 import { type Paths, runtimeRoot } from '../paths.ts'
-import { type Finished, FIXED_PATH, type Run } from '../process.ts'
+import { FIXED_PATH, type Finished, type Run } from '../process.ts'
 import type { HostFacts } from './spec/index.ts'
 
 export type Runtime = {
@@ -109,7 +109,10 @@ function checkedPath(path: string): string {
 }
 
 /** Versions of runtimes by path, valid for one boot and as long as the file is the same. */
-type Cache = { boot: string; runtimes: Record<string, { size: number; mtimeMs: number; name: string; version: string }> }
+type Cache = {
+  boot: string
+  runtimes: Record<string, { size: number; mtimeMs: number; name: string; version: string }>
+}
 
 async function describe(run: Run, paths: Paths, path: string): Promise<Runtime> {
   const cachePath = join(paths.runRoot, 'runtime.json')
@@ -169,19 +172,18 @@ export async function startContainer(run: Run, runtime: Runtime, id: Id, name: s
  * Removes a container from the runtime; with `force` it is killed first. A container the runtime does not know
  * (any more) is success. Throws COMMAND_FAILED otherwise.
  */
-export async function deleteContainer(
-  run: Run,
-  runtime: Runtime,
-  id: Id,
-  options: { force: boolean },
-): Promise<void> {
+export async function deleteContainer(run: Run, runtime: Runtime, id: Id, options: { force: boolean }): Promise<void> {
   if (!isKnown(runtime, id)) return
   const force = options.force ? ['--force'] : []
   const finished = await run({ argv: [...runtimeArgs(runtime), 'delete', ...force, id], timeoutMs: RUNTIME_TIMEOUT_MS })
   if (!isKnown(runtime, id)) return
-  throw new TspodError('COMMAND_FAILED', `${runtime.name} cannot delete container ${id}: ${explain(finished.stderr, finished).text}`, {
-    remedy: `stop its processes, then run the same command again`,
-  })
+  throw new TspodError(
+    'COMMAND_FAILED',
+    `${runtime.name} cannot delete container ${id}: ${explain(finished.stderr, finished).text}`,
+    {
+      remedy: `stop its processes, then run the same command again`,
+    },
+  )
 }
 
 /** True when the runtime has state of this container, whatever that state is. */
@@ -203,9 +205,13 @@ export function execArgs(
 /** START_FAILED in one sentence, from the error output or JSON log of a runtime. */
 export function startFailed(name: string, runtime: Pick<Runtime, 'name'>, output: string): TspodError {
   const { text, remedy } = explain(output)
-  return new TspodError('START_FAILED', `container ${name}: ${text === '' ? `${runtime.name} failed without a word` : text}`, {
-    remedy: remedy ?? `run \`tspod inspect ${name}\` and look at its command, mounts and security settings`,
-  })
+  return new TspodError(
+    'START_FAILED',
+    `container ${name}: ${text === '' ? `${runtime.name} failed without a word` : text}`,
+    {
+      remedy: remedy ?? `run \`tspod inspect ${name}\` and look at its command, mounts and security settings`,
+    },
+  )
 }
 
 /** What a runtime said, as one line without its decoration, and what to do about it when that is known. */
@@ -221,7 +227,8 @@ type KnownFailure = { pattern: RegExp; say?: (match: RegExpExecArray) => string;
 /** crun's and runc's words for the failures users cause, and the way out of each. */
 const KNOWN_FAILURES: readonly KnownFailure[] = [
   {
-    pattern: /executable file [`"']?([^`"']+?)[`"']? not found in \$PATH|exec: "([^"]+)": (?:executable file not found|stat [^:]+: no such file)/i,
+    pattern:
+      /executable file [`"']?([^`"']+?)[`"']? not found in \$PATH|exec: "([^"]+)": (?:executable file not found|stat [^:]+: no such file)/i,
     say: match => `the image has no program "${match[1] ?? match[2]}"`,
     remedy: 'correct the first word of command (or of args, when the image has no entrypoint): it must be in the image',
   },
@@ -246,7 +253,7 @@ const KNOWN_FAILURES: readonly KnownFailure[] = [
   },
   {
     pattern: /(?:cannot|unable to) (?:chdir|set the cwd|start container process: chdir)|chdir to cwd|mkdir.*cwd/i,
-    remedy: 'correct workingDir: it must be a directory that the container\'s user may enter',
+    remedy: "correct workingDir: it must be a directory that the container's user may enter",
   },
   {
     pattern: /no space left on device/i,
@@ -285,6 +292,7 @@ function jsonLine(line: string): { level: string; msg: string } | undefined {
 
 const runtimeMissing = (message: string, cause?: unknown): TspodError =>
   new TspodError('RUNTIME_MISSING', message, {
-    remedy: 'install one (apt install crun runc, or dnf install crun runc), or give --runtime the path of an executable',
+    remedy:
+      'install one (apt install crun runc, or dnf install crun runc), or give --runtime the path of an executable',
     cause,
   })

@@ -1,0 +1,111 @@
+/**
+ * The door to D-Bus: calls and signals of the system bus, and the only place that knows the client library.
+ * It is loaded and connected when first needed. No file descriptor is ever passed over it.
+ */
+import type { Message } from 'dbus-next'
+import type { Clock } from '../clock.ts'
+import { TspodError } from '../errors.ts'
+
+export type Call = {
+  destination: string
+  path: string
+  interface: string
+  member: string
+  /** D-Bus signature of `body`. */
+  signature?: string
+  body?: unknown[]
+}
+
+export type Signal = { path: string; interface: string; member: string; body: unknown[] }
+
+export type Bus = {
+  /** The reply's values. Throws BusError with the D-Bus error name, or HOST_LACKS when the bus is gone or silent. */
+  call(call: Call): Promise<unknown[]>
+  /** Calls `listener` for each signal that reaches this connection; returns how to stop. */
+  listen(listener: (signal: Signal) => void): () => void
+  /** A value of a given D-Bus type, for properties. */
+  variant(signature: string, value: unknown): unknown
+  /** Ends the connection, so that the process can end. */
+  close(): void
+}
+
+/** An error a peer on the bus answered with. */
+export class BusError extends Error {
+  override readonly name = 'BusError'
+  /** For example `org.freedesktop.systemd1.UnitExists`. */
+  readonly type: string
+
+  constructor(type: string, text: string) {
+    super(text)
+    this.type = type
+  }
+}
+
+export const SYSTEM_BUS_SOCKET = '/run/dbus/system_bus_socket'
+/** systemd answers within milliseconds; a bus that does not is broken, and a pod must not wait for it for ever. */
+const CALL_TIMEOUT_MS = 25_000
+
+/**
+ * Connects to the bus at a socket. The address is fixed, not taken from the environment: tspod runs as root.
+ * Throws HOST_LACKS when nobody listens there.
+ */
+export async function openBus(clock: Clock, socket: string = SYSTEM_BUS_SOCKET): Promise<Bus> {
+  const { default: dbus } = await import('dbus-next')
+  // `unix:socket=` makes the library use node:net; `unix:path=` would load its native part, which we do not need.
+  const bus = dbus.sessionBus({ busAddress: `unix:socket=${socket}` })
+  let fail: (error: Error) => void
+  const broken = new Promise<never>((_, reject) => {
+    fail = reject
+  })
+  // Also rejects when nobody is waiting just then: that must not end the process.
+  broken.catch(() => undefined)
+  bus.on('error', cause => fail(busUnusable(socket, cause instanceof Error ? cause.message : String(cause), cause)))
+
+  async function within<T>(work: Promise<T>, what: string): Promise<T> {
+    const pause = new AbortController()
+    const late = clock.sleep(CALL_TIMEOUT_MS, pause.signal).then(
+      () => Promise.reject(busUnusable(socket, `${what} got no answer within ${CALL_TIMEOUT_MS / 1000} s`)),
+      () => new Promise<never>(() => undefined),
+    )
+    try {
+      return await Promise.race([work, broken, late])
+    } finally {
+      pause.abort()
+    }
+  }
+
+  const close = (): void => bus.disconnect()
+  try {
+    await within(new Promise<void>(resolve => bus.on('connect', () => resolve())), 'Hello')
+  } catch (error) {
+    close()
+    throw error
+  }
+  return {
+    call: async call => {
+      const message = new dbus.Message({ ...call, signature: call.signature ?? '', body: call.body ?? [] })
+      try {
+        return (await within(bus.call(message), call.member))?.body ?? []
+      } catch (error) {
+        if (error instanceof dbus.DBusError) throw new BusError(error.type, error.text)
+        throw error
+      }
+    },
+    listen: listener => {
+      const onMessage = (message: Message): void => {
+        if (message.type !== dbus.MessageType.SIGNAL) return
+        listener({ path: message.path, interface: message.interface, member: message.member, body: message.body })
+      }
+      bus.on('message', onMessage)
+      return () => void bus.removeListener('message', onMessage)
+    },
+    variant: (signature, value) => new dbus.Variant(signature, value),
+    close,
+  }
+}
+
+const busUnusable = (socket: string, why: string, cause?: unknown): TspodError =>
+  new TspodError('HOST_LACKS', `systemd cannot be reached over D-Bus (${socket}): ${why}`, {
+    remedy: 'start D-Bus (systemctl start dbus.socket), or install it (apt install dbus)',
+    cause,
+  })

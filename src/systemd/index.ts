@@ -1,0 +1,1 @@
+export { type Manager, openManager, type ScopeRequest, systemdPresent } from './manager.ts'

@@ -1,0 +1,140 @@
+/** systemd's manager: is it there, and transient scopes that hold the processes of a pod. */
+import { lstatSync } from 'node:fs'
+import type { Clock } from '../clock.ts'
+import { TspodError } from '../errors.ts'
+import { type Bus, BusError, openBus, type Signal } from './bus.ts'
+
+export type ScopeRequest = {
+  /** Unit name with its `.scope`. */
+  unit: string
+  slice: string
+  description: string
+  /** Moved into the scope; at least one, alive. */
+  pids: readonly number[]
+}
+
+export type Manager = {
+  /**
+   * Starts a delegated transient scope and waits until systemd has made its cgroup. `exists` when a scope of that
+   * name is already active: nothing was moved then. Throws COMMAND_FAILED with systemd's reason, HOST_LACKS.
+   */
+  startScope(request: ScopeRequest): Promise<'started' | 'exists'>
+  /** Stops a unit and waits; a unit that is not loaded is success. */
+  stopUnit(unit: string): Promise<void>
+  close(): void
+}
+
+/** True when systemd is this host's init, by the test of sd_booted(3). */
+export function systemdPresent(): boolean {
+  return lstatSync('/run/systemd/system', { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+const PEER = { destination: 'org.freedesktop.systemd1', path: '/org/freedesktop/systemd1' }
+const MANAGER = { ...PEER, interface: 'org.freedesktop.systemd1.Manager' }
+const UNIT_EXISTS = 'org.freedesktop.systemd1.UnitExists'
+const NO_SUCH_UNIT = 'org.freedesktop.systemd1.NoSuchUnit'
+const JOB_TIMEOUT_MS = 30_000
+
+/** systemd's manager over the system bus. Nothing is loaded or connected before the first call. */
+export function openManager(clock: Clock, connect: (clock: Clock) => Promise<Bus> = openBus): Manager {
+  let connected: Promise<Bus> | undefined
+  let bus: Bus | undefined
+
+  async function connectAndSubscribe(): Promise<Bus> {
+    bus = await connect(clock)
+    // Without Subscribe systemd sends no JobRemoved to us; without the match the bus does not deliver it.
+    await bus.call({ ...MANAGER, member: 'Subscribe' })
+    await bus.call({
+      destination: 'org.freedesktop.DBus',
+      path: '/org/freedesktop/DBus',
+      interface: 'org.freedesktop.DBus',
+      member: 'AddMatch',
+      signature: 's',
+      body: [`type='signal',sender='${PEER.destination}',interface='${MANAGER.interface}',member='JobRemoved'`],
+    })
+    return bus
+  }
+
+  /** Calls a method that starts a job and waits for the job's result, which may arrive before the reply does. */
+  async function job(member: string, signature: string, body: unknown[], unit: string): Promise<void> {
+    connected ??= connectAndSubscribe()
+    const on = await connected
+    const results = new Map<string, string>()
+    let awaited: { job: string; settle: (result: string) => void } | undefined
+    const stop = on.listen(signal => {
+      const removed = jobRemoved(signal)
+      if (removed === undefined) return
+      if (awaited?.job === removed.job) awaited.settle(removed.result)
+      else results.set(removed.job, removed.result)
+    })
+    const pause = new AbortController()
+    try {
+      const path = String((await on.call({ ...MANAGER, member, signature, body }))[0])
+      const result =
+        results.get(path) ??
+        new Promise<string>(settle => {
+          awaited = { job: path, settle }
+        })
+      const late = clock.sleep(JOB_TIMEOUT_MS, pause.signal).then(
+        () => 'no answer in time',
+        () => 'no answer',
+      )
+      const outcome = await Promise.race([result, late])
+      if (outcome !== 'done') throw jobFailed(member, unit, `the job ended with "${outcome}"`)
+    } finally {
+      pause.abort()
+      stop()
+    }
+  }
+
+  return {
+    startScope: async request => {
+      connected ??= connectAndSubscribe()
+      const variant = (await connected).variant
+      const properties = scopeProperties(request).map(([name, type, value]) => [name, variant(type, value)])
+      try {
+        await job('StartTransientUnit', 'ssa(sv)a(sa(sv))', [request.unit, 'fail', properties, []], request.unit)
+        return 'started'
+      } catch (error) {
+        if (error instanceof BusError && error.type === UNIT_EXISTS) return 'exists'
+        throw error instanceof BusError ? jobFailed('StartTransientUnit', request.unit, error.message, error) : error
+      }
+    },
+    stopUnit: async unit => {
+      try {
+        await job('StopUnit', 'ss', [unit, 'replace'], unit)
+      } catch (error) {
+        if (error instanceof BusError && error.type === NO_SUCH_UNIT) return
+        throw error instanceof BusError ? jobFailed('StopUnit', unit, error.message, error) : error
+      }
+    },
+    close: () => bus?.close(),
+  }
+}
+
+/**
+ * The properties of a pod's scope as name, D-Bus type and value. Pure. Delegated, so that systemd keeps its hands
+ * off the cgroups below; collected when it failed as well, so that the name is free again.
+ */
+export function scopeProperties(request: ScopeRequest): [name: string, type: string, value: unknown][] {
+  return [
+    ['Description', 's', request.description],
+    ['Slice', 's', request.slice],
+    ['Delegate', 'b', true],
+    ['CollectMode', 's', 'inactive-or-failed'],
+    ['PIDs', 'au', [...request.pids]],
+  ]
+}
+
+/** Job path and result of a JobRemoved signal, undefined for every other one. */
+function jobRemoved(signal: Signal): { job: string; result: string } | undefined {
+  if (signal.member !== 'JobRemoved' || signal.interface !== MANAGER.interface) return undefined
+  const [, job, , result] = signal.body
+  return { job: String(job), result: String(result) }
+}
+
+const jobFailed = (member: string, unit: string, why: string, cause?: unknown): TspodError =>
+  new TspodError('COMMAND_FAILED', `systemd ${member} ${unit}: ${why}`, {
+    remedy: `look at \`systemctl status ${unit}\` and \`journalctl -b -u ${unit}\``,
+    cause,
+  })
