@@ -190,6 +190,52 @@ export function closeInheritedDescriptors(): void {
   }
 }
 
+/** Like Run, but every line is handed over as soon as it is printed, and an abort asks politely before it kills. */
+export type RunStreaming = (command: Command, onLine: (line: string) => void, signal?: AbortSignal) => Promise<Finished>
+
+/** Between the request to end and the end by force. */
+const KILL_DELAY_MS = 5000
+/** Of a command that streams, this much of each stream is kept for the error message. */
+const MAX_KEPT_BYTES = 1024 * 1024
+
+/**
+ * Runs a long command, a pull for example. Without `timeoutMs` it may take as long as it likes: `signal` ends it.
+ * Throws like `run`.
+ */
+export const runStreaming: RunStreaming = async (command, onLine, signal) => {
+  const { execa } = await import('execa')
+  const [program, ...args] = command.argv
+  const child = execa(program, args, {
+    cwd: command.cwd ?? '/',
+    env: { PATH: FIXED_PATH, ...command.env },
+    extendEnv: false,
+    ...(command.input === undefined ? { stdin: 'ignore' as const } : { input: command.input }),
+    reject: false,
+    buffer: false,
+    forceKillAfterDelay: KILL_DELAY_MS,
+    ...(command.timeoutMs !== undefined && { timeout: command.timeoutMs }),
+    ...(signal !== undefined && { cancelSignal: signal }),
+  })
+  const read = async (from: 'stdout' | 'stderr'): Promise<string> => {
+    let kept = ''
+    for await (const line of child.iterable({ from })) {
+      if (kept.length < MAX_KEPT_BYTES) kept += `${line}\n`
+      onLine(line)
+    }
+    return kept
+  }
+  // A stream that breaks off when the command is killed says nothing that the command's own end does not.
+  const [result, stdout, stderr] = await Promise.all([
+    child,
+    read('stdout').catch(() => ''),
+    read('stderr').catch(() => ''),
+  ])
+  if (result.isCanceled) throw commandAborted(command.argv, signal?.reason)
+  if (result.timedOut) throw commandTimeout(command.argv, command.timeoutMs ?? 0)
+  if (result.exitCode === undefined && result.signal === undefined) throw cannotRun(command.argv, result.cause as Error)
+  return { argv: command.argv, exitCode: result.exitCode ?? 128 + signalNumber(result.signal ?? null), stdout, stderr }
+}
+
 /** Returns `finished` when it succeeded, throws COMMAND_FAILED with the last line of its error output otherwise. */
 export function mustSucceed(finished: Finished, doing: string): Finished {
   if (finished.exitCode === 0) return finished

@@ -26,7 +26,8 @@ export function batched<T>(work: (keys: readonly string[]) => Promise<ReadonlyMa
       const members = new Map(keys.map(key => [key, waiting.get(key) ?? []]))
       waiting = new Map([...waiting].filter(([key]) => !members.has(key)))
       const outcomes = await work(keys).catch((error: unknown) => new Map(keys.map(key => [key, { error }])))
-      for (const [key, waiters] of members) settle(waiters, outcomes.get(key) ?? { error: new Error(`no outcome for ${key}`) })
+      for (const [key, waiters] of members)
+        settle(waiters, outcomes.get(key) ?? { error: new Error(`no outcome for ${key}`) })
     }
     busy = false
   }

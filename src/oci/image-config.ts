@@ -26,7 +26,8 @@ export function parseImageConfig(text: string, name: string): { config: ImageCon
     if (typeof value === 'string' && !/[\0\n\r]/.test(value)) return value
     throw bad(`config.${key} is not a line of text`)
   }
-  const table = (key: string): Record<string, unknown> => objectOr(config[key] ?? {}, () => bad(`config.${key} is not an object`))
+  const table = (key: string): Record<string, unknown> =>
+    objectOr(config[key] ?? {}, () => bad(`config.${key} is not an object`))
 
   return {
     createdMs: timeOf(document.created),

@@ -14,9 +14,12 @@ export type ImageName = {
 }
 
 const COMPONENT = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*'
-const HOST = '(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?'
+const HOST =
+  '(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?'
 /** The grammar of distribution's reference package; a tag has at most 128 characters. */
-const NAME = new RegExp(`^(?:(${HOST})/)?(${COMPONENT}(?:/${COMPONENT})*)(?::([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?$`)
+const NAME = new RegExp(
+  `^(?:(${HOST})/)?(${COMPONENT}(?:/${COMPONENT})*)(?::([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?$`,
+)
 const MAX_NAME = 255
 
 /**
@@ -76,11 +79,17 @@ export async function pullCandidates(name: ImageName, shortNames?: ShortNames): 
   })
 }
 
-async function shortCandidates(name: ImageName, known?: ShortNames): Promise<{ alias: Candidate[]; searched: Candidate[] }> {
+async function shortCandidates(
+  name: ImageName,
+  known?: ShortNames,
+): Promise<{ alias: Candidate[]; searched: Candidate[] }> {
   const { aliases, searchRegistries } = known ?? (await readShortNames())
   const target = Object.hasOwn(aliases, name.path) ? parseImageName(aliases[name.path] as string) : undefined
   return {
-    alias: target?.registry === undefined ? [] : [{ repository: `${target.registry}/${target.path}`, tag: name.tag ?? target.tag ?? 'latest' }],
+    alias:
+      target?.registry === undefined
+        ? []
+        : [{ repository: `${target.registry}/${target.path}`, tag: name.tag ?? target.tag ?? 'latest' }],
     searched: searchRegistries.map(registry => candidate(registry, name)),
   }
 }
@@ -90,7 +99,9 @@ function candidate(registry: string, name: ImageName): Candidate {
   return { repository: `${registry}/${path}`, tag: name.tag ?? 'latest' }
 }
 
-const unique = (list: readonly Candidate[]): Candidate[] => [...new Map(list.map(entry => [`${entry.repository}:${entry.tag}`, entry])).values()]
+const unique = (list: readonly Candidate[]): Candidate[] => [
+  ...new Map(list.map(entry => [`${entry.repository}:${entry.tag}`, entry])).values(),
+]
 
 const REGISTRIES_CONF = '/etc/containers/registries.conf'
 

@@ -44,7 +44,9 @@ export async function listImages(store: Store): Promise<LocalImage[]> {
   const lists = await Promise.all(
     imageRoots(store).map(async root => {
       const [records, layers] = await Promise.all([readImages(root), readLayers(root)])
-      return Promise.all(records.map(record => loadImage(root, record, layers, record.names?.[0] ?? record.id.slice(0, 12))))
+      return Promise.all(
+        records.map(record => loadImage(root, record, layers, record.names?.[0] ?? record.id.slice(0, 12))),
+      )
     }),
   )
   return lists.flat()
@@ -83,15 +85,25 @@ async function findByName(records: readonly ImageRecord[], name: string): Promis
 }
 
 /** A digest decides alone, as long as the image is known under the same repository. */
-function matches(record: ImageRecord, candidate: { repository: string; tag: string }, digest: string | undefined): boolean {
+function matches(
+  record: ImageRecord,
+  candidate: { repository: string; tag: string },
+  digest: string | undefined,
+): boolean {
   if (digest === undefined) return record.names?.includes(`${candidate.repository}:${candidate.tag}`) ?? false
   if (!digestsOf(record).includes(digest)) return false
-  return record.names?.some(name => name.startsWith(`${candidate.repository}:`) || name.startsWith(`${candidate.repository}@`)) ?? false
+  return (
+    record.names?.some(
+      name => name.startsWith(`${candidate.repository}:`) || name.startsWith(`${candidate.repository}@`),
+    ) ?? false
+  )
 }
 
 /** The image's own digest, and that of the list it was chosen from. */
 function digestsOf(record: ImageRecord): string[] {
-  const manifests = Object.entries(record['big-data-digests'] ?? {}).filter(([key]) => key === 'manifest' || key.startsWith('manifest-'))
+  const manifests = Object.entries(record['big-data-digests'] ?? {}).filter(
+    ([key]) => key === 'manifest' || key.startsWith('manifest-'),
+  )
   return [...(record.digest ? [record.digest] : []), ...manifests.map(([, digest]) => digest)]
 }
 
@@ -100,12 +112,19 @@ function findById(records: readonly ImageRecord[], name: string): ImageRecord | 
   if (prefix === undefined) return undefined
   const found = records.filter(record => record.id.startsWith(prefix))
   if (found.length > 1) {
-    throw new TspodError('IMAGE_BAD_NAME', `${name} is the beginning of ${found.length} image ids`, { remedy: 'give more digits' })
+    throw new TspodError('IMAGE_BAD_NAME', `${name} is the beginning of ${found.length} image ids`, {
+      remedy: 'give more digits',
+    })
   }
   return found[0]
 }
 
-async function loadImage(root: ImageRoot, record: ImageRecord, layers: ReadonlyMap<string, LayerRecord>, name: string): Promise<LocalImage> {
+async function loadImage(
+  root: ImageRoot,
+  record: ImageRecord,
+  layers: ReadonlyMap<string, LayerRecord>,
+  name: string,
+): Promise<LocalImage> {
   const { config, createdMs } = parseImageConfig(await readConfig(root, record, name), name)
   return {
     id: record.id,
@@ -127,7 +146,10 @@ async function readConfig(root: ImageRoot, record: ImageRecord, name: string): P
 
 async function readBlob(root: ImageRoot, record: ImageRecord, key: string, name: string): Promise<string> {
   const damaged = (why: string, cause?: unknown): TspodError =>
-    new TspodError('IMAGE_BAD_CONFIG', `image ${name} is damaged: ${why}`, { remedy: 'remove the image and pull it again', cause })
+    new TspodError('IMAGE_BAD_CONFIG', `image ${name} is damaged: ${why}`, {
+      remedy: 'remove the image and pull it again',
+      cause,
+    })
   try {
     const blob = await readFile(join(root.images, record.id, blobFile(key)))
     if (blob.length > MAX_BLOB_BYTES) throw damaged('its configuration is larger than 4 MiB')

@@ -38,8 +38,10 @@ export {
   startContainer,
 } from './runtime.ts'
 export { findImage, listImages } from './image.ts'
+export { type ImageName, parseImageName } from './image-name.ts'
 export {
   isPinned,
+  type NamespaceKind,
   type NetworkStatus,
   pinNamespaces,
   type Pinned,
@@ -57,6 +59,10 @@ export {
   netavarkInput,
   nextAddress,
 } from './network-define.ts'
+export { type Exclusive, type NetworkDoor, networkDoor } from './network-door.ts'
+export { hostsFile, type NetworkMode, resolvConf } from './network-files.ts'
+export { type HostPort, portsTaken, publishedPorts } from './ports.ts'
+export { type PullDoor, type PullOptions, pullDoor } from './pull.ts'
 export { openStorage, type RootfsDoor, rootfsDoor, type Store } from './storage.ts'
 export { checkHost, type HostCheck } from './features.ts'
 export { type LogLine, type LogOptions, type LogSource, type LogStream, readLogs } from './logs.ts'

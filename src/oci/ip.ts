@@ -42,7 +42,8 @@ export function parseSubnet(text: string): Subnet | undefined {
   const [address = '', prefixText = '', ...more] = text.split('/')
   const ip = parseIp(address)
   const prefix = /^\d{1,3}$/.test(prefixText) ? Number(prefixText) : Number.NaN
-  if (ip === undefined || more.length > 0 || !(BigInt(prefix || 0) <= BITS[ip.family]) || Number.isNaN(prefix)) return undefined
+  if (ip === undefined || more.length > 0 || !(BigInt(prefix || 0) <= BITS[ip.family]) || Number.isNaN(prefix))
+    return undefined
   const hostBits = BITS[ip.family] - BigInt(prefix)
   return { base: { family: ip.family, value: (ip.value >> hostBits) << hostBits }, prefix }
 }

@@ -82,9 +82,13 @@ export function defaultNetwork(bridge: string, routes: readonly Route[]): Networ
     candidates.find(subnet => own !== undefined && overlaps(subnet, own.subnet)) ??
     candidates.find(subnet => !routes.some(route => route.subnet.prefix > 0 && overlaps(subnet, route.subnet)))
   if (chosen === undefined) {
-    throw new TspodError('NETWORK_FAILED', 'every subnet tried for the default network is routed elsewhere by this host', {
-      remedy: `describe a network with a free subnet in ${SYSTEM_PATHS.config}/networks/${DEFAULT_NETWORK}.json`,
-    })
+    throw new TspodError(
+      'NETWORK_FAILED',
+      'every subnet tried for the default network is routed elsewhere by this host',
+      {
+        remedy: `describe a network with a free subnet in ${SYSTEM_PATHS.config}/networks/${DEFAULT_NETWORK}.json`,
+      },
+    )
   }
   return {
     name: DEFAULT_NETWORK,
@@ -111,7 +115,10 @@ export function parseRoutes(text: string): Route[] {
     .map(fields => {
       const mask = fromHex(fields[7] as string)
       const prefix = mask.toString(2).replaceAll('0', '').length
-      return { networkInterface: fields[0] as string, subnet: { base: { family: 4, value: fromHex(fields[1] as string) }, prefix } }
+      return {
+        networkInterface: fields[0] as string,
+        subnet: { base: { family: 4, value: fromHex(fields[1] as string) }, prefix },
+      }
     })
 }
 
@@ -122,7 +129,9 @@ export function parseRoutes(text: string): Route[] {
  */
 export function parseDefinition(name: string, file: string, text: string): NetworkDefinition {
   const bad = (what: string): TspodError =>
-    new TspodError('NETWORK_FAILED', `${file}: ${what}`, { remedy: `correct the file; \`podman network inspect\` shows the format` })
+    new TspodError('NETWORK_FAILED', `${file}: ${what}`, {
+      remedy: `correct the file; \`podman network inspect\` shows the format`,
+    })
   let document: Record<string, unknown>
   try {
     const parsed: unknown = JSON.parse(text)
@@ -132,7 +141,8 @@ export function parseDefinition(name: string, file: string, text: string): Netwo
   }
   if (typeof document !== 'object' || document === null) throw bad('not a network')
   if (document.name !== undefined && document.name !== name) throw bad(`name must be ${name}, like the file's`)
-  if ((document.driver ?? 'bridge') !== 'bridge') throw bad(`driver ${JSON.stringify(document.driver)} is not supported, only bridge`)
+  if ((document.driver ?? 'bridge') !== 'bridge')
+    throw bad(`driver ${JSON.stringify(document.driver)} is not supported, only bridge`)
   const networkInterface = document.network_interface
   if (typeof networkInterface !== 'string' || !INTERFACE_NAME.test(networkInterface)) {
     throw bad('network_interface must be a name of at most 15 letters, digits, dots, dashes')
@@ -146,14 +156,19 @@ export function parseDefinition(name: string, file: string, text: string): Netwo
   }
   return {
     name,
-    id: typeof document.id === 'string' && /^[0-9a-f]{64}$/.test(document.id) ? document.id : sha256(`tspod network ${name}`),
+    id:
+      typeof document.id === 'string' && /^[0-9a-f]{64}$/.test(document.id)
+        ? document.id
+        : sha256(`tspod network ${name}`),
     driver: 'bridge',
     network_interface: networkInterface,
     subnets,
     ipv6_enabled: truth('ipv6_enabled') || subnets.some(subnet => subnet.gateway.includes(':')),
     internal: truth('internal'),
     dns_enabled: truth('dns_enabled'),
-    ...(Array.isArray(document.network_dns_servers) && { network_dns_servers: document.network_dns_servers.map(String) }),
+    ...(Array.isArray(document.network_dns_servers) && {
+      network_dns_servers: document.network_dns_servers.map(String),
+    }),
     ipam_options: { driver: 'host-local' },
     options: stringTable(document.options, () => bad('options must be an object of strings')),
   }
@@ -164,17 +179,24 @@ function subnetFrom(entry: unknown, bad: (what: string) => TspodError): NetworkD
   const subnet = typeof fields.subnet === 'string' ? parseSubnet(fields.subnet) : undefined
   if (subnet === undefined) throw bad(`subnet ${JSON.stringify(fields.subnet)} is not a network like 10.91.0.0/16`)
   const gateway = fields.gateway === undefined ? offset(subnet.base, 1n) : parseIp(String(fields.gateway))
-  if (gateway === undefined || !inSubnet(gateway, subnet)) throw bad(`gateway ${String(fields.gateway)} is not in ${String(fields.subnet)}`)
+  if (gateway === undefined || !inSubnet(gateway, subnet))
+    throw bad(`gateway ${String(fields.gateway)} is not in ${String(fields.subnet)}`)
   const range = fields.lease_range as Record<string, unknown> | undefined
   for (const end of [range?.start_ip, range?.end_ip]) {
     if (end === undefined) continue
     const ip = parseIp(String(end))
-    if (ip === undefined || !inSubnet(ip, subnet)) throw bad(`lease_range: ${String(end)} is not in ${String(fields.subnet)}`)
+    if (ip === undefined || !inSubnet(ip, subnet))
+      throw bad(`lease_range: ${String(end)} is not in ${String(fields.subnet)}`)
   }
   return {
     subnet: `${formatIp(subnet.base)}/${subnet.prefix}`,
     gateway: formatIp(gateway),
-    ...(range && { lease_range: { ...(range.start_ip ? { start_ip: String(range.start_ip) } : {}), ...(range.end_ip ? { end_ip: String(range.end_ip) } : {}) } }),
+    ...(range && {
+      lease_range: {
+        ...(range.start_ip ? { start_ip: String(range.start_ip) } : {}),
+        ...(range.end_ip ? { end_ip: String(range.end_ip) } : {}),
+      },
+    }),
   }
 }
 
@@ -202,9 +224,15 @@ export function nextAddress(network: NetworkDefinition, taken: ReadonlySet<strin
 
   if (wanted !== undefined) {
     const ip = parseIp(wanted)
-    if (ip === undefined) throw refuse(`${JSON.stringify(wanted)} is not an IP address`, 'give an address like 10.91.0.10')
-    if (!inSubnet(ip, subnet) || !usable(ip)) throw refuse(`${wanted} is not an address for a pod`, `choose one in ${first.subnet}, other than the gateway ${first.gateway}`)
-    if (taken.has(formatIp(ip))) throw refuse(`${wanted} is taken`, 'choose another address, or remove the pod that has it')
+    if (ip === undefined)
+      throw refuse(`${JSON.stringify(wanted)} is not an IP address`, 'give an address like 10.91.0.10')
+    if (!inSubnet(ip, subnet) || !usable(ip))
+      throw refuse(
+        `${wanted} is not an address for a pod`,
+        `choose one in ${first.subnet}, other than the gateway ${first.gateway}`,
+      )
+    if (taken.has(formatIp(ip)))
+      throw refuse(`${wanted} is taken`, 'choose another address, or remove the pod that has it')
     return formatIp(ip)
   }
   const start = parseIp(first.lease_range?.start_ip ?? '')?.value ?? lowest
@@ -242,7 +270,12 @@ export type NetavarkInput = {
  * What netavark's `setup` and `teardown` read; the same text has to be kept for the teardown. Ports without a host
  * port are not published; `dnsServers` are asked by aardvark-dns for what is not a pod's name.
  */
-export function netavarkInput(pod: { id: string; name: string }, attachments: readonly Attachment[], ports: readonly PortSpec[], dnsServers: readonly string[] = []): NetavarkInput {
+export function netavarkInput(
+  pod: { id: string; name: string },
+  attachments: readonly Attachment[],
+  ports: readonly PortSpec[],
+  dnsServers: readonly string[] = [],
+): NetavarkInput {
   return {
     container_id: pod.id,
     container_name: pod.name,
@@ -261,7 +294,15 @@ export function netavarkInput(pod: { id: string; name: string }, attachments: re
     port_mappings: ports.flatMap(port =>
       port.hostPort === undefined
         ? []
-        : [{ host_ip: port.hostIp === '0.0.0.0' || port.hostIp === '::' ? '' : port.hostIp, container_port: port.containerPort, host_port: port.hostPort, range: 1 as const, protocol: port.protocol }],
+        : [
+            {
+              host_ip: port.hostIp === '0.0.0.0' || port.hostIp === '::' ? '' : port.hostIp,
+              container_port: port.containerPort,
+              host_port: port.hostPort,
+              range: 1 as const,
+              protocol: port.protocol,
+            },
+          ],
     ),
     ...(dnsServers.length > 0 && { dns_servers: [...dnsServers] }),
   }
@@ -274,7 +315,8 @@ export function netavarkInput(pod: { id: string; name: string }, attachments: re
 export function addressesFor(network: NetworkDefinition, address: string): string[] {
   const [first, ...further] = network.subnets.map(({ subnet }) => parseSubnet(subnet) as Subnet)
   const leased = parseIp(address)
-  if (first === undefined || leased === undefined) throw new Error(`not an address of network ${network.name}: ${address}`)
+  if (first === undefined || leased === undefined)
+    throw new Error(`not an address of network ${network.name}: ${address}`)
   const distance = leased.value - first.base.value
   return [address, ...further.map(subnet => formatIp(offset(subnet.base, distance)))]
 }

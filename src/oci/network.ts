@@ -26,7 +26,12 @@ const MAX_STACKED = 8
  * (S28). What an earlier, interrupted attempt left there is taken away first.
  * Throws NETWORK_FAILED; nothing is left pinned then.
  */
-export async function pinNamespaces(run: Run, dir: string, which: readonly NamespaceKind[], how: { isolated?: boolean } = {}): Promise<Pinned> {
+export async function pinNamespaces(
+  run: Run,
+  dir: string,
+  which: readonly NamespaceKind[],
+  how: { isolated?: boolean } = {},
+): Promise<Pinned> {
   if (which.length === 0) return {}
   await unpinNamespaces(run, dir)
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -34,7 +39,10 @@ export async function pinNamespaces(run: Run, dir: string, which: readonly Names
   await Promise.all(Object.values(pinned).map(async file => (await open(file, 'wx', 0o600)).close()))
   const flags = which.map(kind => `--${kind}=${pinned[kind]}`)
   const inside = which.includes('net') ? insideCommand(how.isolated === true) : { argv: ['true'] }
-  const finished = await run({ argv: ['unshare', ...flags, '--', ...inside.argv], ...(inside.input !== undefined && { input: inside.input }) })
+  const finished = await run({
+    argv: ['unshare', ...flags, '--', ...inside.argv],
+    ...(inside.input !== undefined && { input: inside.input }),
+  })
   if (finished.exitCode === 0) return pinned
   await unpinNamespaces(run, dir).catch(() => undefined)
   throw new TspodError('NETWORK_FAILED', `cannot make namespaces: ${failureText(finished)}`, {
@@ -60,13 +68,16 @@ export async function unpinNamespaces(run: Run, dir: string): Promise<void> {
       return
     }
     const finished = await run({ argv: ['umount', '--', ...mounted] })
-    if (finished.exitCode !== 0 && (await pinnedAmong(mounted)).length === mounted.length) throw unpinFailed(dir, failureText(finished))
+    if (finished.exitCode !== 0 && (await pinnedAmong(mounted)).length === mounted.length)
+      throw unpinFailed(dir, failureText(finished))
   }
   throw unpinFailed(dir, `more than ${MAX_STACKED} mounts on one file`)
 }
 
 const unpinFailed = (dir: string, why: string): TspodError =>
-  new TspodError('NETWORK_FAILED', `cannot unpin the namespaces in ${dir}: ${why}`, { remedy: `unmount what \`findmnt -t nsfs\` shows below ${dir}` })
+  new TspodError('NETWORK_FAILED', `cannot unpin the namespaces in ${dir}: ${why}`, {
+    remedy: `unmount what \`findmnt -t nsfs\` shows below ${dir}`,
+  })
 
 async function pinnedAmong(files: readonly string[]): Promise<string[]> {
   const pinned = await Promise.all(files.map(isPinned))
@@ -95,7 +106,12 @@ export type NetworkStatus = {
  * Connects the pinned network namespace: bridge, veth, addresses, port forwarding, DNS names. A failure is undone.
  * Throws NETWORK_FAILED with netavark's own words, TOOL_MISSING without netavark.
  */
-export async function setupNetwork(run: Run, paths: Paths, netnsPath: string, input: NetavarkInput): Promise<NetworkStatus> {
+export async function setupNetwork(
+  run: Run,
+  paths: Paths,
+  netnsPath: string,
+  input: NetavarkInput,
+): Promise<NetworkStatus> {
   const finished = await netavark(run, paths, 'setup', netnsPath, input)
   if (finished.exitCode === 0) return parseStatus(finished.stdout)
   const why = netavarkError(finished)
@@ -136,28 +152,52 @@ export async function teardownNetwork(run: Run, paths: Paths, netnsPath: string,
 async function teardownIn(run: Run, paths: Paths, netnsPath: string, input: NetavarkInput): Promise<void> {
   const finished = await netavark(run, paths, 'teardown', netnsPath, input)
   if (finished.exitCode === 0) return
-  const complaints = netavarkError(finished).split(/\n\s*- ?/).filter(line => !line.endsWith('multiple errors:'))
+  const complaints = netavarkError(finished)
+    .split(/\n\s*- ?/)
+    .filter(line => !line.endsWith('multiple errors:'))
   const serious = complaints.filter(complaint => !ALREADY_GONE.test(complaint))
   if (serious.length === 0) return
-  throw new TspodError('NETWORK_FAILED', `network of pod ${input.container_name} is only partly removed: ${serious.join('; ')}`, {
-    remedy: 'run the same command again; see `tspod doctor` when it keeps failing',
-  })
+  throw new TspodError(
+    'NETWORK_FAILED',
+    `network of pod ${input.container_name} is only partly removed: ${serious.join('; ')}`,
+    {
+      remedy: 'run the same command again; see `tspod doctor` when it keeps failing',
+    },
+  )
 }
 
 /** Where Debian, Fedora and a build from source put aardvark-dns. */
-const AARDVARK = ['/usr/lib/podman/aardvark-dns', '/usr/libexec/podman/aardvark-dns', '/usr/local/libexec/podman/aardvark-dns', '/usr/bin/aardvark-dns']
+const AARDVARK = [
+  '/usr/lib/podman/aardvark-dns',
+  '/usr/libexec/podman/aardvark-dns',
+  '/usr/local/libexec/podman/aardvark-dns',
+  '/usr/bin/aardvark-dns',
+]
 
 /** The path of aardvark-dns, or undefined: then pods have no names, but all else works. */
 export const findAardvark = (): string | undefined => AARDVARK.find(existsSync)
 
 const IPTABLES = ['/usr/sbin/iptables', '/sbin/iptables', '/usr/bin/iptables']
 
-async function netavark(run: Run, paths: Paths, verb: 'setup' | 'teardown', netnsPath: string, input: NetavarkInput): Promise<Finished> {
+async function netavark(
+  run: Run,
+  paths: Paths,
+  verb: 'setup' | 'teardown',
+  netnsPath: string,
+  input: NetavarkInput,
+): Promise<Finished> {
   const config = networkRunDirectory(paths)
   await mkdir(config, { recursive: true, mode: 0o700 })
   const aardvark = findAardvark()
   return run({
-    argv: ['netavark', '--config', config, ...(aardvark === undefined ? [] : ['--aardvark-binary', aardvark]), verb, netnsPath],
+    argv: [
+      'netavark',
+      '--config',
+      config,
+      ...(aardvark === undefined ? [] : ['--aardvark-binary', aardvark]),
+      verb,
+      netnsPath,
+    ],
     input: JSON.stringify(input),
     // netavark's default driver is fixed when it is built; on a host with nft alone only this one can work.
     ...(!IPTABLES.some(existsSync) && { env: { NETAVARK_FW: 'nftables' } }),
@@ -175,7 +215,11 @@ function netavarkError(finished: Finished): string {
 
 type RawStatus = Record<
   string,
-  { dns_server_ips?: string[]; dns_search_domains?: string[]; interfaces?: Record<string, { mac_address: string; subnets?: { ipnet: string; gateway?: string }[] }> }
+  {
+    dns_server_ips?: string[]
+    dns_search_domains?: string[]
+    interfaces?: Record<string, { mac_address: string; subnets?: { ipnet: string; gateway?: string }[] }>
+  }
 >
 
 function parseStatus(text: string): NetworkStatus {

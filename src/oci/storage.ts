@@ -131,7 +131,16 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
       const metadata = JSON.stringify({ tspod: { root: owner, name } })
       // The store's names are shared with Podman and Buildah: ours cannot meet theirs.
       const storageName = `tspod-${name}-${id.slice(0, 12)}`
-      const made = await storage('create-container', '--id', id, '--name', storageName, '--metadata', metadata, image.id)
+      const made = await storage(
+        'create-container',
+        '--id',
+        id,
+        '--name',
+        storageName,
+        '--metadata',
+        metadata,
+        image.id,
+      )
       if (made.exitCode !== 0 && !/already in use/.test(made.stderr)) throw createFailed(image, made)
       return mount(id)
     },
@@ -153,7 +162,9 @@ function createFailed(image: LocalImage, made: Finished): TspodError {
 
 const storageFailed = (doing: string, why: string): TspodError =>
   new TspodError('COMMAND_FAILED', `${doing}: ${why}`, {
-    remedy: /no space left/i.test(why) ? 'free some disk space in the image store' : 'see `tspod doctor` for the state of containers-storage',
+    remedy: /no space left/i.test(why)
+      ? 'free some disk space in the image store'
+      : 'see `tspod doctor` for the state of containers-storage',
   })
 
 type Mounted = { id: string; mountpoint: string; error: string }
@@ -164,7 +175,10 @@ function mountOutcomes(finished: Finished, ids: readonly string[]): Map<string, 
     ids.map((id): [string, Outcome<string>] => {
       const one = mounted.find(entry => entry.id === id)
       if (one?.mountpoint) return [id, { value: one.mountpoint }]
-      const error = storageFailed(`cannot mount the root file system of ${id.slice(0, 12)}`, one?.error || failureText(finished))
+      const error = storageFailed(
+        `cannot mount the root file system of ${id.slice(0, 12)}`,
+        one?.error || failureText(finished),
+      )
       return [id, { error }]
     }),
   )

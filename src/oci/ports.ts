@@ -1,0 +1,50 @@
+/** Host ports that cannot be published, because somebody listens on them already. */
+import { createSocket } from 'node:dgram'
+import { createServer } from 'node:net'
+import type { PortSpec, Protocol } from '../model.ts'
+
+export type HostPort = { hostIp: string; hostPort: number; protocol: Protocol }
+
+/** The ports of a pod's containers that are published. */
+export function publishedPorts(ports: readonly PortSpec[]): HostPort[] {
+  return ports.flatMap(({ hostIp, hostPort, protocol }) =>
+    hostPort === undefined ? [] : [{ hostIp, hostPort, protocol }],
+  )
+}
+
+/**
+ * Returns those of `ports` that are in use on this host, by binding each for a moment. Forwarded ports of other pods
+ * are not seen: their listeners are firewall rules, and the engine's leases know them. SCTP cannot be tried from here.
+ */
+export async function portsTaken(ports: readonly HostPort[]): Promise<HostPort[]> {
+  const taken = await Promise.all(ports.map(isTaken))
+  return ports.filter((_, index) => taken[index])
+}
+
+function isTaken(port: HostPort): Promise<boolean> {
+  if (port.protocol === 'tcp') return isTcpTaken(port)
+  return port.protocol === 'udp' ? isUdpTaken(port) : Promise.resolve(false)
+}
+
+/** Other failures, such as an address this host does not have, are netavark's to report. */
+const inUse = (error: NodeJS.ErrnoException): boolean => error.code === 'EADDRINUSE'
+
+function isTcpTaken({ hostIp, hostPort }: HostPort): Promise<boolean> {
+  return new Promise(resolve => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(inUse(error)))
+    server.listen({ port: hostPort, host: hostIp || '0.0.0.0', exclusive: true }, () =>
+      server.close(() => resolve(false)),
+    )
+  })
+}
+
+function isUdpTaken({ hostIp, hostPort }: HostPort): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = createSocket(hostIp.includes(':') ? 'udp6' : 'udp4')
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(inUse(error)))
+    socket.bind({ port: hostPort, address: hostIp || '0.0.0.0', exclusive: true }, () =>
+      socket.close(() => resolve(false)),
+    )
+  })
+}
