@@ -1,13 +1,82 @@
-# The commands of this checkout. `make help` lists them; CONTRIBUTING.md says when to use which.
+# The commands of this checkout. CONTRIBUTING.md says when to use which.
 SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
-MAKEFLAGS += --no-print-directory
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.SUFFIXES:
 
-NODE := $(CURDIR)/node_modules/node-linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)/bin/node
-export PATH := $(dir $(NODE)):$(CURDIR)/node_modules/.bin:$(PATH)
-JEST := $(NODE) --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
+PREFIX ?= /usr/local
+
+NODE := node_modules/node-linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)/bin/node
+BIN := node_modules/.bin
+# The tools are scripts that ask the PATH for `node`: the host's own may be too old, or absent.
+export PATH := $(CURDIR)/$(dir $(NODE)):$(PATH)
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: setup
+setup: ## Debian packages, Node 24, npm packages, compiled add-ons: what building needs
+	@sh scripts/setup.sh build
+
+.PHONY: setup-test
+setup-test: ## the same, and what the tests need (a registry, debootstrap, Podman, …)
+	@sh scripts/setup.sh test
+
+SOURCES := $(shell find src templates -type f) package.json package-lock.json scripts/build.ts bin/tspod
+
+.PHONY: build
+build: setup ## bundle into dist/, if anything changed
+	@$(MAKE) dist/tspod.js
+
+dist/tspod.js: $(SOURCES)
+	@$(NODE) scripts/build.ts
+
+.PHONY: play
+play: build ## run examples/manifests/01-hello.yaml and ask it for its page
+	@$(NODE) scripts/play.ts examples/manifests/01-hello.yaml
+
+.PHONY: down
+down: build ## remove what `make play` left running
+	@bin/tspod kube down examples/manifests/01-hello.yaml
+
+.PHONY: check
+check: setup-test ## types, lint, unused code, unit and golden tests: before every commit
+	@$(BIN)/tsc --project .
+	@$(BIN)/biome check --error-on-warnings .
+	@$(BIN)/knip
+	@$(NODE) scripts/test.ts unit golden
+
+.PHONY: format
+format: setup ## let biome format and sort what it can
+	@$(BIN)/biome check --write .
 
 .PHONY: unit
-unit: ## unit tests only; narrow them with ARGS=test/unit/kube
-	$(JEST) --selectProjects unit -- $(ARGS)
+unit: setup ## unit tests only; narrow them with ARGS=test/unit/kube
+	@$(NODE) --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js \
+	  --selectProjects unit -- $(ARGS)
+
+.PHONY: test
+test: setup-test build ## every test but fault injection; the last line sums up
+	@$(NODE) scripts/test.ts unit golden integration system
+
+.PHONY: fault
+fault: setup-test build ## fault injection: slow
+	@$(NODE) scripts/test.ts fault
+
+.PHONY: bench
+bench: setup-test build ## compare with Podman and with the bare floor
+	@$(NODE) test/bench/bench.ts
+
+.PHONY: install
+install: build ## below PREFIX (default /usr/local)
+	@sh scripts/install.sh install "$(PREFIX)"
+
+.PHONY: uninstall
+uninstall: ## remove what install put below PREFIX
+	@sh scripts/install.sh uninstall "$(PREFIX)"
+
+.PHONY: clean
+clean: ## remove dist/; node_modules stays
+	@rm -rf dist

@@ -72,9 +72,12 @@ install_node_modules() {
   major=$(npm --version | cut -d. -f1)
   [ "$major" -ge 9 ] || fail "npm $(npm --version) is too old: install npm 9 or newer (apt-get install npm)"
   echo "setup: npm packages"
-  # Engine warnings of an old bootstrap Node mean nothing: what is installed runs on the Node it installs.
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error ||
-    fail "npm ci failed (see above): is the npm registry reachable?"
+  # Not `npm ci`: npm 11's refuses the whole lock when a mirror does not serve the optional packages of foreign
+  # platforms, so that they are missing from it. With --no-save the lock still decides every version and checksum.
+  # Engine warnings of an old bootstrap Node mean nothing: what is installed runs on the Node that is installed.
+  rm -rf node_modules
+  npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error ||
+    fail "npm install failed (see above): is the npm registry reachable?"
   mkdir -p "${stamp%/*}"
   printf '%s\n' "$key" >"$stamp"
 }

@@ -1,0 +1,80 @@
+#!/bin/sh
+# install.sh install PREFIX: puts the bundle, its private Node and the unit templates below PREFIX.
+# install.sh uninstall PREFIX: removes what an install recorded, and nothing else.
+# DESTDIR, when set, is put before every path that is written, for people who make packages.
+set -eu
+cd "$(dirname "$0")/.."
+
+fail() {
+  echo "install: $1" >&2
+  exit 1
+}
+
+action=${1:-}
+prefix=${2:-}
+stage=${DESTDIR:-}
+case $prefix in /*) ;; *) fail "PREFIX must be an absolute path, such as /usr/local" ;; esac
+prefix=${prefix%/}
+home=$prefix/lib/tspod
+# One path a line, as it is without DESTDIR; a line that ends with a slash is a folder of ours with all it holds.
+manifest=$home/MANIFEST
+
+remove_installed() {
+  while IFS= read -r path; do
+    case $path in
+      "$prefix"/*/) rm -rf "${stage:?}$path" ;;
+      "$prefix"/*) rm -f "$stage$path" ;;
+      *) fail "$stage$manifest lists $path, which is not below $prefix: nothing more was removed" ;;
+    esac
+  done <"$stage$manifest"
+  rm -f "$stage$manifest"
+  for folder in "$home/dist" "$home/bin" "$home/node/bin" "$home/node" "$home/templates" "$home"; do
+    rmdir "$stage$folder" 2>/dev/null || true
+  done
+}
+
+# put MODE SOURCE TARGET: one file, recorded.
+put() {
+  install -D -m "$1" "$2" "$stage$3"
+  printf '%s\n' "$3" >>"$stage$manifest"
+}
+
+# put_filled MODE SOURCE TARGET: the same for a file with holes.
+put_filled() {
+  filled=$(mktemp)
+  sed -e "s|^home=\$|home=$home|" -e "s|@TSPOD@|$prefix/bin/tspod|g" "$2" >"$filled"
+  put "$1" "$filled" "$3"
+  rm -f "$filled"
+}
+
+install_all() {
+  node=$(echo node_modules/node-linux-*/bin/node)
+  [ -x "$node" ] && [ -f dist/tspod.js ] || fail "there is nothing built to install: run \`make build\` first"
+  if [ -f "$stage$manifest" ]; then remove_installed; fi
+  umask 022
+  install -d "$stage$home"
+  : >"$stage$manifest"
+  put 755 "$node" "$home/node/bin/node"
+  for file in dist/*.js dist/*.node; do put 644 "$file" "$home/$file"; done
+  for file in templates/*; do
+    case $file in
+      *.service | *.timer | *.path) put_filled 644 "$file" "$prefix/lib/systemd/system/${file#templates/}" ;;
+      *) put 755 "$file" "$home/$file" ;;
+    esac
+  done
+  put_filled 755 bin/tspod "$home/bin/tspod"
+  put_filled 755 bin/tspod "$prefix/bin/tspod"
+  # Node adds to its compile cache whenever root runs something new.
+  printf '%s\n' "$home/dist/cache/" >>"$stage$manifest"
+  if [ -z "$stage" ]; then "$prefix/bin/tspod" --version; fi
+}
+
+case $action in
+  install) install_all ;;
+  uninstall)
+    [ -f "$stage$manifest" ] || fail "nothing is installed below $stage$prefix (no $stage$manifest)"
+    remove_installed
+    ;;
+  *) fail "say \`install.sh install PREFIX\` or \`install.sh uninstall PREFIX\`" ;;
+esac
+if [ -z "$stage" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi

@@ -1,0 +1,129 @@
+/**
+ * Runs the given kinds of tests, one jest after the other, and closes with one line that sums them up:
+ *
+ *   node scripts/test.ts unit golden integration system
+ *
+ * A file that cannot be loaded counts as one failure, and so does a kind that was cut off by its time limit.
+ * No test at all is a failure. Skipped tests are listed: the reason is the last part of their name.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+type Kind = { inBand: boolean; limitMinutes: number }
+
+/** Tests that drive the host's network, storage and cgroups run one file after the other. */
+const KINDS: Record<string, Kind> = {
+  unit: { inBand: false, limitMinutes: 5 },
+  golden: { inBand: false, limitMinutes: 5 },
+  integration: { inBand: true, limitMinutes: 20 },
+  system: { inBand: true, limitMinutes: 30 },
+  fault: { inBand: true, limitMinutes: 60 },
+}
+
+/** The parts of jest's `--json` report that are read here. */
+type Report = {
+  numPassedTests: number
+  numFailedTests: number
+  testResults: { name: string; status: string; message: string; assertionResults: Assertion[] }[]
+}
+type Assertion = { fullName: string; status: string }
+
+type Sum = { passed: number; failed: number; skipped: string[] }
+
+async function runKind(name: string, kind: Kind, reportFile: string): Promise<Sum> {
+  const args = [
+    ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'],
+    ...['--selectProjects', name, '--passWithNoTests', '--json', `--outputFile=${reportFile}`],
+    ...(kind.inBand ? ['--runInBand'] : []),
+  ]
+  const limitMs = kind.limitMinutes * 60_000
+  const outcome = await jest(args, limitMs)
+  const sum = summed(reportFile)
+  if (outcome === 'cut off') console.log(`${name} tests did not finish within ${kind.limitMinutes} minutes`)
+  if (outcome !== 'passed' && sum.failed === 0) sum.failed = 1
+  return sum
+}
+
+/** Runs jest in a process group of its own, so that what it leaves behind at its limit ends with it. */
+function jest(args: string[], limitMs: number): Promise<'passed' | 'failed' | 'cut off'> {
+  return new Promise((resolve, reject) => {
+    // jest's report goes to the file; on standard output it would be one very long line.
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'], detached: true })
+    let isCutOff = false
+    const killGroup = (): void => {
+      try {
+        process.kill(-child.pid!, 'SIGKILL')
+      } catch {
+        // Already gone.
+      }
+    }
+    const timer = setTimeout(() => {
+      isCutOff = true
+      killGroup()
+    }, limitMs)
+    const onInterrupt = (): void => {
+      killGroup()
+      process.exit(130)
+    }
+    process.once('SIGINT', onInterrupt)
+    process.once('SIGTERM', onInterrupt)
+    child.on('error', reject)
+    child.on('close', code => {
+      clearTimeout(timer)
+      process.off('SIGINT', onInterrupt)
+      process.off('SIGTERM', onInterrupt)
+      resolve(isCutOff ? 'cut off' : code === 0 ? 'passed' : 'failed')
+    })
+  })
+}
+
+function summed(reportFile: string): Sum {
+  const report = readReport(reportFile)
+  if (report === undefined) return { passed: 0, failed: 0, skipped: [] }
+  const unloadable = report.testResults.filter(file => file.status === 'failed' && file.assertionResults.length === 0)
+  const skipped = report.testResults
+    .flatMap(file => file.assertionResults)
+    .filter(assertion => assertion.status === 'pending' || assertion.status === 'todo')
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + unloadable.length,
+    skipped: skipped.map(assertion => assertion.fullName),
+  }
+}
+
+function readReport(file: string): Report | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Report
+  } catch {
+    // jest died before it wrote one: its exit code counts.
+    return undefined
+  }
+}
+
+async function main(names: string[]): Promise<number> {
+  const unknown = names.filter(name => !(name in KINDS))
+  if (names.length === 0 || unknown.length > 0) {
+    console.error(`test: no such kind: ${unknown.join(', ')}; say which of ${Object.keys(KINDS).join(', ')}`)
+    return 2
+  }
+  const directory = mkdtempSync(join(tmpdir(), 'tspod-test-'))
+  const total: Sum = { passed: 0, failed: 0, skipped: [] }
+  try {
+    for (const name of names) {
+      const sum = await runKind(name, KINDS[name]!, join(directory, `${name}.json`))
+      total.passed += sum.passed
+      total.failed += sum.failed
+      total.skipped.push(...sum.skipped.map(test => `${name}: ${test}`))
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+  for (const test of total.skipped) console.log(`skipped ${test}`)
+  const skipped = total.skipped.length > 0 ? `, ${total.skipped.length} skipped` : ''
+  console.log(`${total.passed} passed, ${total.failed} failed${skipped}`)
+  return total.failed > 0 || total.passed === 0 ? 1 : 0
+}
+
+process.exitCode = await main(process.argv.slice(2))
