@@ -14,7 +14,8 @@ export type Id = Brand<string, 'Id'>
 
 /** Pod-wide restart policy of Kubernetes. */
 export type RestartPolicy = 'Always' | 'OnFailure' | 'Never'
-export type PullPolicy = 'Always' | 'IfNotPresent' | 'Never'
+/** `Newer` is what an unset policy means for the tag latest: pull, but a local image serves when no registry answers. */
+export type PullPolicy = 'Always' | 'IfNotPresent' | 'Never' | 'Newer'
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
 /** A place in an input file: line and column count from 1. */
@@ -88,7 +89,8 @@ export type ContainerSpec = {
  */
 export type EnvEntry = { name: string; secret: boolean } & (
   | { text: string; expand: boolean }
-  | { runtime: RuntimeField }
+  /** `divisor` is a quantity, for limits only. */
+  | { runtime: RuntimeField; divisor?: string }
 )
 
 /** Facts that exist only when the pod does. */

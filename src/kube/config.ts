@@ -1,0 +1,94 @@
+/** Documents that hold data: ConfigMap, Secret, PersistentVolumeClaim. */
+import type { ClaimSpec, SecretSpec } from '../model.ts'
+import { emptyRecord, type Field } from './field.ts'
+import { quote } from './issue.ts'
+import { configKeyProblem } from './names.ts'
+import type { ConfigData } from './store.ts'
+
+const MAX_BYTES = 1024 * 1024
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+/** Keys that a typed Secret must have: all of them, or for `any` at least one. */
+const TYPED: Record<string, { keys: string[]; any?: boolean }> = {
+  'kubernetes.io/dockerconfigjson': { keys: ['.dockerconfigjson'] },
+  'kubernetes.io/dockercfg': { keys: ['.dockercfg'] },
+  'kubernetes.io/basic-auth': { keys: ['username', 'password'], any: true },
+  'kubernetes.io/ssh-auth': { keys: ['ssh-privatekey'] },
+  'kubernetes.io/tls': { keys: ['tls.crt', 'tls.key'] },
+}
+
+/** The data of a ConfigMap document. */
+export function readConfigMap(document: Field): ConfigData {
+  const data = new Map<string, string>()
+  for (const [key, value] of document.at('data').entries()) addText(data, key, value)
+  for (const [key, value] of document.at('binaryData').entries()) {
+    if (data.has(key)) value.issueAt(value.key, 'DUPLICATE', `the key ${quote(key)} is in data too`, 'keep one of them')
+    addBase64(data, key, value)
+  }
+  checkSize(document, data)
+  return data
+}
+
+/** A Secret document; `stringData` wins over `data`. */
+export function readSecret(document: Field): SecretSpec {
+  const data = new Map<string, string>()
+  for (const [key, value] of document.at('data').entries()) addBase64(data, key, value)
+  for (const [key, value] of document.at('stringData').entries()) addText(data, key, value)
+  checkSize(document, data)
+  const type = document.at('type').string() || 'Opaque'
+  checkTyped(document, type, data)
+  const record = emptyRecord<string>()
+  for (const [key, value] of data) record[key] = value
+  return {
+    name: document.at('metadata').at('name').string() ?? '',
+    type,
+    immutable: document.at('immutable').boolean() ?? false,
+    data: record,
+  }
+}
+
+/** A claim: only its name, labels and annotations mean something on one host. */
+export function readClaim(document: Field, annotations: Record<string, string>): ClaimSpec {
+  const metadata = document.at('metadata')
+  return { name: metadata.at('name').string() ?? '', labels: metadata.at('labels').stringMap(), annotations }
+}
+
+function addText(data: Map<string, string>, key: string, value: Field): void {
+  checkKey(key, value)
+  data.set(key, Buffer.from(value.string() ?? '', 'utf8').toString('base64'))
+}
+
+function addBase64(data: Map<string, string>, key: string, value: Field): void {
+  checkKey(key, value)
+  const text = (value.string() ?? '').replace(/[\r\n]/g, '')
+  if (!BASE64.test(text)) {
+    const path = value.path.includes('binaryData')
+      ? 'write it in base64, or use data'
+      : 'write it in base64, or use stringData'
+    value.issue('INVALID_VALUE', `the value of ${quote(key)} is not base64`, path)
+  }
+  data.set(key, text)
+}
+
+function checkKey(key: string, value: Field): void {
+  const problem = configKeyProblem(key)
+  if (problem !== undefined) value.issueAt(value.key, 'INVALID_VALUE', `the key ${quote(key)} ${problem}`)
+}
+
+function checkSize(document: Field, data: ConfigData): void {
+  let bytes = 0
+  for (const value of data.values()) bytes += Math.floor((value.length * 3) / 4)
+  if (bytes > MAX_BYTES)
+    document.issue('TOO_LONG', `the data is ${bytes} bytes, and ${MAX_BYTES} are allowed`, 'split it, or use a volume')
+}
+
+function checkTyped(document: Field, type: string, data: ConfigData): void {
+  const wanted = Object.hasOwn(TYPED, type) ? TYPED[type] : undefined
+  if (wanted === undefined) return
+  const missing = wanted.keys.filter(key => !data.has(key))
+  if (missing.length === 0 || (wanted.any === true && missing.length < wanted.keys.length)) return
+  const keys = wanted.any === true ? wanted.keys.join(' or ') : missing.join(' and ')
+  document
+    .at('type')
+    .issue('REQUIRED', `a Secret of type ${type} must have the key ${keys}`, 'add it, or use type: Opaque')
+}

@@ -1,0 +1,164 @@
+/** One container of a pod. */
+import type { ContainerName, ContainerSpec, MountSpec, PortSpec, PullPolicy, VolumeSpec } from '../model.ts'
+import { type EnvContext, readEnv } from './env.ts'
+import type { Field } from './field.ts'
+import { didYouMean, quote } from './issue.ts'
+import { labelProblem, parseImage } from './names.ts'
+import { pathProblem, textProblem, tidyPath } from './path.ts'
+import { readPorts } from './ports.ts'
+import { readResources } from './resources.ts'
+import { readContainerSecurity } from './security.ts'
+
+const DEFAULT_TERMINATION_LOG = '/dev/termination-log'
+
+/** What a container needs to know of its pod. */
+export type ContainerContext = EnvContext & {
+  podSecurity: Field
+  hostNetwork: boolean
+  /** By name; undefined for a volume that has a mistake. */
+  volumes: ReadonlyMap<string, VolumeSpec | undefined>
+}
+
+/** The ports with the places they were written at, for conflicts between containers. */
+export type ReadContainer = { spec: ContainerSpec; ports: { port: PortSpec; field: Field }[] }
+
+/** A container; ports of an init container are never published, because it is gone when the pod serves. */
+export function readContainer(field: Field, context: ContainerContext, isInit: boolean): ReadContainer {
+  const security = readContainerSecurity(field.at('securityContext'), context.podSecurity)
+  const { image, pullPolicy } = readImage(field)
+  const portFields = field.at('ports')
+  const ports = readPorts(portFields, context.hostNetwork)
+  const published = isInit ? [] : ports.map((port, index) => ({ port, field: portFields.items()[index] ?? portFields }))
+  if (isInit) for (const port of ports) delete port.hostPort
+  const command = words(field.at('command'))
+  const args = words(field.at('args'))
+  const workingDir = absolute(field.at('workingDir'))
+  const spec: ContainerSpec = {
+    name: (field.at('name').string() ?? '') as ContainerName,
+    image,
+    pullPolicy,
+    ...(command === undefined ? {} : { command }),
+    ...(args === undefined ? {} : { args }),
+    ...(workingDir === undefined ? {} : { workingDir }),
+    env: readEnv(field, context),
+    ports,
+    resources: readResources(field.at('resources')),
+    security,
+    mounts: readMounts(field.at('volumeMounts'), context.volumes, security.privileged),
+    tty: field.at('tty').boolean() ?? false,
+    stdin: field.at('stdin').boolean() ?? false,
+    stdinOnce: field.at('stdinOnce').boolean() ?? false,
+    terminationMessagePath: absolute(field.at('terminationMessagePath')) ?? DEFAULT_TERMINATION_LOG,
+    terminationMessagePolicy: field.at('terminationMessagePolicy').oneOf(['File', 'FallbackToLogsOnError'], 'File'),
+  }
+  return { spec, ports: published }
+}
+
+/** Checks the name of a container against those before it, and remembers it. */
+export function checkContainerName(field: Field, taken: Set<string>): void {
+  const nameField = field.at('name')
+  const name = nameField.string() ?? ''
+  if (name === '') return
+  const problem = labelProblem(name)
+  if (problem !== undefined) nameField.issue('INVALID_VALUE', `${quote(name)} ${problem}`)
+  if (taken.has(name)) nameField.issue('DUPLICATE', `another container is called ${quote(name)}`, 'choose another name')
+  taken.add(name)
+}
+
+function readImage(container: Field): { image: string; pullPolicy: PullPolicy } {
+  const field = container.at('image')
+  const image = field.string() ?? ''
+  const policyField = container.at('imagePullPolicy')
+  const explicit = policyField.oneOf(['', 'Always', 'IfNotPresent', 'Never'], '')
+  if (image === '') {
+    if (!field.present || field.string() === '') field.issue('REQUIRED', 'a container must have an image', 'add it')
+    return { image, pullPolicy: explicit || 'IfNotPresent' }
+  }
+  const reference = parseImage(image)
+  if ('problem' in reference) {
+    field.issue('INVALID_VALUE', `${quote(image)} ${reference.problem}`)
+    return { image, pullPolicy: explicit || 'IfNotPresent' }
+  }
+  return { image, pullPolicy: explicit || defaultPolicy(reference) }
+}
+
+/** As in Kubernetes; an image of `localhost/` was built here, and no registry could have a newer one. */
+function defaultPolicy(reference: { name: string; tag?: string; digest?: string }): PullPolicy {
+  const isLatest = reference.digest === undefined && (reference.tag ?? 'latest') === 'latest'
+  return isLatest && !reference.name.startsWith('localhost/') ? 'Always' : 'IfNotPresent'
+}
+
+/** An empty list is no list: the image's own words stay. */
+function words(field: Field): string[] | undefined {
+  for (const item of field.items()) {
+    if (item.string()?.includes('\0')) item.issue('INVALID_VALUE', 'must not contain a NUL character')
+  }
+  const list = field.strings()
+  return list === undefined || list.length === 0 ? undefined : list
+}
+
+function absolute(field: Field): string | undefined {
+  const text = field.string()
+  if (text === undefined || text === '') return undefined
+  const problem = text.startsWith('/') ? textProblem(text) : 'must be an absolute path'
+  if (problem !== undefined) field.issue('INVALID_VALUE', `${quote(text)} ${problem}`)
+  return text
+}
+
+function readMounts(list: Field, volumes: ContainerContext['volumes'], privileged: boolean): MountSpec[] {
+  const taken = new Set<string>()
+  return list.items().flatMap(item => {
+    const nameField = item.at('name')
+    const name = nameField.string() ?? ''
+    if (name !== '' && !volumes.has(name)) {
+      nameField.issue(
+        'NOT_FOUND',
+        `no volume is called ${quote(name)}`,
+        didYouMean(name, volumes.keys()) ?? 'add it to spec.volumes',
+      )
+    }
+    const path = mountPath(item.at('mountPath'), taken)
+    const subPath = readSubPath(item.at('subPath'))
+    const propagation = item.at('mountPropagation').oneOf(['None', 'HostToContainer', 'Bidirectional'], 'None')
+    if (propagation === 'Bidirectional' && !privileged) {
+      item
+        .at('mountPropagation')
+        .issue('FORBIDDEN', 'Bidirectional is for privileged containers only', 'use HostToContainer')
+    }
+    const volume = volumes.get(name)
+    if (path === undefined || volume === undefined) return []
+    const readOnly =
+      (item.at('readOnly').boolean() ?? false) ||
+      volume.kind === 'files' ||
+      (volume.kind === 'claim' && volume.readOnly)
+    return { volume: name, path, readOnly, ...(subPath === undefined ? {} : { subPath }), propagation }
+  })
+}
+
+function mountPath(field: Field, taken: Set<string>): string | undefined {
+  const text = field.string() ?? ''
+  if (text === '') return undefined
+  const path = tidyPath(text.startsWith('/') ? text : `/${text}`)
+  const colon = text.includes(':') ? "must not contain ':'" : undefined
+  const parent = text.split('/').includes('..') ? "must not contain '..'" : undefined
+  const problem = colon ?? parent ?? textProblem(text) ?? (path === '/' ? 'would hide the whole image' : undefined)
+  if (problem !== undefined) {
+    field.issue(
+      'INVALID_VALUE',
+      `${quote(text)} ${problem}`,
+      colon === undefined ? undefined : 'options have fields of their own, such as readOnly',
+    )
+    return undefined
+  }
+  if (taken.has(path)) field.issue('INVALID_VALUE', `${quote(text)} must be unique`, 'choose another path')
+  taken.add(path)
+  return path
+}
+
+function readSubPath(field: Field): string | undefined {
+  const text = field.string()
+  if (text === undefined || text === '') return undefined
+  const problem = pathProblem(text)
+  if (problem !== undefined) field.issue('INVALID_VALUE', `${quote(text)} ${problem}`)
+  return tidyPath(text) || undefined
+}

@@ -1,0 +1,218 @@
+/**
+ * Kubernetes YAML → what tspod plays, or every mistake in it at once. Pure: nothing here reads a file, a clock or
+ * the host.
+ *
+ *   text ─► read (YAML, limits) ─► documents (kinds) ─► check (schema, verdicts) ─► workload ─► pod ─► sections
+ */
+import { TspodError } from '../errors.ts'
+import type { Bundle } from '../model.ts'
+import { checkField } from './check.ts'
+import { readClaim, readConfigMap, readSecret } from './config.ts'
+import { checkKind, type KindDocument, readKinds } from './documents.ts'
+import { type Field, Notes } from './field.ts'
+import { Issues, quote, renderIssues, SourceFile } from './issue.ts'
+import { readAnnotations, readLabels, readName } from './metadata.ts'
+import { checkHostPorts, type PodContext, type ReadPod } from './pod.ts'
+import { parsePublish, portsClash, publishPorts } from './ports.ts'
+import type { ConfigData, ConfigStore } from './store.ts'
+import { readDeployment, readPodDocument } from './workload.ts'
+
+export { parseAnnotations } from './flags.ts'
+export { expandEnv, expandWords } from './expand.ts'
+export { namesIn, type ObjectNames } from './names-in.ts'
+export { type SupportRow, support, type Verdict } from './support.ts'
+
+/** One input: `file` is what messages call it, `-` for standard input, the URL for a URL. */
+export type SourceText = { file: string; text: string }
+
+export type TranslateOptions = {
+  /** Files of --configmap: ConfigMap documents only. */
+  configMaps: readonly SourceText[]
+  /** Of --annotation: added to pods and claims. */
+  annotations: Record<string, string>
+  /** Of --publish, as given. */
+  publish: readonly string[]
+  publishAll: boolean
+  noHosts: boolean
+  /** Secrets of earlier plays: key → base64. */
+  storedSecret: (name: string) => Record<string, string> | undefined
+  /** Absolute directory that relative hostPaths begin at. */
+  baseDirectory: string
+}
+
+/** `notes`: one line for each field that was accepted and has no effect. */
+export type Translation = { bundle: Bundle; notes: string[] }
+
+/**
+ * Translates all documents of all sources. Throws MANIFEST_INVALID with every mistake in `details`, or USAGE for a
+ * bad --publish.
+ */
+export function translate(sources: readonly SourceText[], options: TranslateOptions): Translation {
+  const published = parsePublish(options.publish)
+  const issues = new Issues()
+  const notes = new Notes()
+  const files = sources.map(({ file, text }) => new SourceFile(file, text))
+  const configFiles = options.configMaps.map(({ file, text }) => new SourceFile(file, text))
+  const documents = readKinds(files, issues, notes)
+  const extra = readKinds(configFiles, issues, notes)
+  const reader = new BundleReader(options, issues)
+  reader.readConfigFiles(extra, documents)
+  const pods = reader.read(documents)
+  const all = [...files, ...configFiles]
+  if (issues.list.length === 0) reader.checkSomething(documents)
+  if (issues.list.length > 0) throw invalid(issues, all)
+  const { bundle } = reader
+  const publishNotes = publishPorts(bundle.pods, published, options.publishAll)
+  if (published.length > 0 || options.publishAll) checkPublished(pods)
+  return { bundle, notes: [...notes.lines(), ...publishNotes] }
+}
+
+/** Gathers the bundle; data documents first, because pods refer to them wherever they stand. */
+class BundleReader {
+  readonly bundle: Bundle = { pods: [], secrets: [], claims: [], configMaps: [] }
+  readonly #options: TranslateOptions
+  readonly #configMaps = new Map<string, ConfigData>()
+  readonly #secrets = new Map<string, ConfigData>()
+  readonly #names = new Map<string, Field>()
+  #incomplete: boolean
+
+  constructor(options: TranslateOptions, issues: Issues) {
+    this.#options = options
+    this.#incomplete = issues.list.length > 0
+  }
+
+  /** Documents of --configmap: they must not be in the manifest as well. */
+  readConfigFiles(extra: readonly KindDocument[], main: readonly KindDocument[]): void {
+    const names = new Set(
+      main.filter(({ kind }) => kind === 'ConfigMap').map(({ field }) => field.at('metadata').at('name').string()),
+    )
+    for (const document of extra) {
+      const { kind, field } = document
+      const name = field.at('metadata').at('name')
+      if (kind !== 'ConfigMap') {
+        field
+          .at('kind')
+          .issue(
+            'UNSUPPORTED_VALUE',
+            `invalid YAML kind: ${quote(kind)}`,
+            'only ConfigMaps are read from the files of --configmap',
+          )
+      } else if (names.has(name.string())) {
+        const { file } = field.context.source
+        name.issue(
+          'DUPLICATE',
+          `ambiguous configuration: the same config map ${name.string()} is present in YAML and in --configmaps ${file} file`,
+          'remove one of them',
+        )
+      } else this.#readData(document)
+    }
+  }
+
+  /** Reads the documents of the manifest; returns the pods with the places of their ports. */
+  read(documents: readonly KindDocument[]): ReadPod[] {
+    const good = documents.filter(document => {
+      const usable = checkKind(document)
+      if (!usable) this.#incomplete = true
+      return usable
+    })
+    const isPod = ({ kind }: KindDocument): boolean => kind === 'Pod' || kind === 'Deployment'
+    for (const document of good) if (!isPod(document)) this.#readData(document)
+    const { storedSecret, baseDirectory, annotations, noHosts } = this.#options
+    const store: ConfigStore = {
+      configMaps: this.#configMaps,
+      secrets: this.#secrets,
+      storedSecret,
+      incomplete: this.#incomplete,
+    }
+    const context: PodContext = { store, baseDirectory, annotations, noHosts }
+    const pods = good.filter(isPod).flatMap(({ kind, field }) => {
+      checkField(field, kind)
+      const read = kind === 'Pod' ? readPodDocument(field, context) : readDeployment(field, context)
+      for (const pod of read) this.#claimName('pod', pod.spec.name, field)
+      return read
+    })
+    checkHostPorts(pods.flatMap(pod => pod.ports))
+    this.bundle.pods.push(...pods.map(pod => pod.spec))
+    return pods
+  }
+
+  /** A manifest without anything to play is a mistake, as it is for Podman. */
+  checkSomething(documents: readonly KindDocument[]): void {
+    const [first] = documents
+    if (first === undefined) {
+      throw new TspodError('MANIFEST_INVALID', 'YAML document does not contain any supported kube kind', {
+        remedy: 'add a Pod, a Deployment, a Secret or a PersistentVolumeClaim',
+      })
+    }
+    if (documents.every(({ kind }) => kind === 'ConfigMap')) {
+      first.field
+        .at('kind')
+        .issue(
+          'REQUIRED',
+          'ConfigMaps are not a standalone object: nothing here uses them',
+          'add a Pod or a Deployment',
+        )
+    }
+  }
+
+  #readData(document: KindDocument): void {
+    const { kind, field } = document
+    checkField(field, kind)
+    const name = readName(field)
+    const metadata = field.at('metadata')
+    readLabels(metadata.at('labels'))
+    const annotations = readAnnotations(metadata, kind === 'PersistentVolumeClaim' ? this.#options.annotations : {})
+    this.#claimName(kind, name, field)
+    if (name === '') this.#incomplete = true
+    if (kind === 'ConfigMap') {
+      this.#configMaps.set(name, readConfigMap(field))
+      this.bundle.configMaps.push(name)
+    } else if (kind === 'Secret') {
+      const secret = readSecret(field)
+      this.#secrets.set(name, new Map(Object.entries(secret.data)))
+      this.bundle.secrets.push(secret)
+    } else this.bundle.claims.push(readClaim(field, annotations))
+  }
+
+  #claimName(kind: string, name: string, field: Field): void {
+    if (name === '') return
+    const key = `${kind} ${name}`
+    const before = this.#names.get(key)
+    if (before !== undefined) {
+      const { file, line } = before.place
+      field
+        .at('metadata')
+        .at('name')
+        .issue('DUPLICATE', `another document makes the ${kind} ${quote(name)}: ${file}:${line}`, 'choose another name')
+    } else this.#names.set(key, field)
+  }
+}
+
+/** After the flags: a clash is no longer at one place of the manifest. */
+function checkPublished(pods: readonly ReadPod[]): void {
+  const ports = pods.flatMap(({ spec }) =>
+    spec.containers.flatMap(container => container.ports.map(port => ({ port, pod: spec.name }))),
+  )
+  for (const [index, a] of ports.entries()) {
+    const b =
+      a.port.hostPort === undefined ? undefined : ports.slice(index + 1).find(other => portsClash(a.port, other.port))
+    if (b === undefined) continue
+    throw new TspodError(
+      'USAGE',
+      `host port ${a.port.hostPort}/${a.port.protocol} is wanted by ${a.pod} and by ${b.pod}`,
+      {
+        remedy: 'choose other ports with --publish, or leave out --publish-all',
+      },
+    )
+  }
+}
+
+function invalid(issues: Issues, sources: readonly SourceFile[]): TspodError {
+  const count = issues.list.length
+  const files = [...new Set(issues.list.map(issue => issue.source.file))]
+  const where = files.length > 1 ? `${files.length} files` : (files[0] ?? '')
+  return new TspodError('MANIFEST_INVALID', `${count} ${count === 1 ? 'error' : 'errors'} in ${where}`, {
+    remedy: 'correct the manifest; nothing was created',
+    details: renderIssues(issues.list, sources),
+  })
+}

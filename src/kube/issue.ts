@@ -1,0 +1,182 @@
+/** Mistakes in manifests, collected and printed the way a compiler does. */
+
+export type IssueCode =
+  | 'YAML_SYNTAX'
+  | 'YAML_LIMIT'
+  | 'DUPLICATE_KEY'
+  | 'UNKNOWN_KIND'
+  | 'UNKNOWN_FIELD'
+  | 'WRONG_TYPE'
+  | 'REQUIRED'
+  | 'INVALID_VALUE'
+  | 'UNSUPPORTED_VALUE'
+  | 'NOT_SUPPORTED'
+  | 'DUPLICATE'
+  | 'NOT_FOUND'
+  | 'FORBIDDEN'
+  | 'TOO_LONG'
+  | 'TOO_MANY'
+
+/** Offsets into the text of one source; `end` is exclusive. */
+export type Span = { start: number; end: number }
+
+export type Issue = {
+  code: IssueCode
+  source: SourceFile
+  span: Span
+  /** Field path as the Kubernetes API writes it; empty for a whole document or file. */
+  path: string
+  /** What is wrong. */
+  message: string
+  /** What to do about it, where the message does not say so already. */
+  remedy?: string
+}
+
+/** One input file with what is needed to print places in it. */
+export class SourceFile {
+  readonly file: string
+  readonly text: string
+  /** Ranges that hold the values of Secrets: their lines are never printed. */
+  readonly secret: Span[] = []
+  #lineStarts: number[] | undefined
+
+  constructor(file: string, text: string) {
+    this.file = file
+    this.text = text
+  }
+
+  /** Line and column of an offset, both counted from 1. */
+  place(offset: number): { file: string; line: number; column: number } {
+    const starts = this.#starts()
+    let low = 0
+    let high = starts.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if ((starts[middle] ?? 0) <= offset) low = middle
+      else high = middle - 1
+    }
+    return { file: this.file, line: low + 1, column: offset - (starts[low] ?? 0) + 1 }
+  }
+
+  /** The text of a line (from 1) and the offset where it begins. */
+  line(number: number): { text: string; start: number } {
+    const starts = this.#starts()
+    const start = starts[number - 1] ?? 0
+    const next = starts[number] ?? this.text.length + 1
+    return { text: this.text.slice(start, next - 1).replace(/\r$/, ''), start }
+  }
+
+  #starts(): number[] {
+    if (this.#lineStarts === undefined) {
+      this.#lineStarts = [0]
+      for (let at = this.text.indexOf('\n'); at !== -1; at = this.text.indexOf('\n', at + 1))
+        this.#lineStarts.push(at + 1)
+    }
+    return this.#lineStarts
+  }
+}
+
+/** Every mistake and note of one translation. */
+export class Issues {
+  readonly list: Issue[] = []
+  readonly #seen = new Set<string>()
+
+  /** Adds an issue unless the same was found at the same place (replicas are translated one by one). */
+  add(issue: Issue): void {
+    const key = `${issue.source.file}:${issue.span.start}:${issue.code}:${issue.path}:${issue.message}`
+    if (this.#seen.has(key)) return
+    this.#seen.add(key)
+    this.list.push(issue)
+  }
+}
+
+const MAX_PRINTED = 1000
+const MAX_LINE = 160
+
+/** The issues in the order of files and places, as text for a terminal or a log. */
+export function renderIssues(issues: readonly Issue[], sources: readonly SourceFile[]): string {
+  const order = new Map(sources.map((source, index) => [source, index]))
+  const sorted = issues.toSorted(
+    (a, b) => (order.get(a.source) ?? 0) - (order.get(b.source) ?? 0) || a.span.start - b.span.start,
+  )
+  const printed = sorted.slice(0, MAX_PRINTED).map(renderIssue)
+  if (sorted.length > MAX_PRINTED) printed.push(`and ${sorted.length - MAX_PRINTED} more`)
+  return printed.join('\n\n')
+}
+
+function renderIssue(issue: Issue): string {
+  const { source, span } = issue
+  const { file, line, column } = source.place(span.start)
+  const head = `${printable(file)}:${line}:${column} error ${issue.code}${issue.path === '' ? '' : ` ${printable(issue.path)}`}`
+  const margin = `${line}`.padStart(5)
+  const blank = ' '.repeat(margin.length)
+  const say = `   ${printable(issue.remedy === undefined ? issue.message : `${issue.message}; ${issue.remedy}`)}`
+  const { text, start } = source.line(line)
+  if (text.trim() === '') return [head, say].join('\n')
+  if (source.secret.some(range => range.start < start + text.length && range.end > start)) {
+    return [head, `${margin} | (not shown: it belongs to a Secret)`, say].join('\n')
+  }
+  // A very long line is shown from a little before the place, so that the caret stays on the screen.
+  const from = column > MAX_LINE - 20 ? column - 40 : 0
+  const shown = printable(text.slice(from, from + MAX_LINE))
+  const caret = column - 1 - from
+  const width = Math.max(1, Math.min(span.end - span.start, shown.length - caret))
+  return [head, `${margin} | ${shown}`, `${blank} | ${' '.repeat(caret)}${'^'.repeat(width)}`, say].join('\n')
+}
+
+/** Control characters become blanks, one for one: a manifest must not steer the terminal it is quoted on. */
+export function printable(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, ' ')
+}
+
+/** A value as a message quotes it: in double quotes, shortened. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text)
+}
+
+/** `a, b or c`. */
+export function either(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
+}
+
+/** The candidate that `word` is most probably a slip of, or undefined when none is near. */
+export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  if (word.length > 64) return undefined
+  const wanted = word.toLowerCase()
+  let best: string | undefined
+  let bestDistance = Math.min(3, Math.floor(word.length / 3)) + 1
+  for (const candidate of candidates) {
+    const distance = candidate === word ? bestDistance : editDistance(wanted, candidate.toLowerCase())
+    if (distance < bestDistance) {
+      best = candidate
+      bestDistance = distance
+    }
+  }
+  return best
+}
+
+/** `did you mean "x"?`, or undefined. */
+export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
+  const candidate = nearest(word, candidates)
+  return candidate === undefined ? undefined : `did you mean ${quote(candidate)}?`
+}
+
+/** Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other. */
+function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = []
+  let last = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1]
+      let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + (same ? 0 : 1))
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        cost = Math.min(cost, (beforeLast[j - 2] ?? 0) + 1)
+      }
+      row.push(cost)
+    }
+    beforeLast = last
+    last = row
+  }
+  return last[b.length] ?? 0
+}

@@ -1,0 +1,119 @@
+/** Names, labels and annotations of objects. */
+import { emptyRecord, type Field } from './field.ts'
+import { either, quote } from './issue.ts'
+import { labelProblem, labelValueProblem, qualifiedProblem, subdomainProblem } from './names.ts'
+
+const MAX_ANNOTATION_BYTES = 256 * 1024
+
+/** Annotations of Podman that change how something runs: they would be missed if they did nothing. */
+const PODMAN_REFUSED = [
+  'io.containers.sdnotify',
+  'io.podman.annotations.apparmor',
+  'io.podman.annotations.autoremove',
+  'io.podman.annotations.cpuset',
+  'io.podman.annotations.init',
+  'io.podman.annotations.init.container.type',
+  'io.podman.annotations.kube.image.automount',
+  'io.podman.annotations.kube.image.volumes.mount',
+  'io.podman.annotations.label',
+  'io.podman.annotations.memory-nodes',
+  'io.podman.annotations.pids-limit',
+  'io.podman.annotations.publish-all',
+  'io.podman.annotations.seccomp',
+  'io.podman.annotations.ulimit',
+  'io.podman.annotations.userns',
+  'io.podman.annotations.volumes-from',
+  'container.seccomp.security.alpha.kubernetes.io',
+  'seccomp.security.alpha.kubernetes.io',
+  'container.apparmor.security.beta.kubernetes.io',
+]
+/** Annotations of Podman that concern Podman's own commands only. */
+const PODMAN_ACCEPTED = [
+  'io.containers.autoupdate',
+  'io.containers.autoupdate.authfile',
+  'io.podman.annotations.infra.name',
+  'bind-mount-options',
+]
+/** Values that ask for what happens anyway. */
+const PODMAN_HARMLESS: Record<string, readonly string[]> = {
+  'io.containers.sdnotify': ['ignore'],
+  'io.podman.annotations.init.container.type': ['once'],
+  'io.podman.annotations.userns': ['host', ''],
+  'io.podman.annotations.autoremove': ['FALSE'],
+  'io.podman.annotations.init': ['FALSE'],
+  'io.podman.annotations.publish-all': ['FALSE'],
+}
+
+/** Checks `metadata.name` of a document and returns it; empty when it is missing or not text. */
+export function readName(document: Field): string {
+  const field = document.at('metadata').at('name')
+  const name = field.string() ?? ''
+  if (!field.present || field.string() === '') {
+    if (document.at('metadata').at('generateName').present) return ''
+    field.issue('REQUIRED', `a ${document.at('kind').string() ?? 'document'} must have a name`, 'add metadata.name')
+    return ''
+  }
+  const problem = name === '' ? undefined : subdomainProblem(name)
+  if (problem !== undefined) field.issue('INVALID_VALUE', `${quote(name)} ${problem}`)
+  return problem === undefined ? name : ''
+}
+
+/** Checks `metadata.namespace` and returns it, `default` when there is none. */
+export function readNamespace(metadata: Field): string {
+  const field = metadata.at('namespace')
+  const name = field.string() ?? ''
+  if (name === '') return 'default'
+  const problem = labelProblem(name)
+  if (problem !== undefined) field.issue('INVALID_VALUE', `${quote(name)} ${problem}`)
+  return name
+}
+
+/** Checks and returns the labels of a metadata or selector map. */
+export function readLabels(labels: Field): Record<string, string> {
+  for (const [key, value] of labels.entries()) {
+    const keyProblem = qualifiedProblem(key)
+    if (keyProblem !== undefined) value.issueAt(value.key, 'INVALID_VALUE', `the key ${quote(key)} ${keyProblem}`)
+    const text = value.string()
+    const valueProblem = text === undefined ? undefined : labelValueProblem(text)
+    if (valueProblem !== undefined) value.issue('INVALID_VALUE', `${quote(text ?? '')} ${valueProblem}`)
+  }
+  return labels.stringMap()
+}
+
+/**
+ * Checks and returns the annotations with `extra` (of --annotation) on top. Those that Podman or old Kubernetes
+ * versions act upon are refused or noted.
+ */
+export function readAnnotations(metadata: Field, extra: Record<string, string>): Record<string, string> {
+  const field = metadata.at('annotations')
+  let bytes = 0
+  for (const [key, value] of field.entries()) {
+    const problem = qualifiedProblem(key.toLowerCase())
+    if (problem !== undefined) value.issueAt(value.key, 'INVALID_VALUE', `the key ${quote(key)} ${problem}`)
+    bytes += key.length + (value.string() ?? '').length
+    judgePodman(key, value)
+  }
+  if (bytes > MAX_ANNOTATION_BYTES) {
+    field.issue(
+      'TOO_LONG',
+      `annotations of ${bytes} characters, and ${MAX_ANNOTATION_BYTES} are allowed`,
+      'use a ConfigMap',
+    )
+  }
+  const annotations = emptyRecord<string>()
+  for (const [key, value] of Object.entries(field.stringMap())) annotations[key] = value
+  for (const [key, value] of Object.entries(extra)) annotations[key] = value
+  return annotations
+}
+
+function judgePodman(key: string, value: Field): void {
+  const base = key.split('/')[0] ?? key
+  if (PODMAN_ACCEPTED.includes(base)) value.note('it concerns commands of Podman only')
+  if (!PODMAN_REFUSED.includes(base)) return
+  const harmless = Object.hasOwn(PODMAN_HARMLESS, base) ? (PODMAN_HARMLESS[base] ?? []) : []
+  if (harmless.includes(value.string() ?? '')) return
+  const remedy = base.includes('seccomp')
+    ? 'use securityContext.seccompProfile'
+    : `remove it${harmless.length > 0 ? `, or set it to ${either(harmless.filter(Boolean))}` : ''}`
+  value.issueAt(value.key, 'NOT_SUPPORTED', `the annotation ${quote(key)} is not yet supported`, remedy)
+}

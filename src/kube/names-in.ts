@@ -1,0 +1,71 @@
+/** The names of a manifest, for taking down what it made. */
+import { TspodError } from '../errors.ts'
+import { readKinds } from './documents.ts'
+import { type Field, Notes } from './field.ts'
+import { Issues, renderIssues, SourceFile } from './issue.ts'
+import { podNames } from './workload.ts'
+
+/** `podClaims`: claims and other volumes that pods refer to, which `kube down --force` removes too. */
+export type ObjectNames = {
+  pods: string[]
+  secrets: string[]
+  claims: string[]
+  podClaims: string[]
+  configMaps: string[]
+}
+
+const MAX_REPLICAS = 1000
+
+/**
+ * The objects that the sources name. Lenient, so that a manifest that no longer translates can still be taken down;
+ * throws MANIFEST_UNREADABLE only when the YAML itself cannot be read.
+ */
+export function namesIn(sources: readonly { file: string; text: string }[]): ObjectNames {
+  const issues = new Issues()
+  const files = sources.map(({ file, text }) => new SourceFile(file, text))
+  const names: ObjectNames = { pods: [], secrets: [], claims: [], podClaims: [], configMaps: [] }
+  for (const { kind, field } of readKinds(files, issues, new Notes())) {
+    const name = field.at('metadata').at('name').string()
+    if (name !== undefined && name !== '') collect(names, kind, name, field)
+  }
+  const broken = issues.list.filter(issue => issue.code !== 'DUPLICATE_KEY')
+  if (broken.length > 0) {
+    throw new TspodError('MANIFEST_UNREADABLE', `cannot read ${broken[0]?.source.file ?? 'the manifest'}`, {
+      remedy: 'correct the YAML, or remove the pods by name',
+      details: renderIssues(broken, files),
+    })
+  }
+  return { ...names, podClaims: [...new Set(names.podClaims)] }
+}
+
+function collect(names: ObjectNames, kind: string, name: string, field: Field): void {
+  switch (kind) {
+    case 'Pod':
+      names.pods.push(name)
+      names.podClaims.push(...claimsOf(field.at('spec')))
+      return
+    case 'Deployment': {
+      const replicas = field.at('spec').at('replicas').integer() ?? 1
+      // What an earlier version with one replica made goes too, when there are none now.
+      names.pods.push(...podNames(name, Math.min(Math.max(replicas, 1), MAX_REPLICAS)))
+      names.podClaims.push(...claimsOf(field.at('spec').at('template').at('spec')))
+      return
+    }
+    case 'Secret':
+      names.secrets.push(name)
+      return
+    case 'PersistentVolumeClaim':
+      names.claims.push(name)
+      return
+    case 'ConfigMap':
+      names.configMaps.push(name)
+      return
+  }
+}
+
+function claimsOf(spec: Field): string[] {
+  return spec
+    .at('volumes')
+    .items()
+    .flatMap(volume => volume.at('persistentVolumeClaim').at('claimName').string() ?? [])
+}

@@ -1,0 +1,140 @@
+/** A pod: its sections in order. */
+import type { PodName, PodSpec, RestartPolicy } from '../model.ts'
+import { checkContainerName, type ContainerContext, type ReadContainer, readContainer } from './container.ts'
+import type { Field } from './field.ts'
+import { quote } from './issue.ts'
+import { readAnnotations, readLabels } from './metadata.ts'
+import { readDns, readHostAliases, readHostname } from './hosts.ts'
+import { portsClash } from './ports.ts'
+import { readPodSecurity } from './security.ts'
+import type { ConfigStore } from './store.ts'
+import { readSysctls } from './sysctl.ts'
+import { readVolumes } from './volume.ts'
+
+const DEFAULT_GRACE_SECONDS = 30
+
+export type PodContext = {
+  store: ConfigStore
+  baseDirectory: string
+  annotations: Record<string, string>
+  noHosts: boolean
+}
+
+/** Where a pod comes from: its name and namespace are the workload's business, the rest is the template's. */
+export type PodOrigin = {
+  name: string
+  namespace: string
+  document: Field
+  metadata: Field
+  spec: Field
+  controlled: boolean
+}
+
+export type ReadPod = { spec: PodSpec; ports: ReadContainer['ports'] }
+
+/** Translates one pod; mistakes are collected in the fields' context. */
+export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
+  const { name, spec, metadata, document } = origin
+  const hostNetwork = spec.at('hostNetwork').boolean() ?? false
+  const hostPid = spec.at('hostPID').boolean() ?? false
+  const hostIpc = spec.at('hostIPC').boolean() ?? false
+  const shareProcessNamespace = spec.at('shareProcessNamespace').boolean() ?? false
+  if (shareProcessNamespace && hostPid) {
+    spec
+      .at('shareProcessNamespace')
+      .issue('INVALID_VALUE', 'shareProcessNamespace and hostPID cannot both be true', 'keep one of them')
+  }
+  const labels = readLabels(metadata.at('labels'))
+  const annotations = readAnnotations(metadata, context.annotations)
+  const serviceAccountName = spec.at('serviceAccountName').string() || 'default'
+  const volumes = readVolumes(spec.at('volumes'), context)
+  const securityContext = spec.at('securityContext')
+  const all = [...spec.at('initContainers').items(), ...spec.at('containers').items()]
+  const containerContext: ContainerContext = {
+    store: context.store,
+    podName: name,
+    namespace: origin.namespace,
+    labels,
+    annotations,
+    serviceAccountName,
+    resourcesOf: wanted => all.find(field => field.at('name').string() === wanted)?.at('resources'),
+    podSecurity: securityContext,
+    hostNetwork,
+    volumes,
+  }
+  const { initContainers, containers } = readContainers(spec, containerContext)
+  const ports = containers.flatMap(container => container.ports)
+  checkHostPorts(ports)
+  const pod: PodSpec = {
+    name: name as PodName,
+    namespace: origin.namespace,
+    labels,
+    annotations,
+    origin: {
+      kind: document.at('kind').string() ?? '',
+      name: document.at('metadata').at('name').string() ?? '',
+      place: document.place,
+    },
+    hostname: readHostname(spec.at('hostname'), name),
+    hostAliases: readHostAliases(spec.at('hostAliases'), context.noHosts),
+    dns: readDns(spec, hostNetwork),
+    restartPolicy: readRestartPolicy(spec.at('restartPolicy'), origin.controlled),
+    graceMs: readGraceMs(spec.at('terminationGracePeriodSeconds')),
+    hostNetwork,
+    hostPid,
+    hostIpc,
+    shareProcessNamespace,
+    sysctls: readSysctls(securityContext.at('sysctls'), { network: hostNetwork, ipc: hostIpc }),
+    security: readPodSecurity(securityContext),
+    volumes: [...volumes.values()].filter(volume => volume !== undefined),
+    initContainers: initContainers.map(container => container.spec),
+    containers: containers.map(container => container.spec),
+    serviceAccountName,
+  }
+  return { spec: pod, ports }
+}
+
+function readContainers(
+  spec: Field,
+  context: ContainerContext,
+): { initContainers: ReadContainer[]; containers: ReadContainer[] } {
+  const taken = new Set<string>()
+  const read = (isInit: boolean) => (field: Field) => {
+    checkContainerName(field, taken)
+    return readContainer(field, context, isInit)
+  }
+  const containers = spec.at('containers').items().map(read(false))
+  return { initContainers: spec.at('initContainers').items().map(read(true)), containers }
+}
+
+/** Host ports that two containers of the pods given want both. Returns after reporting at the later one. */
+export function checkHostPorts(ports: ReadContainer['ports']): void {
+  const published = ports.filter(({ port }) => port.hostPort !== undefined)
+  const byNumber = new Map<string, ReadContainer['ports']>()
+  for (const entry of published) {
+    const key = `${entry.port.hostPort}/${entry.port.protocol}`
+    const before = byNumber.get(key) ?? []
+    const clash = before.find(other => portsClash(other.port, entry.port))
+    if (clash !== undefined) {
+      const { line } = clash.field.place
+      entry.field
+        .at('hostPort')
+        .issue('DUPLICATE', `host port ${key} is taken already (line ${line})`, 'choose another host port')
+    }
+    byNumber.set(key, [...before, entry])
+  }
+}
+
+function readRestartPolicy(field: Field, controlled: boolean): RestartPolicy {
+  const policy = field.oneOf(['Always', 'OnFailure', 'Never'], 'Always')
+  if (controlled && policy !== 'Always') {
+    field.issue('UNSUPPORTED_VALUE', `${quote(policy)} is not possible in a Deployment`, 'use Always, or a Pod')
+  }
+  return policy
+}
+
+/** Kubernetes reads a negative time as one second. */
+function readGraceMs(field: Field): number {
+  const seconds = field.integer() ?? DEFAULT_GRACE_SECONDS
+  return (seconds < 0 ? 1 : Math.min(seconds, 2_147_483_647)) * 1000
+}

@@ -1,0 +1,264 @@
+/**
+ * YAML text → trees with places, as Kubernetes reads YAML, within limits that hold before memory is spent.
+ *
+ * The scanner runs first and is stopped by size, number of tokens or depth; only what passes is composed. Anchors,
+ * merge keys and duplicate keys are handled here and not by the library, whose own ways are quadratic or recursive.
+ */
+import {
+  Composer,
+  type CST,
+  type Document,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  Lexer,
+  type Pair,
+  Parser,
+} from 'yaml'
+import type { Issue, Issues, SourceFile, Span } from './issue.ts'
+
+export type ScalarNode = Span & { kind: 'scalar'; text: string; plain: boolean; tag?: string }
+export type MapNode = Span & { kind: 'map'; entries: Map<string, Entry> }
+export type ListNode = Span & { kind: 'list'; items: YamlNode[] }
+export type YamlNode = ScalarNode | MapNode | ListNode
+export type Entry = { key: Span; value: YamlNode }
+
+/** Limits on one source. A manifest of 1000 containers needs about a tenth of each. */
+export const LIMITS = { characters: 8_000_000, tokens: 1_500_000, nodes: 500_000, depth: 100, documents: 10_000 }
+
+/** One character that YAML forbids: it stands in for the backslash of an escaped apostrophe. */
+const FILLER = '\uffff'
+
+/**
+ * The documents of a source, without the empty ones. Mistakes go to `issues`; a document that has some is left
+ * out, because what the parser made of it is a guess.
+ */
+export function readDocuments(source: SourceFile, issues: Issues): YamlNode[] {
+  const report = (code: Issue['code'], span: Span, message: string, remedy?: string): void =>
+    issues.add({ code, source, span, path: '', message, ...(remedy === undefined ? {} : { remedy }) })
+  const bad = unreadable(source.text)
+  if (bad !== undefined) {
+    report('YAML_SYNTAX', { start: bad.at, end: bad.at + 1 }, bad.message, bad.remedy)
+    return []
+  }
+  const tokens: CST.Token[] = []
+  const stopped = scan(source.text, tokens)
+  if (stopped !== undefined) {
+    report(
+      'YAML_LIMIT',
+      { start: stopped.at, end: stopped.at + 1 },
+      stopped.message,
+      'split the manifest or remove what is not needed',
+    )
+    return []
+  }
+  const documents: YamlNode[] = []
+  let nodes = 0
+  // The failsafe schema leaves every scalar a string: what it means depends on the field (scalar.ts).
+  const composer = new Composer({ schema: 'failsafe', uniqueKeys: false, prettyErrors: false })
+  for (const document of composer.compose(tokens, false, source.text.length)) {
+    if (reportSyntax(source, document, report)) continue
+    const builder = new Builder(report, nodes)
+    const tree = builder.document(document)
+    nodes = builder.nodes
+    if (builder.stopped) return documents
+    if (tree !== undefined) documents.push(tree)
+  }
+  return documents
+}
+
+type Report = (code: Issue['code'], span: Span, message: string, remedy?: string) => void
+
+function unreadable(text: string): { at: number; message: string; remedy: string } | undefined {
+  const utf8 = 'save it as UTF-8 text'
+  if (text.length > LIMITS.characters) {
+    return {
+      at: 0,
+      message: `the file is larger than ${LIMITS.characters / 1_000_000} MB`,
+      remedy: 'split the manifest',
+    }
+  }
+  const nul = text.indexOf('\0')
+  if (nul !== -1) return { at: nul, message: 'a NUL character: this is not UTF-8 text', remedy: utf8 }
+  const odd = text.search(/[\ufffd\ufffe\uffff]/)
+  if (odd !== -1) return { at: odd, message: 'a character that is not valid UTF-8 text', remedy: utf8 }
+  return undefined
+}
+
+/** Tokenizes and parses into `tokens`; returns where and why it stopped when a limit was met. */
+function scan(text: string, tokens: CST.Token[]): { at: number; message: string } | undefined {
+  const parser = new Parser()
+  let lexemes = 0
+  let documents = 0
+  for (const lexeme of new Lexer().lex(text)) {
+    const at = parser.offset
+    lexemes += 1
+    if (lexemes > LIMITS.tokens) return { at, message: `more than ${LIMITS.tokens} YAML tokens` }
+    const source = lexeme.startsWith('"')
+      ? lexeme.replace(/\\([\s\S])/g, (all, next) => (next === "'" ? `'${FILLER}` : all))
+      : lexeme
+    for (const token of parser.next(source)) {
+      tokens.push(token)
+      if (token.type === 'document') documents += 1
+    }
+    // Each level of nesting holds one entry of the parser's stack; two more are the document and the scalar.
+    if (parser.stack.length > LIMITS.depth + 2) return { at, message: `nested more than ${LIMITS.depth} levels deep` }
+    if (documents > LIMITS.documents) return { at, message: `more than ${LIMITS.documents} YAML documents` }
+  }
+  for (const token of parser.end()) tokens.push(token)
+  return undefined
+}
+
+/** Reports syntax errors of a document; true when there were any. */
+function reportSyntax(source: SourceFile, document: Document.Parsed, report: Report): boolean {
+  const problems = [...document.errors, ...document.warnings.filter(warning => warning.code !== 'TAG_RESOLVE_FAILED')]
+  if (
+    problems.length > 0 &&
+    /kind["']?\s*:\s*["']?Secret\b/.test(source.text.slice(document.range[0], document.range[2]))
+  ) {
+    source.secret.push({ start: document.range[0], end: document.range[2] })
+  }
+  for (const problem of problems) {
+    const [start, end] = problem.pos
+    const tab = problem.code === 'TAB_AS_INDENT' ? 'indent with blanks' : undefined
+    report('YAML_SYNTAX', { start, end: Math.max(end, start + 1) }, problem.message.split('\n')[0] ?? '', tab)
+  }
+  return problems.length > 0
+}
+
+/** Turns one composed document into a tree of our own. */
+class Builder {
+  readonly #report: Report
+  readonly #anchors = new Map<string, { node: YamlNode; size: number } | 'open'>()
+  nodes: number
+  stopped = false
+
+  constructor(report: Report, nodes: number) {
+    this.#report = report
+    this.nodes = nodes
+  }
+
+  /** The tree, or undefined for an empty document. */
+  document(document: Document.Parsed): YamlNode | undefined {
+    const content: unknown = document.contents
+    if (content === null || (isScalar(content) && content.type === 'PLAIN' && content.source === '')) return undefined
+    return this.#node(content, 0)
+  }
+
+  #node(input: unknown, depth: number): YamlNode {
+    if (isAlias(input)) return this.#alias(input.source, rangeOf(input))
+    const before = this.nodes
+    const span = rangeOf(input)
+    this.#count(1, span, depth)
+    const anchor = (input as { anchor?: string } | null)?.anchor
+    if (anchor !== undefined) this.#anchors.set(anchor, 'open')
+    const node = this.stopped ? empty(span) : this.#build(input, span, depth)
+    if (anchor !== undefined) this.#anchors.set(anchor, { node, size: this.nodes - before })
+    return node
+  }
+
+  #build(input: unknown, span: Span, depth: number): YamlNode {
+    if (isMap(input)) {
+      this.#collectionTag(input.tag, 'map', span)
+      return { kind: 'map', ...span, entries: this.#entries(input.items, depth) }
+    }
+    if (isSeq(input)) {
+      this.#collectionTag(input.tag, 'seq', span)
+      const items: YamlNode[] = []
+      for (const item of input.items) {
+        if (isPair(item)) items.push({ kind: 'map', ...span, entries: this.#entries([item], depth + 1) })
+        else items.push(this.#node(item, depth + 1))
+        if (this.stopped) break
+      }
+      return { kind: 'list', ...span, items }
+    }
+    if (!isScalar(input)) return empty(span)
+    const text = String(input.value ?? '').replaceAll(FILLER, '')
+    const plain = input.type === 'PLAIN'
+    const tag = input.tag === undefined ? undefined : this.#scalarTag(input.tag, span)
+    return { kind: 'scalar', ...span, text, plain, ...(tag === undefined ? {} : { tag }) }
+  }
+
+  #entries(pairs: readonly unknown[], depth: number): Map<string, Entry> {
+    const entries = new Map<string, Entry>()
+    const merges: YamlNode[] = []
+    for (const pair of pairs) {
+      if (this.stopped) break
+      const { key, value } = pair as Pair
+      if (!isScalar(key)) {
+        this.#report('YAML_SYNTAX', rangeOf(key ?? value), 'a key must be plain text')
+        continue
+      }
+      const span = rangeOf(key)
+      const name = String(key.value ?? '').replaceAll(FILLER, '')
+      const node = value === null || value === undefined ? empty(span) : this.#node(value, depth + 1)
+      if (name === '<<' && key.type === 'PLAIN') merges.push(node)
+      else if (entries.has(name))
+        this.#report('DUPLICATE_KEY', span, `the key ${JSON.stringify(name)} is given twice`, 'keep one of them')
+      else entries.set(name, { key: span, value: node })
+    }
+    for (const merge of merges) this.#merge(entries, merge)
+    return entries
+  }
+
+  /** YAML 1.1 merge key: what the map itself says wins, then the first of a list. */
+  #merge(entries: Map<string, Entry>, merge: YamlNode): void {
+    for (const from of merge.kind === 'list' ? merge.items : [merge]) {
+      if (from.kind !== 'map') {
+        this.#report('YAML_SYNTAX', from, '"<<" merges maps only')
+        continue
+      }
+      this.#count(from.entries.size, from, 0)
+      if (this.stopped) return
+      for (const [name, entry] of from.entries) if (!entries.has(name)) entries.set(name, entry)
+    }
+  }
+
+  #alias(name: string, span: Span): YamlNode {
+    const target = this.#anchors.get(name)
+    if (target === undefined) this.#report('YAML_SYNTAX', span, `no anchor &${name} before this alias`)
+    else if (target === 'open') this.#report('YAML_SYNTAX', span, `*${name} contains itself`)
+    else {
+      this.#count(target.size, span, 0)
+      return target.node
+    }
+    return empty(span)
+  }
+
+  #count(nodes: number, span: Span, depth: number): void {
+    this.nodes += nodes
+    if (this.stopped || (this.nodes <= LIMITS.nodes && depth <= LIMITS.depth)) return
+    this.stopped = true
+    const what =
+      depth > LIMITS.depth
+        ? `nested more than ${LIMITS.depth} levels deep`
+        : `more than ${LIMITS.nodes} values, aliases counted in full`
+    this.#report('YAML_LIMIT', span, what, 'split the manifest or remove what is not needed')
+  }
+
+  #scalarTag(tag: string, span: Span): string | undefined {
+    const short = /^tag:yaml\.org,2002:(str|int|float|bool|null)$/.exec(tag)?.[1]
+    if (short === undefined && tag !== '!')
+      this.#report('YAML_SYNTAX', span, `the tag ${tag} has no meaning in a manifest`, 'remove it')
+    return tag === '!' ? 'str' : short
+  }
+
+  #collectionTag(tag: string | undefined, known: string, span: Span): void {
+    if (tag === undefined || tag === '!' || tag === `tag:yaml.org,2002:${known}`) return
+    this.#report(
+      'YAML_SYNTAX',
+      { start: span.start, end: span.start + 1 },
+      `the tag ${tag} has no meaning in a manifest`,
+      'remove it',
+    )
+  }
+}
+
+function rangeOf(node: unknown): Span {
+  const range = (node as { range?: [number, number, number] | null } | null)?.range
+  return { start: range?.[0] ?? 0, end: Math.max(range?.[1] ?? 1, (range?.[0] ?? 0) + 1) }
+}
+
+const empty = (span: Span): ScalarNode => ({ kind: 'scalar', start: span.start, end: span.end, text: '', plain: true })

@@ -1,0 +1,92 @@
+/** `resources` of a container: limits and requests of cpu and memory. */
+import type { ResourceSpec } from '../model.ts'
+import type { Field } from './field.ts'
+import { didYouMean, quote } from './issue.ts'
+import { parseQuantity, toMilli, toUnits } from './quantity.ts'
+
+const NANO_PER_MILLI = 1_000_000n
+const NANO_PER_UNIT = 1_000_000_000n
+const NAMES = ['cpu', 'memory', 'ephemeral-storage']
+
+/** Limits and requests of a container; a missing request is the limit, and zero is no limit. */
+export function readResources(resources: Field): ResourceSpec {
+  const limits = resources.at('limits')
+  const requests = resources.at('requests')
+  for (const list of [limits, requests]) for (const [name, value] of list.entries()) checkName(name, value)
+  const spec: ResourceSpec = {}
+  const cpuLimit = cpu(limits.at('cpu'))
+  const cpuRequest = cpu(requests.at('cpu')) ?? cpuLimit
+  const memoryLimit = memory(limits.at('memory'))
+  const memoryRequest = memory(requests.at('memory')) ?? memoryLimit
+  checkRequest(requests.at('cpu'), cpuRequest, cpuLimit, limits.at('cpu'))
+  checkRequest(requests.at('memory'), memoryRequest, memoryLimit, limits.at('memory'))
+  if (cpuLimit) spec.cpuLimitMilli = cpuLimit
+  if (cpuRequest) spec.cpuRequestMilli = cpuRequest
+  if (memoryLimit) spec.memoryLimitBytes = memoryLimit
+  if (memoryRequest) spec.memoryRequestBytes = memoryRequest
+  return spec
+}
+
+function checkName(name: string, value: Field): void {
+  if (name === 'cpu' || name === 'memory') return
+  if (name === 'ephemeral-storage') {
+    value.note('disk space is not limited per container')
+    return
+  }
+  if (name.includes('/') || name.startsWith('hugepages-') || name === 'pids') {
+    value.issueAt(value.key, 'NOT_SUPPORTED', `the resource ${quote(name)} is not yet supported`, 'remove it')
+    return
+  }
+  value.issueAt(
+    value.key,
+    'UNSUPPORTED_VALUE',
+    `no resource is called ${quote(name)}`,
+    didYouMean(name, NAMES) ?? 'use cpu or memory',
+  )
+}
+
+function cpu(field: Field): number | undefined {
+  const nano = amount(field)
+  if (nano === undefined) return undefined
+  if (nano > 0n && nano < NANO_PER_MILLI) {
+    field.issue('INVALID_VALUE', 'less than a thousandth of a CPU', 'the smallest amount is 1m')
+    return undefined
+  }
+  return safe(field, toMilli(nano))
+}
+
+function memory(field: Field): number | undefined {
+  const nano = amount(field)
+  if (nano === undefined) return undefined
+  if (nano > 0n && nano < NANO_PER_UNIT) {
+    const meant = (field.quantity() ?? '').replace(/m$/, 'M')
+    field.issue('INVALID_VALUE', 'less than one byte: "m" means a thousandth', `did you mean ${quote(meant)}?`)
+    return undefined
+  }
+  return safe(field, toUnits(nano))
+}
+
+function amount(field: Field): bigint | undefined {
+  const text = field.quantity()
+  const nano = text === undefined ? undefined : parseQuantity(text)
+  if (nano !== undefined && nano < 0n) {
+    field.issue('INVALID_VALUE', 'must not be negative', 'write a positive amount')
+    return undefined
+  }
+  return nano
+}
+
+function safe(field: Field, value: bigint): number | undefined {
+  if (value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value)
+  field.issue('INVALID_VALUE', 'more than any host has', 'write a smaller amount')
+  return undefined
+}
+
+function checkRequest(field: Field, request: number | undefined, limit: number | undefined, limitField: Field): void {
+  if (request === undefined || !limit || request <= limit) return
+  field.issue(
+    'INVALID_VALUE',
+    `must be less than or equal to the limit of ${limitField.quantity()}`,
+    'lower the request or raise the limit',
+  )
+}

@@ -1,0 +1,248 @@
+/**
+ * What tspod does with each field of the Kubernetes API: the one table that decides it, and that the documentation
+ * is made from. A field that is neither honoured nor accepted is refused; nothing is ignored in silence.
+ */
+
+export type Verdict = 'honoured' | 'accepted' | 'refused'
+
+/** `path` is TYPE.FIELD with the names of the Kubernetes API reference, such as `Container.env`. */
+export type SupportRow = { path: string; verdict: Verdict; note: string }
+
+type Verdicts = {
+  /** Names of fields that do what Kubernetes says. */
+  honoured?: string
+  /** Fields that have no effect on a single host, each with the reason. */
+  accepted?: Record<string, string>
+  /** Fields that would have an effect and have none yet, with what to do instead. */
+  refused?: Record<string, string>
+}
+
+const BOOKKEEPING = 'kept by an API server, and there is none'
+const ONE_NODE = 'there is only one node'
+const NO_TOKEN = 'there is no API server to have an account at'
+const STATUS = 'it is reported, not read'
+const NOT_YET = 'remove it'
+const NO_SUCH_STORAGE = 'use persistentVolumeClaim, hostPath or emptyDir'
+const MOUNT_ON_HOST = 'mount it on the host and use hostPath'
+const ROLLOUT = 'pods are replaced by the next play, not by a controller'
+const CLAIM = 'a claim is a directory of this host'
+
+const TABLE: Record<string, Verdicts> = {
+  Pod: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
+  Deployment: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
+  ConfigMap: {
+    honoured: 'apiVersion kind metadata data binaryData',
+    accepted: { immutable: 'each play reads the ConfigMap anew' },
+  },
+  Secret: { honoured: 'apiVersion kind metadata data stringData type immutable' },
+  PersistentVolumeClaim: { honoured: 'apiVersion kind metadata', accepted: { spec: CLAIM, status: STATUS } },
+  ObjectMeta: {
+    honoured: 'name namespace labels annotations',
+    accepted: {
+      creationTimestamp: BOOKKEEPING,
+      deletionGracePeriodSeconds: BOOKKEEPING,
+      deletionTimestamp: BOOKKEEPING,
+      finalizers: BOOKKEEPING,
+      generation: BOOKKEEPING,
+      managedFields: BOOKKEEPING,
+      ownerReferences: BOOKKEEPING,
+      resourceVersion: BOOKKEEPING,
+      selfLink: BOOKKEEPING,
+      uid: 'tspod chooses the id of a pod',
+    },
+    refused: { generateName: 'give the object a name' },
+  },
+  DeploymentSpec: {
+    honoured: 'replicas selector template',
+    accepted: {
+      minReadySeconds: ROLLOUT,
+      paused: ROLLOUT,
+      progressDeadlineSeconds: ROLLOUT,
+      revisionHistoryLimit: ROLLOUT,
+      strategy: ROLLOUT,
+    },
+  },
+  LabelSelector: { honoured: 'matchLabels matchExpressions' },
+  LabelSelectorRequirement: { honoured: 'key operator values' },
+  PodTemplateSpec: { honoured: 'metadata spec' },
+  PodSpec: {
+    honoured:
+      'containers initContainers volumes restartPolicy terminationGracePeriodSeconds hostNetwork hostPID hostIPC ' +
+      'shareProcessNamespace hostname hostAliases dnsPolicy dnsConfig securityContext',
+    accepted: {
+      affinity: ONE_NODE,
+      automountServiceAccountToken: NO_TOKEN,
+      enableServiceLinks: 'there are no Services whose addresses could be given',
+      nodeName: ONE_NODE,
+      nodeSelector: ONE_NODE,
+      os: 'every pod runs on Linux',
+      overhead: ONE_NODE,
+      preemptionPolicy: ONE_NODE,
+      priority: ONE_NODE,
+      priorityClassName: ONE_NODE,
+      readinessGates: BOOKKEEPING,
+      schedulerName: ONE_NODE,
+      schedulingGates: ONE_NODE,
+      schedulingGroup: ONE_NODE,
+      serviceAccount: NO_TOKEN,
+      serviceAccountName: `${NO_TOKEN}; only fieldRef sees the name`,
+      tolerations: ONE_NODE,
+      topologySpreadConstraints: ONE_NODE,
+    },
+    refused: {
+      activeDeadlineSeconds: NOT_YET,
+      ephemeralContainers: 'use `tspod exec` to look into a container',
+      hostUsers: NOT_YET,
+      hostnameOverride: 'use hostname',
+      imagePullSecrets: 'use --authfile or --creds',
+      resourceClaims: NOT_YET,
+      resources: 'set resources on the containers',
+      runtimeClassName: 'use --runtime',
+      setHostnameAsFQDN: NOT_YET,
+      subdomain: NOT_YET,
+    },
+  },
+  HostAlias: { honoured: 'ip hostnames' },
+  PodDNSConfig: { honoured: 'nameservers searches options' },
+  PodDNSConfigOption: { honoured: 'name value' },
+  PodSecurityContext: {
+    honoured: 'runAsUser runAsGroup runAsNonRoot fsGroup supplementalGroups seccompProfile sysctls',
+    accepted: {
+      fsGroupChangePolicy: 'the owner of a volume is checked at every start',
+      seLinuxChangePolicy: 'volumes are not relabelled',
+    },
+    refused: {
+      appArmorProfile: NOT_YET,
+      seLinuxOptions: NOT_YET,
+      supplementalGroupsPolicy: NOT_YET,
+      windowsOptions: 'every pod runs on Linux: remove it',
+    },
+  },
+  Sysctl: { honoured: 'name value' },
+  SeccompProfile: { honoured: 'type localhostProfile' },
+  Container: {
+    honoured:
+      'name image imagePullPolicy command args workingDir env envFrom ports resources securityContext volumeMounts ' +
+      'tty stdin stdinOnce terminationMessagePath terminationMessagePolicy',
+    accepted: { resizePolicy: 'a container is not resized while it runs' },
+    refused: {
+      lifecycle: NOT_YET,
+      livenessProbe: NOT_YET,
+      readinessProbe: NOT_YET,
+      restartPolicy: 'use the restartPolicy of the pod',
+      restartPolicyRules: 'use the restartPolicy of the pod',
+      startupProbe: NOT_YET,
+      volumeDevices: 'use a hostPath volume',
+    },
+  },
+  ContainerPort: { honoured: 'containerPort hostPort hostIP name protocol' },
+  EnvVar: { honoured: 'name value valueFrom' },
+  EnvVarSource: {
+    honoured: 'configMapKeyRef secretKeyRef fieldRef resourceFieldRef',
+    refused: { fileKeyRef: NOT_YET },
+  },
+  ConfigMapKeySelector: { honoured: 'name key optional' },
+  SecretKeySelector: { honoured: 'name key optional' },
+  ObjectFieldSelector: { honoured: 'apiVersion fieldPath' },
+  ResourceFieldSelector: { honoured: 'containerName resource divisor' },
+  EnvFromSource: { honoured: 'configMapRef secretRef prefix' },
+  ConfigMapEnvSource: { honoured: 'name optional' },
+  SecretEnvSource: { honoured: 'name optional' },
+  ResourceRequirements: { honoured: 'limits requests', refused: { claims: NOT_YET } },
+  SecurityContext: {
+    honoured:
+      'runAsUser runAsGroup runAsNonRoot privileged capabilities readOnlyRootFilesystem allowPrivilegeEscalation ' +
+      'seccompProfile procMount',
+    refused: {
+      appArmorProfile: NOT_YET,
+      seLinuxOptions: NOT_YET,
+      windowsOptions: 'every pod runs on Linux: remove it',
+    },
+  },
+  Capabilities: { honoured: 'add drop' },
+  VolumeMount: {
+    honoured: 'name mountPath readOnly subPath mountPropagation',
+    refused: { recursiveReadOnly: 'use readOnly', subPathExpr: 'use subPath' },
+  },
+  Volume: {
+    honoured: 'name hostPath emptyDir configMap secret persistentVolumeClaim',
+    refused: {
+      awsElasticBlockStore: NO_SUCH_STORAGE,
+      azureDisk: NO_SUCH_STORAGE,
+      azureFile: MOUNT_ON_HOST,
+      cephfs: MOUNT_ON_HOST,
+      cinder: NO_SUCH_STORAGE,
+      csi: NO_SUCH_STORAGE,
+      downwardAPI: 'use env with fieldRef',
+      ephemeral: 'use emptyDir or persistentVolumeClaim',
+      fc: MOUNT_ON_HOST,
+      flexVolume: NO_SUCH_STORAGE,
+      flocker: NO_SUCH_STORAGE,
+      gcePersistentDisk: NO_SUCH_STORAGE,
+      gitRepo: 'clone into an emptyDir by an init container',
+      glusterfs: MOUNT_ON_HOST,
+      image: NOT_YET,
+      iscsi: MOUNT_ON_HOST,
+      nfs: MOUNT_ON_HOST,
+      photonPersistentDisk: NO_SUCH_STORAGE,
+      portworxVolume: NO_SUCH_STORAGE,
+      projected: 'use one configMap or secret volume for each source',
+      quobyte: NO_SUCH_STORAGE,
+      rbd: MOUNT_ON_HOST,
+      scaleIO: NO_SUCH_STORAGE,
+      storageos: NO_SUCH_STORAGE,
+      vsphereVolume: NO_SUCH_STORAGE,
+    },
+  },
+  HostPathVolumeSource: { honoured: 'path type' },
+  EmptyDirVolumeSource: { honoured: 'medium sizeLimit' },
+  ConfigMapVolumeSource: { honoured: 'name items defaultMode optional' },
+  SecretVolumeSource: { honoured: 'secretName items defaultMode optional' },
+  KeyToPath: { honoured: 'key path mode' },
+  PersistentVolumeClaimVolumeSource: { honoured: 'claimName readOnly' },
+}
+
+/** Values that ask for what happens anyway: they pass although their field is refused, and need no note. */
+const HARMLESS: Record<string, string> = {
+  'PodSpec.hostUsers': 'true',
+  'PodSpec.setHostnameAsFQDN': 'false',
+  'PodSecurityContext.supplementalGroupsPolicy': 'Merge',
+  'VolumeMount.recursiveReadOnly': 'Disabled',
+}
+
+/** The table as rows, for the documentation and for tests. */
+export const support: readonly SupportRow[] = Object.entries(TABLE).flatMap(([type, verdicts]) => [
+  ...(verdicts.honoured ?? '')
+    .split(' ')
+    .filter(Boolean)
+    .map(field => row(type, field, 'honoured', '')),
+  ...Object.entries(verdicts.accepted ?? {}).map(([field, note]) => row(type, field, 'accepted', note)),
+  ...Object.entries(verdicts.refused ?? {}).map(([field, note]) => row(type, field, 'refused', note)),
+])
+
+function row(type: string, field: string, verdict: Verdict, note: string): SupportRow {
+  return { path: `${type}.${field}`, verdict, note }
+}
+
+const byPath = new Map(support.map(entry => [entry.path, entry]))
+
+/** The verdict on a field. Throws for a field that the table does not know, which a test excludes. */
+export function verdictOn(type: string, field: string): SupportRow {
+  const found = byPath.get(`${type}.${field}`)
+  if (found === undefined) throw new Error(`no verdict on ${type}.${field}`)
+  return found
+}
+
+/** True when `value` is what happens without the field. */
+export const isHarmless = (path: string, value: string | undefined): boolean =>
+  value !== undefined && Object.hasOwn(HARMLESS, path) && HARMLESS[path] === value
+
+/** Kinds that are played; every other kind of Kubernetes is refused by name. */
+export const PLAYED_KINDS: Record<string, string> = {
+  Pod: 'v1',
+  Deployment: 'apps/v1',
+  ConfigMap: 'v1',
+  Secret: 'v1',
+  PersistentVolumeClaim: 'v1',
+  List: 'v1',
+}
