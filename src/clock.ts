@@ -26,3 +26,8 @@ export const systemClock: Clock = {
       signal?.addEventListener('abort', onAbort, { once: true })
     }),
 }
+
+/** Calls `act` after `ms` unless the process has ended by itself before, having nothing left to do. */
+export function ifStillBusy(ms: number, act: () => void): void {
+  setTimeout(act, ms).unref()
+}

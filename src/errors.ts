@@ -55,7 +55,7 @@ export type ErrorFacts = {
   /** What the user can do about it: a sentence without a full stop. */
   remedy: string
   cause?: unknown
-  /** Full text to print instead of `Error: message` (a list of manifest issues, for example). */
+  /** What the message sums up, to print above it (the issues of a manifest, for example). */
   details?: string
 }
 

@@ -29,7 +29,8 @@ export function pathsFor(root: string | undefined, runRoot: string | undefined):
   return {
     root: root ?? SYSTEM_PATHS.root,
     runRoot: runRoot ?? SYSTEM_PATHS.runRoot,
-    logRoot: root === undefined ? SYSTEM_PATHS.logRoot : join(root, 'log'),
+    // The exit hook names both roots always, the usual ones too.
+    logRoot: root === undefined || root === SYSTEM_PATHS.root ? SYSTEM_PATHS.logRoot : join(root, 'log'),
     config: SYSTEM_PATHS.config,
   }
 }

@@ -1,0 +1,33 @@
+/** `tspod container cleanup`: what the exit hook calls when a container has ended; see templates/exit-hook. */
+import { isTspodError } from '../errors.ts'
+import { appendToLogFile } from '../log.ts'
+import { failureText } from './failure.ts'
+import type { FlagTable } from './flags.ts'
+import { defineVerb } from './verb.ts'
+
+const FLAGS = {} as const satisfies FlagTable
+
+export const cleanup = defineVerb({
+  operands: 'ID',
+  count: { minimum: 1, maximum: 1 },
+  description:
+    'Brings the pod of an ended container to where it should be. Prints the seconds to wait before the next call, or ' +
+    'nothing when there is nothing left to do. Nobody reads the standard error of an exit hook, so errors are written ' +
+    'to tspod.log in the log directory.',
+  examples: [{ does: 'What the exit hook does', line: 'tspod container cleanup 4f1c…' }],
+  flags: FLAGS,
+  async run({ operands }, world) {
+    const [id = ''] = operands
+    try {
+      const { retryAfterMs } = await (await world.engine()).cleanup(id)
+      // Whole seconds, never early: an early call would find nothing to do and end the wait.
+      return retryAfterMs === undefined ? {} : { stdout: `${Math.max(1, Math.ceil(retryAfterMs / 1000))}\n` }
+    } catch (error) {
+      // A pod that was removed meanwhile needs no cleaning up.
+      if (isTspodError(error, 'NO_SUCH_OBJECT')) return {}
+      const { text, exitCode } = failureText(error)
+      appendToLogFile(world.paths.logRoot, world.clock.nowMs(), `cleanup of container ${id}: ${text}`)
+      return { stderr: text, exitCode }
+    }
+  },
+})

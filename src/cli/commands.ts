@@ -1,0 +1,112 @@
+/** Every command by name; the code behind a name is loaded when the name is called. */
+import type { Verb } from './verb.ts'
+
+export type Command = {
+  /** The full name, one or two words. */
+  name: string
+  aliases: readonly string[]
+  group: 'Run' | 'Look' | 'Images' | 'Host' | 'hidden'
+  summary: string
+  load(): Promise<Verb>
+}
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'kube play',
+    aliases: ['play kube'],
+    group: 'Run',
+    summary: 'Create and start the pods of Kubernetes YAML',
+    load: async () => (await import('./play.ts')).play,
+  },
+  {
+    name: 'kube down',
+    aliases: [],
+    group: 'Run',
+    summary: 'Stop and remove what Kubernetes YAML describes',
+    load: async () => (await import('./down.ts')).down,
+  },
+  {
+    name: 'exec',
+    aliases: [],
+    group: 'Run',
+    summary: 'Run a command in a running container',
+    load: async () => (await import('./exec.ts')).exec,
+  },
+  {
+    name: 'ps',
+    aliases: [],
+    group: 'Look',
+    summary: 'List containers',
+    load: async () => (await import('./ps.ts')).ps,
+  },
+  {
+    name: 'pod ps',
+    aliases: ['pod ls', 'pod list'],
+    group: 'Look',
+    summary: 'List pods',
+    load: async () => (await import('./pod-ps.ts')).podPs,
+  },
+  {
+    name: 'logs',
+    aliases: ['pod logs'],
+    group: 'Look',
+    summary: 'Show what a container, or every container of a pod, has printed',
+    load: async () => (await import('./logs.ts')).logs,
+  },
+  {
+    name: 'inspect',
+    aliases: ['pod inspect'],
+    group: 'Look',
+    summary: 'Show everything known about pods or containers, as JSON',
+    load: async () => (await import('./inspect.ts')).inspect,
+  },
+  {
+    name: 'image ls',
+    aliases: ['image list', 'images'],
+    group: 'Images',
+    summary: 'List the images in local storage',
+    load: async () => (await import('./image-ls.ts')).imageLs,
+  },
+  {
+    name: 'image pull',
+    aliases: ['pull'],
+    group: 'Images',
+    summary: 'Fetch images from a registry',
+    load: async () => (await import('./image-pull.ts')).imagePull,
+  },
+  {
+    name: 'info',
+    aliases: [],
+    group: 'Host',
+    summary: 'Show this host and the programs tspod uses',
+    load: async () => (await import('./info.ts')).info,
+  },
+  {
+    name: 'doctor',
+    aliases: [],
+    group: 'Host',
+    summary: 'Check what this host has and lacks, with the remedy for each lack',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  {
+    name: 'version',
+    aliases: [],
+    group: 'Host',
+    summary: 'Show the version of tspod and of Node',
+    load: async () => (await import('./version.ts')).version,
+  },
+  {
+    name: 'container cleanup',
+    aliases: [],
+    group: 'hidden',
+    summary: 'Settle what the exit of a container means for its pod; called by the exit hook',
+    load: async () => (await import('./cleanup.ts')).cleanup,
+  },
+]
+
+/** Every spelling of every command, in the order of the table. */
+export function spellings(commands: readonly Command[] = COMMANDS): { words: string[]; command: Command }[] {
+  return commands.flatMap(command =>
+    [command.name, ...command.aliases].map(name => ({ words: name.split(' '), command })),
+  )
+}

@@ -1,0 +1,48 @@
+/** Standard output and standard error, with what is known about who reads them. */
+import type { Output } from './verb.ts'
+
+/** The part of a Node stream that is needed, so that tests can bring their own. */
+export type TextStream = {
+  write(text: string): unknown
+  on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): unknown
+  readonly isTTY?: boolean
+  readonly columns?: number
+}
+
+const DEFAULT_COLUMNS = 100
+
+/**
+ * Wraps a stream. When its reader has gone (EPIPE) what is written later is dropped and `closed` is aborted, so that
+ * `tspod ps | head -1` ends quietly and a play whose output nobody wants any more is still finished.
+ * Colour needs a terminal that has it and no NO_COLOR (https://no-color.org).
+ */
+export function makeOutput(stream: TextStream, env: Readonly<Record<string, string | undefined>>): Output {
+  const gone = new AbortController()
+  stream.on('error', error => {
+    gone.abort(error)
+  })
+  const isTerminal = stream.isTTY === true
+  const rewritable = isTerminal && env.TERM !== 'dumb'
+  return {
+    write: text => {
+      if (!gone.signal.aborted && text !== '') stream.write(text)
+    },
+    isTerminal,
+    rewritable,
+    colour: rewritable && !env.NO_COLOR,
+    columns: stream.columns ?? DEFAULT_COLUMNS,
+    closed: gone.signal,
+  }
+}
+
+const COLOURS = { red: 31, green: 32, yellow: 33, blue: 34, magenta: 35, cyan: 36, bold: 1 } as const
+
+export type Colour = keyof typeof COLOURS
+
+/** `text` in a colour, or as it is when `on` is false. */
+export const paint = (text: string, colour: Colour, on: boolean): string =>
+  on ? `\x1b[${COLOURS[colour]}m${text}\x1b[0m` : text
+
+/** Text from a manifest, registry or host on one line; what could steer the terminal or its direction becomes `?`. */
+export const printable = (text: string): string =>
+  text.replace(/[\t\n\r]+/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '?')

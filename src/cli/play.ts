@@ -1,0 +1,184 @@
+/** `tspod kube play`: Kubernetes YAML becomes running pods. */
+import { isIP } from 'node:net'
+import type { PlayOptions, PlayReport } from '../engine/index.ts'
+import { EXIT_OWN_ERROR } from '../errors.ts'
+import { downReportText, takeDown } from './down.ts'
+import type { FlagTable, Problem } from './flags.ts'
+import { printable } from './output.ts'
+import { progressLine } from './progress.ts'
+import { pullOptions, REGISTRY_FLAGS } from './registry-flags.ts'
+import { readSources, type Source } from './source.ts'
+import { defineVerb, type Input, type Outcome, usageError, type World } from './verb.ts'
+
+const FLAGS = {
+  annotation: { kind: 'list', value: 'KEY=VALUE', help: 'add an annotation to every Pod and PersistentVolumeClaim' },
+  configmap: { kind: 'list', value: 'FILE', help: 'take ConfigMaps from this file as well' },
+  down: { kind: 'switch', initial: false, help: 'the same as `tspod kube down`' },
+  force: { kind: 'switch', initial: false, help: 'with --down: remove the named volumes too' },
+  ip: { kind: 'list', value: 'ADDRESS', help: 'address of a pod; the n-th one is for the n-th pod' },
+  'log-driver': {
+    kind: 'choice',
+    choices: ['k8s-file', 'json-file', 'journald', 'none', 'passthrough'],
+    help: 'where what the containers print is kept (default k8s-file)',
+  },
+  'log-opt': { kind: 'list', value: 'KEY=VALUE', help: 'option of the log driver: path, max-size' },
+  'mac-address': { kind: 'list', value: 'MAC', help: 'MAC address of a pod; the n-th one is for the n-th pod' },
+  network: {
+    kind: 'list',
+    value: 'MODE|NAME[:OPTIONS]',
+    help: 'host, none, bridge or the name of a network; replaces what the manifest says',
+  },
+  'no-hostname': { kind: 'switch', initial: false, help: 'leave /etc/hostname as the image has it' },
+  'no-hosts': { kind: 'switch', initial: false, help: 'leave /etc/hosts as the image has it' },
+  'no-pod-prefix': { kind: 'switch', initial: false, help: 'name containers NAME instead of POD-NAME' },
+  'no-trunc': { kind: 'switch', initial: false, hidden: true, help: 'without effect, as in Podman' },
+  publish: {
+    kind: 'list',
+    value: '[[IP:]HOST:]CONTAINER[/PROTOCOL]',
+    comma: true,
+    help: "publish a port, on top of or instead of the manifest's hostPort",
+  },
+  'publish-all': { kind: 'switch', initial: false, help: 'publish each containerPort, on the same port of this host' },
+  replace: { kind: 'switch', initial: false, help: 'first take down what is there of the same manifest' },
+  start: { kind: 'switch', initial: true, help: 'start the pods; --start=false only creates them' },
+  userns: { kind: 'text', value: 'MODE', help: 'user namespace; only `host` for now' },
+  ...REGISTRY_FLAGS,
+} as const satisfies FlagTable
+
+type PlayInput = Input<typeof FLAGS>
+
+export const play = defineVerb({
+  operands: 'FILE [FILE...]|URL|-',
+  count: { minimum: 1, maximum: Number.POSITIVE_INFINITY },
+  description:
+    'Creates the volumes, secrets and pods of one or more manifests and starts the pods. Everything wrong in the ' +
+    'manifests is reported at once, with its place, before anything is created. Files, an http or https URL, or - for ' +
+    'standard input; several files count as one manifest.\n' +
+    'Printed are the names and ids of what was created; progress and warnings go to standard error. ' +
+    'When containers fail to start the exit code is 125.',
+  examples: [
+    { does: 'Run what a file describes', line: 'tspod kube play app.yaml' },
+    { does: 'Run it again after a change', line: 'tspod kube play --replace app.yaml' },
+    { does: 'Read from another program', line: 'kustomize build . | tspod kube play -' },
+    {
+      does: 'Configuration apart, and a port of this host',
+      line: 'tspod kube play --configmap cfg.yaml --publish 8080:80 app.yaml',
+    },
+    { does: 'Create now, start never', line: 'tspod kube play --start=false app.yaml' },
+  ],
+  flags: FLAGS,
+  async run(input, world) {
+    const problems = flagProblems(input)
+    const pull = await pullOptions(input.flags, world, problems)
+    if (problems.length > 0) throw usageError(problems, 'tspod kube play')
+    if (input.flags.down) return takeDown(input.operands, { force: input.flags.force }, world)
+    return playSources(input, playOptions(input, pull), world)
+  },
+})
+
+async function playSources(input: PlayInput, options: PlayOptions, world: World): Promise<Outcome> {
+  const { flags } = input
+  const [sources, configMaps, { parseAnnotations, translate }, engine] = await Promise.all([
+    readSources(input.operands, world),
+    readConfigMaps(flags.configmap, world),
+    import('../kube/index.ts'),
+    world.engine(),
+  ])
+  const { bundle, notes } = translate(sources, {
+    configMaps,
+    annotations: parseAnnotations(flags.annotation),
+    publish: flags.publish,
+    publishAll: flags['publish-all'],
+    noHosts: flags['no-hosts'],
+    storedSecret: await engine.storedSecrets(),
+    baseDirectory: world.cwd,
+  })
+  if (!flags.quiet) world.err.write(notes.map(note => `note: ${printable(note)}\n`).join(''))
+  const progress = progressLine(world.err, flags.quiet)
+  try {
+    return playOutcome(await engine.play(bundle, options, progress.show, world.signal))
+  } finally {
+    progress.finish()
+  }
+}
+
+/** `-` would be taken from the manifest's own standard input, so it is no ConfigMap file. */
+function readConfigMaps(names: readonly string[], world: World): Promise<Source[]> {
+  if (names.includes('-')) {
+    throw usageError([{ message: '--configmap takes files, not standard input' }], 'tspod kube play')
+  }
+  return readSources(names, world)
+}
+
+function playOptions({ flags }: PlayInput, pull: PlayOptions['pull']): PlayOptions {
+  return {
+    replace: flags.replace,
+    start: flags.start,
+    networks: flags.network,
+    ips: flags.ip,
+    macs: flags['mac-address'],
+    logOptions: flags['log-opt'],
+    noHosts: flags['no-hosts'],
+    noHostname: flags['no-hostname'],
+    noPodPrefix: flags['no-pod-prefix'],
+    pull,
+    ...(flags['log-driver'] === undefined ? {} : { logDriver: flags['log-driver'] }),
+    ...(flags.runtime === undefined ? {} : { runtime: flags.runtime }),
+  }
+}
+
+/** Everything wrong with the flags that can be told before a manifest is read. Wording as Podman's. */
+export function flagProblems({ flags }: Pick<PlayInput, 'flags'>): Problem[] {
+  const problems: Problem[] = []
+  const refuse = (message: string, remedy?: string): void => {
+    problems.push(remedy === undefined ? { message } : { message, remedy })
+  }
+  if (flags.force && !flags.down) refuse('--force may be specified only with --down')
+  for (const text of flags.annotation) {
+    if (!text.includes('=')) refuse(`annotation "${text}" must include an '=' sign`)
+  }
+  for (const text of flags['log-opt']) {
+    if (!text.includes('=')) refuse(`log option "${text}" must include an '=' sign`)
+  }
+  for (const text of flags.ip) {
+    if (isIP(text) === 0) refuse(`invalid argument "${text}" for "--ip" flag: not an IP address`)
+  }
+  for (const text of flags['mac-address']) {
+    if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text)) {
+      refuse(`invalid argument "${text}" for "--mac-address" flag: not a MAC address such as 02:00:00:00:00:01`)
+    }
+  }
+  if (flags.userns !== undefined && flags.userns !== 'host') {
+    refuse(
+      `--userns=${flags.userns} is not yet supported`,
+      'leave it out: without it pods run in the user namespace of the host.',
+    )
+  }
+  return problems
+}
+
+/** Stdout exactly as Podman's, so that scripts which read ids go on working; what went wrong goes to stderr. */
+export function playOutcome(report: PlayReport): Outcome {
+  const lines: string[] = []
+  if (report.volumes.length > 0) lines.push('Volumes:', ...report.volumes)
+  if (report.secrets.length > 0) lines.push('Secrets:', ...report.secrets.map(secret => secret.id))
+  for (const pod of report.pods) {
+    lines.push('Pod:', pod.id)
+    if (pod.containers.length === 0) continue
+    lines.push(pod.containers.length === 1 ? 'Container:' : 'Containers:', ...pod.containers.map(each => each.id), '')
+  }
+  const failures = report.pods.flatMap(pod => pod.failures)
+  const warnings = [
+    ...report.notices.map(notice => `note: ${printable(notice)}`),
+    ...failures.map(({ container, message }) => printable(`${container}: ${message}`)),
+  ]
+  if (failures.length > 0) {
+    warnings.push(`Error: failed to start ${failures.length} containers`, '  see `tspod logs` and `tspod ps --all`')
+  }
+  const replaced = report.replaced === undefined ? '' : downReportText(report.replaced)
+  return {
+    stdout: `${replaced}${lines.map(line => `${line}\n`).join('')}`,
+    stderr: warnings.map(line => `${line}\n`).join(''),
+    exitCode: failures.length > 0 ? EXIT_OWN_ERROR : 0,
+  }
+}

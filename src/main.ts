@@ -1,0 +1,179 @@
+/**
+ * The composition root: argv and environment in, doors built, one verb called, exit code out.
+ *
+ * Nothing heavy is imported here: the engine, the translator and their packages are loaded when a verb needs them, so
+ * that `--version` and `--help` cost little more than starting Node. The process ends by itself once nothing is left
+ * to do. Descriptors that a caller left open cannot be closed from Node, but nothing inherits them: child processes
+ * get exactly the descriptors that are listed for them.
+ */
+import { join, resolve } from 'node:path'
+import {
+  failureText,
+  interpret,
+  type Invocation,
+  makeOutput,
+  type StopSignal,
+  signalExitCode,
+  type World,
+} from './cli/index.ts'
+import { ifStillBusy, systemClock } from './clock.ts'
+import type { Engine } from './engine/index.ts'
+import { EXIT_OWN_ERROR, TspodError } from './errors.ts'
+import type { Log, LogLevel } from './log.ts'
+import { type Paths, pathsFor } from './paths.ts'
+import type { Run } from './process.ts'
+
+/** How long whatever is left over may keep a finished process alive. */
+const LINGER_MS = 500
+
+async function main(): Promise<number> {
+  process.umask(0o077)
+  const out = makeOutput(process.stdout, process.env)
+  const err = makeOutput(process.stderr, process.env)
+  const crash = (error: unknown): void => {
+    // Even an expected failure is a bug of ours when nobody waited for it: show where it comes from.
+    err.write(failureText(error instanceof TspodError ? error.stack : error).text)
+    process.exit(EXIT_OWN_ERROR)
+  }
+  process.on('uncaughtException', crash)
+  process.on('unhandledRejection', crash)
+  const stop = listenForSignals()
+  try {
+    const invocation = await interpret(process.argv.slice(2), out.columns)
+    if (invocation.kind === 'text') {
+      out.write(invocation.text)
+      return 0
+    }
+    return await runVerb(invocation, { out, err, signal: stop.signal })
+  } catch (error) {
+    const { text, exitCode } = failureText(error)
+    err.write(text)
+    return stop.received === undefined ? exitCode : signalExitCode(stop.received)
+  }
+}
+
+type Terminal = Pick<World, 'out' | 'err' | 'signal'>
+
+async function runVerb(
+  { command, verb, input }: Extract<Invocation, { kind: 'verb' }>,
+  terminal: Terminal,
+): Promise<number> {
+  requireHost(command.name, verb.anyUser === true)
+  const { flags } = input
+  const textOf = (name: string): string | undefined => {
+    const value = flags[name]
+    return typeof value === 'string' ? value : undefined
+  }
+  const absolute = (name: string): string | undefined => {
+    const value = textOf(name)
+    return value === undefined ? undefined : resolve(value)
+  }
+  const paths = pathsFor(absolute('root'), absolute('runroot'))
+  const log = await openLogFor(textOf('log-level') ?? process.env.TSPOD_LOG)
+  const run = await loggedRun(log)
+  let engine: Promise<Engine> | undefined
+  const world: World = {
+    ...terminal,
+    stdin: () => process.stdin,
+    env: process.env,
+    cwd: process.cwd(),
+    clock: systemClock,
+    run,
+    paths,
+    engine: () => {
+      engine ??= openEngineIn(paths, run)
+      return engine
+    },
+  }
+  try {
+    const { stdout = '', stderr = '', exitCode = 0 } = await verb.run(input, world)
+    world.out.write(stdout)
+    world.err.write(stderr)
+    return exitCode
+  } finally {
+    // An engine that could not be opened has been reported by whoever asked for it.
+    await engine?.then(
+      opened => opened.close(),
+      () => undefined,
+    )
+  }
+}
+
+function requireHost(command: string, anyUser: boolean): void {
+  if (process.platform !== 'linux') {
+    throw new TspodError('NOT_LINUX', `tspod runs containers of the Linux kernel, and this is ${process.platform}`, {
+      remedy: 'run it on a Linux host or in a virtual machine',
+    })
+  }
+  if (!anyUser && process.getuid?.() !== 0) {
+    throw new TspodError('NOT_ROOT', `\`tspod ${command}\` needs root`, { remedy: 'run it with sudo' })
+  }
+}
+
+async function openEngineIn(paths: Paths, run: Run): Promise<Engine> {
+  const { openEngine } = await import('./engine/index.ts')
+  // The bundle is in dist/, this file in src/: both one below the folder that holds the launcher and the templates.
+  const home = resolve(import.meta.dirname, '..')
+  return openEngine({
+    run,
+    clock: systemClock,
+    paths,
+    launcher: join(home, 'bin/tspod'),
+    exitHook: join(home, 'templates/exit-hook'),
+  })
+}
+
+const LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error'] satisfies LogLevel[]
+
+/** Opens the log when it was asked for; a level that does not exist is an error, not silence. */
+async function openLogFor(level: string | undefined): Promise<Log | undefined> {
+  if (level === undefined || level === '') return undefined
+  if (!LEVELS.includes(level)) {
+    throw new TspodError('USAGE', `TSPOD_LOG="${level}" is no log level`, { remedy: `use one of ${LEVELS.join(', ')}` })
+  }
+  const { openLog } = await import('./log.ts')
+  return openLog(level as LogLevel)
+}
+
+/** The door to other programs; with a log, each one is told with what came of it and how long it took. */
+async function loggedRun(log: Log | undefined): Promise<Run> {
+  const { run } = await import('./process.ts')
+  if (log === undefined) return run
+  return async (command, signal) => {
+    const beganMs = systemClock.monotonicMs()
+    const tookMs = (): number => Math.round(systemClock.monotonicMs() - beganMs)
+    try {
+      const finished = await run(command, signal)
+      log.debug('ran', { argv: command.argv, exitCode: finished.exitCode, ms: tookMs() })
+      return finished
+    } catch (error) {
+      log.debug('did not run', { argv: command.argv, error: String(error), ms: tookMs() })
+      throw error
+    }
+  }
+}
+
+/** The first signal asks for an orderly end, the second one ends at once: what is half done is settled by the next call. */
+function listenForSignals(): { signal: AbortSignal; received: StopSignal | undefined } {
+  const controller = new AbortController()
+  const state: { signal: AbortSignal; received: StopSignal | undefined } = {
+    signal: controller.signal,
+    received: undefined,
+  }
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const satisfies StopSignal[]) {
+    process.on(name, () => {
+      if (state.received !== undefined) process.exit(signalExitCode(name))
+      state.received = name
+      controller.abort(
+        new TspodError('COMMAND_ABORTED', `interrupted by ${name}`, {
+          remedy: 'run the same command again to settle what was begun',
+        }),
+      )
+    })
+  }
+  return state
+}
+
+const code = await main()
+process.exitCode = code
+ifStillBusy(LINGER_MS, () => process.exit(code))
