@@ -114,8 +114,12 @@ async function openEngineIn(paths: Paths, run: Run): Promise<Engine> {
   const { openEngine } = await import('./engine/index.ts')
   // The bundle is in dist/, this file in src/: both one below the folder that holds the launcher and the templates.
   const home = resolve(import.meta.dirname, '..')
+  const { detach, interact, runStreaming } = await import('./process.ts')
   return openEngine({
     run,
+    stream: runStreaming,
+    interact,
+    detach,
     clock: systemClock,
     paths,
     launcher: join(home, 'bin/tspod'),

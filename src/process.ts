@@ -236,6 +236,42 @@ export const runStreaming: RunStreaming = async (command, onLine, signal) => {
   return { argv: command.argv, exitCode: result.exitCode ?? 128 + signalNumber(result.signal ?? null), stdout, stderr }
 }
 
+/** Runs a program with the caller's own terminal or pipes and returns its exit code. */
+export type Interact = (argv: Command['argv'], how: { stdin: boolean }, signal: AbortSignal) => Promise<number>
+
+export const interact: Interact = (argv, how, signal) =>
+  new Promise((resolve, reject) => {
+    const [program, ...args] = argv
+    const child = spawn(program, args, {
+      cwd: '/',
+      env: { PATH: FIXED_PATH },
+      stdio: [how.stdin ? 'inherit' : 'ignore', 'inherit', 'inherit'],
+    })
+    const onAbort = (): void => {
+      child.kill('SIGTERM')
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    child.on('error', error => reject(cannotRun(argv, error)))
+    child.on('exit', (code, killedBy) => {
+      signal.removeEventListener('abort', onAbort)
+      resolve(code ?? 128 + signalNumber(killedBy))
+    })
+  })
+
+/** Starts a program in a session of its own that lives on after this process. */
+export type Detach = (argv: Command['argv']) => Promise<void>
+
+export const detach: Detach = argv =>
+  new Promise((resolve, reject) => {
+    const [program, ...args] = argv
+    const child = spawn(program, args, { cwd: '/', env: { PATH: FIXED_PATH }, stdio: 'ignore', detached: true })
+    child.on('error', error => reject(cannotRun(argv, error)))
+    child.on('spawn', () => {
+      child.unref()
+      resolve()
+    })
+  })
+
 /** Returns `finished` when it succeeded, throws COMMAND_FAILED with the last line of its error output otherwise. */
 export function mustSucceed(finished: Finished, doing: string): Finished {
   if (finished.exitCode === 0) return finished

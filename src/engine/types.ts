@@ -3,11 +3,16 @@ import type { Clock } from '../clock.ts'
 import type { Bundle, ContainerName, Id, LocalImage, PodName, PortSpec } from '../model.ts'
 import type { PullOptions } from '../oci/index.ts'
 import type { Paths } from '../paths.ts'
-import type { Run } from '../process.ts'
+import type { Detach, Interact, Run, RunStreaming } from '../process.ts'
 
 /** The doors the engine works through, built once in main.ts. */
 export type Doors = {
   run: Run
+  stream: RunStreaming
+  /** Runs a program with the caller's terminal and pipes. */
+  interact: Interact
+  /** Starts a program that lives on after this process. */
+  detach: Detach
   clock: Clock
   paths: Paths
   /** Absolute path of the `tspod` launcher, for the exit hook. */

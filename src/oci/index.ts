@@ -32,6 +32,7 @@ export {
   execArgs,
   findProgram,
   isKnown,
+  lastMessage,
   type Runtime,
   runtimeArgs,
   selectRuntime,
@@ -63,6 +64,20 @@ export { type Exclusive, type NetworkDoor, networkDoor } from './network-door.ts
 export { hostsFile, type NetworkMode, resolvConf } from './network-files.ts'
 export { type HostPort, portsTaken, publishedPorts } from './ports.ts'
 export { type PullDoor, type PullOptions, pullDoor } from './pull.ts'
+export {
+  baseEnv,
+  buildExecProcess,
+  buildPauseSpec,
+  buildSpec,
+  type ExecWanted,
+  type HostFacts,
+  type HostDevice,
+  type Identity,
+  type OciConfig,
+  type ResolvedMount,
+  resolveIdentity,
+} from './spec/index.ts'
+export { readHostDevices } from './devices.ts'
 export { openStorage, type RootfsDoor, rootfsDoor, type Store } from './storage.ts'
 export { checkHost, type HostCheck } from './features.ts'
 export { type LogLine, type LogOptions, type LogSource, type LogStream, readLogs } from './logs.ts'

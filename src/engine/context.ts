@@ -1,0 +1,66 @@
+/** What the engine works with during one command, and what it works on for one pod. */
+import type { Id, LocalImage } from '../model.ts'
+import type { CgroupPlace, Hierarchy, HostFacts, NetworkDoor, PodCgroup, PullDoor, RootfsDoor, Runtime, Store as ImageStore } from '../oci/index.ts'
+import { containerRunDirectory, exitDirectory, podRunDirectory } from '../paths.ts'
+import type { Manager } from '../systemd/index.ts'
+import type { ContainerPatch, ContainerRecord, PodRecord, SandboxFacts } from './records.ts'
+import type { Store } from './store.ts'
+import type { Doors } from './types.ts'
+
+/** Built once per command; what costs something is made when first asked for. */
+export type EngineContext = Doors & {
+  store: Store
+  boot: string
+  host: HostFacts
+  hierarchies: Hierarchy[]
+  /** Where pods' cgroups go: below systemd's own tree when systemd is PID 1. */
+  cgroupPlace: CgroupPlace
+  manager: Manager
+  storage(): Promise<ImageStore>
+  rootfs(): Promise<RootfsDoor>
+  networks: NetworkDoor
+  pulls(): Promise<PullDoor>
+  /** Finds a local image by name or id. */
+  findImage(name: string): Promise<LocalImage | undefined>
+  runtime(wanted: string | undefined): Promise<Runtime>
+  seccompProfile(path?: string): Promise<unknown>
+}
+
+/** One pod under the hands of one process that holds its lock. */
+export type PodWork = {
+  context: EngineContext
+  pod: PodRecord
+  containers: ContainerRecord[]
+  sandbox: SandboxFacts
+  cgroup: PodCgroup
+  /** Images by container id, resolved before anything is created. */
+  images: Map<Id, LocalImage>
+  /** Changes of container rows, written in one transaction when the steps have ended. */
+  patches: Map<Id, ContainerPatch>
+  notices: Set<string>
+  signal: AbortSignal | undefined
+}
+
+/** The container's record; a plan never names one that is not there. */
+export function containerOf(work: PodWork, id: Id): ContainerRecord {
+  const record = work.containers.find(container => container.id === id)
+  if (record === undefined) throw new Error(`pod ${work.pod.name} has no container ${id}`)
+  return record
+}
+
+/** Remembers a change for the transaction at the end, and applies it to the record at once. */
+export function patch(work: PodWork, id: Id, change: ContainerPatch): void {
+  work.patches.set(id, { ...work.patches.get(id), ...change })
+  const record = containerOf(work, id)
+  for (const [key, value] of Object.entries(change)) {
+    if (value === null) delete record[key as keyof ContainerRecord]
+    else Object.assign(record, { [key]: value })
+  }
+}
+
+/** The run-time directories of a container: bundle, pid files and FIFOs in one place, exit files in another. */
+export const placesOf = (work: PodWork, id: Id): { run: string; exits: string; pod: string } => ({
+  run: containerRunDirectory(work.context.paths, id),
+  exits: exitDirectory(work.context.paths),
+  pod: podRunDirectory(work.context.paths, work.pod.id),
+})

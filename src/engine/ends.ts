@@ -1,0 +1,55 @@
+/** Recording how a container ended: code, reason and the message it left behind. */
+import { readBeneath } from '../files.ts'
+import { type Exit, wasOomKilled } from '../oci/index.ts'
+import { type PodWork, patch, placesOf } from './context.ts'
+import { advance } from './lifecycle.ts'
+import type { ContainerRecord } from './records.ts'
+import type { ContainerState } from './types.ts'
+
+/** The kubelet keeps this much of a termination message. */
+const MESSAGE_BYTES = 4096
+/** What Kubernetes reports when nobody knows the code; never 0, because that would mean success. */
+const UNSEEN_CODE = 255
+
+/** Notes the end of `record`; an absent `exit` means that nobody saw it end. */
+export function recordEnd(work: PodWork, record: ContainerRecord, exit: Exit | undefined): void {
+  const { run } = placesOf(work, record.id)
+  const code = exit?.code ?? UNSEEN_CODE
+  const oom = isOom(run)
+  patch(work, record.id, {
+    state: endState(record.state),
+    exitCode: code,
+    finishedMs: exit?.finishedMs ?? work.context.clock.nowMs(),
+    reason: exit === undefined ? 'Unknown' : oom ? 'OOMKilled' : code === 0 ? 'Completed' : 'Error',
+    message: exit === undefined ? 'its process is gone and nobody recorded how it ended' : terminationMessage(run),
+    pid: null,
+    pidStart: null,
+    monitorPid: null,
+    monitorStart: null,
+  })
+}
+
+/** `stopped` when it was asked to stop, `exited` otherwise. A row may lag behind: what ended has been started. */
+function endState(state: ContainerState): ContainerState {
+  if (state === 'stopping') return advance(state, 'exited')
+  return 'exited'
+}
+
+function isOom(run: string): boolean {
+  try {
+    return wasOomKilled(run)
+  } catch {
+    // The run directory is gone: then nobody can say.
+    return false
+  }
+}
+
+/** What the container wrote to its termination log; the file was made by us, its content is the container's. */
+function terminationMessage(run: string): string {
+  try {
+    return readBeneath(run, 'termination-log', MESSAGE_BYTES)?.toString('utf8').trimEnd() ?? ''
+  } catch {
+    // Longer than the limit or replaced by something else: no message is better than a wrong one.
+    return ''
+  }
+}

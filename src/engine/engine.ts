@@ -1,0 +1,124 @@
+/** Puts the engine together: opens the store, reads what the host is like, and hands out its operations. */
+import { readFile } from 'node:fs/promises'
+import { isMissing, TspodError } from '../errors.ts'
+import type { LocalImage } from '../model.ts'
+import {
+  findImage,
+  listImages,
+  networkDoor,
+  openStorage,
+  pullDoor,
+  readHierarchies,
+  readHostFacts,
+  rootfsDoor,
+  selectRuntime,
+  type Runtime,
+} from '../oci/index.ts'
+import { databasePath } from '../paths.ts'
+import { openManager, systemdPresent } from '../systemd/index.ts'
+import { bootKey } from './boot.ts'
+import { cleanup } from './cleanup.ts'
+import type { EngineContext } from './context.ts'
+import { down } from './down.ts'
+import { exec } from './exec.ts'
+import { pull } from './images.ts'
+import { takeLock } from './lock.ts'
+import { play } from './play.ts'
+import { find, inspect, loadAll } from './query.ts'
+import { storedSecrets } from './secrets.ts'
+import { openStore } from './store.ts'
+import type { Doors, Engine } from './types.ts'
+
+/** containers-common's default profile, where Debian and Fedora install it. */
+const SECCOMP_PROFILES = ['/etc/containers/seccomp.json', '/usr/share/containers/seccomp.json']
+
+/**
+ * Opens the engine on one installation.
+ * @throws STORE_NEWER, STORE_CORRUPT, STORE_UNUSABLE.
+ */
+export async function openEngine(doors: Doors): Promise<Engine> {
+  const [store, host] = await Promise.all([openStore(databasePath(doors.paths)), readHostFacts()])
+  const storage = once(openStorage)
+  const runtimes = new Map<string, Promise<Runtime>>()
+  const profiles = new Map<string, Promise<unknown>>()
+  const found = new Map<string, Promise<LocalImage | undefined>>()
+  const rootfs = once(async () => rootfsDoor(doors.run, await storage(), doors.paths.root))
+  const context: EngineContext = {
+    ...doors,
+    store,
+    host,
+    boot: bootKey(doors.paths),
+    hierarchies: readHierarchies(),
+    cgroupPlace: systemdPresent() ? { manager: 'systemd' } : { manager: 'cgroupfs' },
+    manager: openManager(doors.clock),
+    storage,
+    rootfs,
+    networks: networkDoor(doors.run, doors.paths, work => underNetworkLock(doors, work)),
+    pulls: once(async () => pullDoor(doors.stream, await storage(), doors.paths)),
+    findImage: name => cached(found, name, async () => findImage(await storage(), name)),
+    runtime: wanted => cached(runtimes, wanted ?? '', () => selectRuntime(doors.run, doors.paths, host, wanted)),
+    seccompProfile: path => cached(profiles, path ?? '', () => readProfile(path === undefined ? SECCOMP_PROFILES : [path])),
+  }
+  return {
+    play: (bundle, options, progress, signal) => play(context, bundle, options, progress, signal),
+    down: (request, options, signal) => down(context, request, options, signal),
+    pods: async () => (await loadAll(context)).map(({ view }) => view),
+    find: nameOrId => find(context, nameOrId),
+    inspect: nameOrId => inspect(context, nameOrId),
+    exec: (nameOrId, request, signal) => exec(context, nameOrId, request, signal),
+    cleanup: containerId => cleanup(context, containerId),
+    storedSecrets: () => storedSecrets(context),
+    images: async () => listImages(await storage()),
+    pull: (name, options, progress, signal) => pull(context, name, options, progress, signal),
+    close: async () => {
+      context.manager.close()
+      await store.close()
+    },
+  }
+}
+
+/** netavark's own checks are not safe against a second one: see network-door.ts. */
+const NETWORK_LOCK_TIMEOUT_MS = 120_000
+
+async function underNetworkLock({ paths, clock }: Doors, work: () => Promise<void>): Promise<void> {
+  const request = { paths, clock, name: '@network', command: 'tspod', timeoutMs: NETWORK_LOCK_TIMEOUT_MS }
+  const lock = await takeLock(request)
+  try {
+    await work()
+  } finally {
+    await lock[Symbol.asyncDispose]()
+  }
+}
+
+/** Remembers what costs something for the length of one command. */
+function cached<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const value = known.get(key) ?? make()
+  known.set(key, value)
+  return value
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let value: Promise<T> | undefined
+  return () => {
+    value ??= make()
+    return value
+  }
+}
+
+async function readProfile(candidates: readonly string[]): Promise<unknown> {
+  for (const path of candidates) {
+    try {
+      return JSON.parse(await readFile(path, 'utf8'))
+    } catch (error) {
+      if (!isMissing(error)) throw profileUnusable(path, error)
+    }
+  }
+  throw profileUnusable(candidates.join(' or '), undefined)
+}
+
+/** Never unconfined by accident: a profile that is wanted and cannot be read refuses the start. */
+const profileUnusable = (path: string, cause: unknown): TspodError =>
+  new TspodError('SECURITY_REFUSED', `cannot read the seccomp profile ${path}`, {
+    remedy: 'install it (apt install golang-github-containers-common), or name a profile that exists',
+    cause,
+  })

@@ -1,0 +1,172 @@
+/**
+ * From a bundle to rows: ids, leases and settings are chosen and committed before anything is created, so that a
+ * crash leaves names for all there is to clean up.
+ */
+import { randomBytes } from 'node:crypto'
+import { TspodError } from '../errors.ts'
+import type { Bundle, ContainerSpec, Id, PodSpec } from '../model.ts'
+import {
+  type Attachment as NetworkAttachment,
+  loadNetwork,
+  type NetavarkInput,
+  type NetworkDefinition,
+  netavarkInput,
+  nextAddress,
+  type Runtime,
+} from '../oci/index.ts'
+import { join } from 'node:path'
+import { podRunDirectory } from '../paths.ts'
+import type { EngineContext } from './context.ts'
+import {
+  type ContainerRecord,
+  insertContainer,
+  insertPod,
+  leasedAddresses,
+  type PodRecord,
+  type SandboxFacts,
+} from './records.ts'
+import { logSettings, type NetworkPlan, networkPlan } from './settings.ts'
+import type { Transaction } from './store.ts'
+import type { ContainerKind, PlayOptions } from './types.ts'
+
+/** A pod as it will be written: complete but for its addresses, which only the transaction can choose. */
+export type Draft = {
+  spec: PodSpec
+  plan: NetworkPlan
+  definitions: Map<string, NetworkDefinition>
+  runtime: Runtime
+}
+
+export type Intent = { pod: PodRecord; containers: ContainerRecord[]; sandbox: SandboxFacts }
+
+const newId = (): Id => randomBytes(32).toString('hex') as Id
+
+/**
+ * Everything about the bundle's pods that can be known before the store is asked.
+ * @throws USAGE for flags that do not fit, NETWORK_UNKNOWN, RUNTIME_MISSING.
+ */
+export async function draftPods(context: EngineContext, bundle: Bundle, options: PlayOptions): Promise<Draft[]> {
+  const definitions = new Map<string, NetworkDefinition>()
+  const drafts: Draft[] = []
+  const runtime = await context.runtime(options.runtime)
+  for (const [index, spec] of bundle.pods.entries()) {
+    const plan = networkPlan(spec, index, options)
+    for (const { name } of plan.mode === 'bridge' ? plan.networks : []) {
+      if (!definitions.has(name)) definitions.set(name, await loadNetwork(context.paths, name))
+    }
+    refuseHostSysctls(spec, plan)
+    drafts.push({ spec, plan, definitions, runtime })
+  }
+  return drafts
+}
+
+/** The manifest was checked against `hostNetwork`; a flag may have changed that. */
+function refuseHostSysctls(spec: PodSpec, plan: NetworkPlan): void {
+  const name = Object.keys(spec.sysctls).find(sysctl => sysctl.startsWith('net.'))
+  if (plan.mode !== 'host' || name === undefined) return
+  throw new TspodError('SECURITY_REFUSED', `pod ${spec.name}: sysctl ${name} would change the host's own network`, {
+    remedy: 'leave out --network host, or the sysctl',
+  })
+}
+
+/** Writes pod, containers, leases and sandbox of every draft; runs inside the play's one transaction. */
+export async function writeIntents(
+  tx: Transaction,
+  context: EngineContext,
+  drafts: readonly Draft[],
+  options: PlayOptions,
+): Promise<Intent[]> {
+  const taken = new Map<string, Set<string>>()
+  const intents: Intent[] = []
+  for (const draft of drafts) {
+    for (const name of draft.definitions.keys()) {
+      if (!taken.has(name)) taken.set(name, await leasedAddresses(tx, name))
+    }
+    const intent = intentOf(context, draft, options, taken)
+    await insertPod(tx, intent.pod)
+    for (const container of intent.containers) await insertContainer(tx, container)
+    await tx.run('INSERT INTO sandbox (pod, boot, facts) VALUES (?, ?, ?)', [intent.pod.id, context.boot, JSON.stringify(intent.sandbox)])
+    intents.push(intent)
+  }
+  return intents
+}
+
+function intentOf(context: EngineContext, draft: Draft, options: PlayOptions, taken: Map<string, Set<string>>): Intent {
+  const { spec, plan } = draft
+  const id = newId()
+  const createdMs = context.clock.nowMs()
+  const attached = plan.mode === 'bridge' ? plan.networks.map(wish => attach(draft, wish, taken)) : []
+  const network = attached.length === 0 ? undefined : netavarkInput({ id, name: spec.name }, attached, portsOf(spec))
+  return {
+    pod: {
+      id,
+      name: spec.name,
+      spec,
+      settings: {
+        network: plan.mode,
+        attachments: attached.map(({ definition, address }) => ({ network: definition.name, address, aliases: [] })),
+        log: logSettings(options),
+        noHosts: options.noHosts,
+        noHostname: options.noHostname,
+        ...(options.runtime !== undefined && { runtime: options.runtime }),
+      },
+      goal: options.start ? 'running' : 'created',
+      complete: false,
+      createdMs,
+    },
+    containers: containersOf(spec, id, createdMs, options.noPodPrefix),
+    sandbox: {
+      runtime: draft.runtime,
+      namespaces: join(podRunDirectory(context.paths, id), 'ns'),
+      ...(network !== undefined && { network }),
+      addresses: attached.map(({ address }) => address),
+      dnsServers: dnsServersOf(network),
+    },
+  }
+}
+
+function attach(draft: Draft, wish: { name: string; ip?: string; mac?: string; aliases: string[] }, taken: Map<string, Set<string>>): NetworkAttachment {
+  const definition = draft.definitions.get(wish.name)
+  const addresses = taken.get(wish.name)
+  if (definition === undefined || addresses === undefined) throw new Error(`network ${wish.name} was not loaded`)
+  const address = nextAddress(definition, addresses, wish.ip)
+  addresses.add(address)
+  // As in Podman a container's bare name is a name of its pod.
+  const aliases = [...wish.aliases, ...draft.spec.containers.map(container => container.name)]
+  return { definition, address, aliases, ...(wish.mac !== undefined && { mac: wish.mac }) }
+}
+
+const portsOf = (spec: PodSpec): ContainerSpec['ports'] => spec.containers.flatMap(container => container.ports)
+
+/** aardvark-dns answers on the gateway of each network that has DNS. */
+function dnsServersOf(network: NetavarkInput | undefined): string[] {
+  return Object.values(network?.network_info ?? {})
+    .filter(definition => definition.dns_enabled)
+    .flatMap(definition => definition.subnets.flatMap(subnet => (subnet.gateway === undefined ? [] : [subnet.gateway])))
+}
+
+function containersOf(spec: PodSpec, pod: Id, createdMs: number, noPodPrefix: boolean): ContainerRecord[] {
+  const record = (container: Pick<ContainerSpec, 'name'>, kind: ContainerKind, ordinal: number): ContainerRecord => ({
+    id: newId(),
+    pod,
+    // As in Podman the flag is for regular containers only.
+    name: kind === 'infra' || (noPodPrefix && kind === 'regular') ? container.name : `${spec.name}-${container.name}`,
+    shortName: container.name,
+    kind,
+    ordinal,
+    imageId: '',
+    state: 'configured',
+    restarts: 0,
+    crashes: 0,
+    createdMs,
+    reason: '',
+    message: '',
+    command: [],
+    stopSignal: 'SIGTERM',
+  })
+  return [
+    ...(spec.shareProcessNamespace ? [record({ name: `${pod.slice(0, 12)}-infra` as ContainerSpec['name'] }, 'infra', 0)] : []),
+    ...spec.initContainers.map((container, ordinal) => record(container, 'init', ordinal)),
+    ...spec.containers.map((container, ordinal) => record(container, 'regular', ordinal)),
+  ]
+}

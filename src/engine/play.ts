@@ -1,0 +1,153 @@
+/** `play kube`: from a bundle to running pods, all of them or a report of what did not start. */
+import { TspodError } from '../errors.ts'
+import type { Bundle } from '../model.ts'
+import type { EngineContext, PodWork } from './context.ts'
+import { type ImageOf, resolveImages } from './images.ts'
+import { draftPods, type Intent, writeIntents } from './intents.ts'
+import { type Lock } from './lock.ts'
+import { refuseNamesInUse, refusePortsInUse, refuseRepeatedNames } from './preflight.ts'
+import { type PodRecord, readPod, updatePod } from './records.ts'
+import { type Reconciled, reconcile } from './reconcile.ts'
+import { scheduleCleanup } from './later.ts'
+import { removeSecrets, writeSecrets } from './secrets.ts'
+import { tearDown } from './teardown.ts'
+import type { ContainerFailure, DownReport, PlayedPod, PlayOptions, PlayReport, Progress } from './types.ts'
+import { writeVolumes } from './volume-records.ts'
+import { loadWork, lockPods, releaseAll, workOn, writePatches } from './work.ts'
+
+/**
+ * Plays a bundle. Everything that can be refused is refused before anything is created; then all intents are written
+ * in one transaction, and all pods start side by side.
+ * @throws NAME_IN_USE, PORT_IN_USE, IMAGE_…, NETWORK_UNKNOWN, RUNTIME_MISSING, USAGE; COMMAND_ABORTED after a signal,
+ * with everything undone.
+ */
+export async function play(
+  context: EngineContext,
+  bundle: Bundle,
+  options: PlayOptions,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<PlayReport> {
+  refuseRepeatedNames(bundle, options)
+  const [drafts, imageOf] = await Promise.all([
+    draftPods(context, bundle, options),
+    resolveImages(context, bundle, options.pull, progress, signal),
+  ])
+  const locks = await lockPods(context, bundle.pods.map(pod => pod.name), 'tspod kube play', signal)
+  try {
+    const replaced = await makeRoom(context, bundle, options, locks)
+    await refusePortsInUse(context, bundle, drafts)
+    const written = await context.store.write(async tx => {
+      const secrets = await writeSecrets(tx, context, bundle.secrets)
+      await writeVolumes(tx, context, bundle)
+      return { secrets, intents: await writeIntents(tx, context, drafts, options) }
+    })
+    const works = written.intents.map(intent => prepared(context, intent, imageOf, signal))
+    const pods = await startAll(works, locks, signal)
+    return {
+      volumes: bundle.claims.map(claim => claim.name),
+      secrets: written.secrets,
+      pods,
+      notices: [...new Set(works.flatMap(work => [...work.notices]))],
+      ...(replaced !== undefined && { replaced }),
+    }
+  } finally {
+    await releaseAll(locks.values())
+  }
+}
+
+function prepared(context: EngineContext, intent: Intent, imageOf: ImageOf, signal: AbortSignal): PodWork {
+  const work = workOn(context, intent, signal)
+  const specs = [...intent.pod.spec.initContainers, ...intent.pod.spec.containers]
+  for (const record of intent.containers) {
+    const spec = specs.find(one => one.name === record.shortName)
+    if (spec !== undefined) work.images.set(record.id, imageOf(spec))
+  }
+  return work
+}
+
+/** Removes pods of the same names: interrupted ones always, complete ones only when they are to be replaced. */
+async function makeRoom(context: EngineContext, bundle: Bundle, options: PlayOptions, locks: Map<string, Lock>): Promise<DownReport | undefined> {
+  const found = (await Promise.all(bundle.pods.map(pod => readPod(context.store, pod.name)))).filter(pod => pod !== undefined)
+  const complete = found.filter(pod => pod.complete && pod.goal !== 'removed')
+  if (!options.replace) await refuseNamesInUse(context, bundle, options, complete)
+  const report: DownReport = { stopped: [], removed: [], secrets: [], volumes: [], failures: [] }
+  await Promise.all(found.map(pod => removeOne(context, pod, locks, report)))
+  if (report.failures.length > 0) {
+    throw new TspodError('PARTIAL_FAILURE', report.failures.map(failure => `${failure.object}: ${failure.message}`).join('\n'), {
+      remedy: 'mend what is named above and run the same command again',
+    })
+  }
+  if (!options.replace) return undefined
+  report.secrets = await removeSecrets(context, bundle.secrets.map(secret => secret.name))
+  return report
+}
+
+async function removeOne(context: EngineContext, pod: PodRecord, locks: Map<string, Lock>, report: DownReport): Promise<void> {
+  const lock = locks.get(pod.name)
+  if (lock === undefined) throw new Error(`pod ${pod.name} is not locked`)
+  // The lock file stays: the pod that comes next goes on under the same lock.
+  const kept = { ...lock, removeFile: async () => undefined }
+  const { stopped, failures } = await tearDown(await loadWork(context, pod), kept)
+  if (stopped) report.stopped.push(pod.id)
+  if (failures.length === 0) report.removed.push(pod.id)
+  for (const message of failures) report.failures.push({ object: pod.name, message })
+}
+
+/** Starts all pods side by side; marks them complete together, so that an interrupted play starts over as a whole. */
+async function startAll(works: readonly PodWork[], locks: Map<string, Lock>, signal: AbortSignal): Promise<PlayedPod[]> {
+  const outcomes = await Promise.all(works.map(async work => ({ work, outcome: await reconcile(work, true) })))
+  if (signal.aborted) {
+    await Promise.all(works.map(work => undo(work, locks)))
+    throw new TspodError('COMMAND_ABORTED', 'interrupted; everything that was started is stopped and removed again', {
+      remedy: 'run the same command again',
+      cause: signal.reason,
+    })
+  }
+  const context = works[0]?.context
+  const standing = outcomes.filter(({ outcome }) => !hasNoSandbox(outcome))
+  await context?.store.write(async tx => {
+    for (const { work } of standing) {
+      await writePatches(tx, work)
+      const started = work.pod.goal === 'running' ? { startedMs: context.clock.nowMs() } : {}
+      await updatePod(tx, work.pod.id, { complete: true, ...started })
+    }
+  })
+  for (const { work, outcome } of standing) {
+    work.pod.complete = true
+    await catchUp(work, outcome)
+  }
+  const fallen = outcomes.filter(({ outcome }) => hasNoSandbox(outcome))
+  await Promise.all(fallen.map(({ work }) => undo(work, locks)))
+  return outcomes.map(({ work, outcome }) => playedPod(work, outcome))
+}
+
+/** A pod without its namespaces or network never ran: nothing of it is worth keeping. */
+const hasNoSandbox = (outcome: Reconciled): boolean =>
+  outcome.failures.some(({ step }) => step.do === 'sandbox' || step.do === 'network')
+
+async function undo(work: PodWork, locks: Map<string, Lock>): Promise<void> {
+  const lock = locks.get(work.pod.name)
+  if (lock === undefined) throw new Error(`pod ${work.pod.name} is not locked`)
+  const { failures } = await tearDown({ ...work, signal: undefined }, lock)
+  if (failures.length === 0) return
+  throw new TspodError('PARTIAL_FAILURE', `pod ${work.pod.name} could not be undone: ${failures.join('; ')}`, {
+    remedy: `run \`tspod kube down\` with the same file`,
+  })
+}
+
+/** Whoever ends between the last look and the end of the play finds its exit hook awake; a back-off needs one, too. */
+async function catchUp(work: PodWork, outcome: Reconciled): Promise<void> {
+  if (outcome.againAtMs === undefined) return
+  const container = work.containers.find(record => record.state === 'exited' && record.kind !== 'infra')
+  if (container !== undefined) await scheduleCleanup(work, container)
+}
+
+function playedPod(work: PodWork, outcome: Reconciled): PlayedPod {
+  const failures = outcome.failures.map(({ step, error }): ContainerFailure => {
+    const record = 'container' in step ? work.containers.find(container => container.id === step.container) : undefined
+    return { container: record?.name ?? work.pod.name, message: (error as Error).message }
+  })
+  const regular = work.containers.filter(container => container.kind === 'regular')
+  return { name: work.pod.name, id: work.pod.id, containers: regular.map(({ name, id }) => ({ name, id })), failures }
+}

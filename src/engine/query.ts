@@ -1,0 +1,100 @@
+/** Reading: what there is, by name or id, and everything about one object. Takes no lock and spawns no process. */
+import { isTspodError, TspodError } from '../errors.ts'
+import type { EnvEntry, PodSpec } from '../model.ts'
+import { logPath } from './bundle.ts'
+import type { EngineContext } from './context.ts'
+import { observe } from './observe.ts'
+import { type ContainerRecord, type PodRecord, readContainers, readPods, type SandboxFacts } from './records.ts'
+import type { ContainerView, Found, PodView } from './types.ts'
+import { viewPod } from './view.ts'
+
+type Loaded = { pod: PodRecord; containers: ContainerRecord[]; sandbox: SandboxFacts | undefined; view: PodView }
+
+/** All pods with their views, oldest first. */
+export async function loadAll(context: EngineContext): Promise<Loaded[]> {
+  const { store, boot, paths, clock } = context
+  const [pods, containers, sandboxes] = await Promise.all([
+    readPods(store),
+    readContainers(store),
+    store.all('SELECT pod, facts FROM sandbox WHERE boot = ?', [boot]),
+  ])
+  const facts = new Map(sandboxes.map(row => [String(row.pod), JSON.parse(String(row.facts)) as SandboxFacts]))
+  const nowMs = clock.nowMs()
+  return pods.map(pod => {
+    const sandbox = facts.get(pod.id)
+    const own = containers.filter(container => container.pod === pod.id)
+    const seen = own.map(record => ({
+      record,
+      observed: observe({ paths, boot, runtime: sandbox?.runtime.name }, record),
+      logPath: logPath({ pod, context }, record),
+    }))
+    return { pod, containers: own, sandbox, view: viewPod({ pod, seen, sandbox, nowMs }) }
+  })
+}
+
+type Match = { loaded: Loaded; container?: ContainerView }
+
+/** An id may be shortened to this many digits. */
+const ID_PREFIX = /^[0-9a-f]{4,64}$/
+
+/**
+ * Finds a pod or container by POD, CONTAINER (its full name), POD/CONTAINER, or an id prefix of either.
+ * @throws NO_SUCH_OBJECT in Podman's words when there is none or the prefix fits several.
+ */
+export async function find(context: EngineContext, nameOrId: string): Promise<Found> {
+  const { loaded, container } = await match(context, nameOrId)
+  return container === undefined ? { kind: 'pod', pod: loaded.view } : { kind: 'container', pod: loaded.view, container }
+}
+
+async function match(context: EngineContext, nameOrId: string): Promise<Match> {
+  const all = await loadAll(context)
+  const pod = all.find(loaded => loaded.view.name === nameOrId)
+  if (pod !== undefined) return { loaded: pod }
+  const containers = all.flatMap(loaded => loaded.view.containers.map((container): Match => ({ loaded, container })))
+  const named = containers.find(
+    ({ container }) => container?.name === nameOrId || `${container?.pod}/${container?.shortName}` === nameOrId,
+  )
+  if (named !== undefined) return named
+  const byId = ID_PREFIX.test(nameOrId)
+    ? [
+        ...all.filter(loaded => loaded.view.id.startsWith(nameOrId)).map((loaded): Match => ({ loaded })),
+        ...containers.filter(({ container }) => container?.id.startsWith(nameOrId)),
+      ]
+    : []
+  if (byId[0] !== undefined && byId.length === 1) return byId[0]
+  const why = byId.length > 1 ? `more than one object has an id that begins with "${nameOrId}"` : `no pod or container with name or ID "${nameOrId}" found: no such object`
+  throw new TspodError('NO_SUCH_OBJECT', why, { remedy: 'see what there is: tspod ps -a, tspod pod ps' })
+}
+
+/** True when a lookup failed because there is nothing of that name. */
+export const isNoSuchObject = (error: unknown): boolean => isTspodError(error, 'NO_SUCH_OBJECT')
+
+/** The full record of a pod or container; values that come from Secrets are left out. */
+export async function inspect(context: EngineContext, nameOrId: string): Promise<object> {
+  const { loaded, container } = await match(context, nameOrId)
+  const spec = redacted(loaded.pod.spec)
+  if (container === undefined) {
+    const { settings, goal } = loaded.pod
+    return { ...loaded.view, goal, settings, sandbox: loaded.sandbox ?? null, spec }
+  }
+  const own = [...spec.initContainers, ...spec.containers].find(one => one.name === container.shortName)
+  return { ...container, spec: own ?? null }
+}
+
+const HIDDEN = '(secret)'
+
+/** The spec without anything that came from a Secret. */
+export function redacted(spec: PodSpec): PodSpec {
+  const hide = (entry: EnvEntry): EnvEntry => (entry.secret && 'text' in entry ? { ...entry, text: HIDDEN } : entry)
+  const hideIn = <T extends { env: EnvEntry[] }>(container: T): T => ({ ...container, env: container.env.map(hide) })
+  return {
+    ...spec,
+    initContainers: spec.initContainers.map(hideIn),
+    containers: spec.containers.map(hideIn),
+    volumes: spec.volumes.map(volume =>
+      volume.kind === 'files' && volume.source === 'secret'
+        ? { ...volume, files: volume.files.map(file => ({ ...file, base64: HIDDEN })) }
+        : volume,
+    ),
+  }
+}

@@ -1,0 +1,95 @@
+/** What all containers of a pod share: pinned namespaces, network, cgroup, volumes, and the files under /etc. */
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { writeAtomic } from '../files.ts'
+import {
+  cgroupExists,
+  enterCgroup,
+  hostsFile,
+  type NamespaceKind,
+  type NetavarkInput,
+  pinNamespaces,
+  resolvConf,
+} from '../oci/index.ts'
+import { podRunDirectory } from '../paths.ts'
+import type { PodWork } from './context.ts'
+import { type PreparedVolumes, prepareVolumes } from './volumes.ts'
+
+/** Volumes, and the managed files that every container of the pod gets. */
+export type SandboxFiles = {
+  volumes: PreparedVolumes
+  /** Target in the container → file on the host. */
+  managed: Map<string, string>
+}
+
+/** The host name inside the pod: the host's own with the host's network, as in Podman and Kubernetes. */
+export function podHostname(work: PodWork): string {
+  return work.pod.settings.network === 'host' ? hostname() : work.pod.spec.hostname
+}
+
+/** Which namespaces the pod has of its own; with the host's network the host's UTS namespace comes along. */
+export function ownNamespaces(work: PodWork): NamespaceKind[] {
+  const { spec, settings } = work.pod
+  const kinds: NamespaceKind[] = settings.network === 'host' ? [] : ['net', 'uts']
+  if (!spec.hostIpc) kinds.push('ipc')
+  return kinds
+}
+
+/** Pins the pod's namespaces by one process. */
+export async function pinSandbox(work: PodWork): Promise<void> {
+  const isolated = work.pod.settings.network === 'none'
+  await pinNamespaces(work.context.run, work.sandbox.namespaces, ownNamespaces(work), { isolated })
+}
+
+/** Connects the pinned network namespace; nothing to do without one. */
+export async function attachNetwork(work: PodWork): Promise<void> {
+  const { sandbox, context } = work
+  if (sandbox.network === undefined) return
+  await context.networks.setup(join(sandbox.namespaces, 'net'), sandbox.network as NetavarkInput)
+}
+
+/** Prepares volumes and managed files; safe to repeat for a pod that has them already. */
+export async function prepareSandboxFiles(work: PodWork): Promise<SandboxFiles> {
+  const { paths, run } = work.context
+  const [volumes, managed] = await Promise.all([
+    prepareVolumes(work.pod.spec, work.pod.id, paths, run),
+    writeManagedFiles(work),
+  ])
+  return { volumes, managed }
+}
+
+async function writeManagedFiles(work: PodWork): Promise<Map<string, string>> {
+  const { spec, settings } = work.pod
+  const directory = podRunDirectory(work.context.paths, work.pod.id)
+  const texts = new Map<string, string>()
+  const name = podHostname(work)
+  if (!settings.noHosts) texts.set('/etc/hosts', await hostsFile(spec, { hostname: name, addresses: work.sandbox.addresses, network: settings.network }))
+  if (!settings.noHostname) texts.set('/etc/hostname', `${name}\n`)
+  texts.set('/etc/resolv.conf', await resolvConf(spec.dns, { servers: work.sandbox.dnsServers, network: settings.network }))
+  const managed = new Map<string, string>()
+  await Promise.all(
+    [...texts].map(async ([target, text]) => {
+      const file = join(directory, `etc-${target.slice('/etc/'.length)}`)
+      await writeAtomic(file, text, 0o644, { durable: false })
+      managed.set(target, file)
+    }),
+  )
+  return managed
+}
+
+/**
+ * Returns what moves a conmon into the pod's control cgroup while it waits. Under systemd the first one of a pod
+ * brings the pod's scope to life: a scope has to start with a process.
+ */
+export function enterPodCgroup(work: PodWork): (conmonPid: number) => Promise<void> {
+  const { cgroup, context } = work
+  const wanted = cgroup.scope
+  let scope: Promise<unknown> | undefined
+  return async pid => {
+    if (wanted !== undefined && (scope !== undefined || !cgroupExists(context.hierarchies, cgroup.path))) {
+      scope ??= context.manager.startScope({ ...wanted, pids: [pid] })
+      await scope
+    }
+    enterCgroup(context.hierarchies, cgroup.control, pid)
+  }
+}

@@ -1,0 +1,136 @@
+/** The executors of one pod's plan: sandbox, containers, and what an ended container leaves behind. */
+import { join } from 'node:path'
+import { TspodError } from '../errors.ts'
+import { removeTree } from '../files.ts'
+import type { Id } from '../model.ts'
+import { createContainer, deleteContainer, isKnown, startContainer, type Watched, waitExit } from '../oci/index.ts'
+import { bundleFor } from './bundle.ts'
+import { containerOf, patch, type PodWork, placesOf } from './context.ts'
+import { recordEnd } from './ends.ts'
+import type { Executors } from './execute.ts'
+import type { ContainerRecord } from './records.ts'
+import { attachNetwork, enterPodCgroup, pinSandbox, prepareSandboxFiles } from './sandbox.ts'
+
+/** An init container may take as long as it likes; the caller's signal ends the wait. */
+const INIT_TIMEOUT_MS = 2 ** 31 - 1
+
+/**
+ * One function per kind of step, for one pod. `tail` collects work that nobody has to wait for before the plan ends,
+ * such as removing what a finished init container left.
+ */
+export function startExecutors(work: PodWork, tail: Promise<unknown>[]): Executors {
+  const { context } = work
+  // Volumes, hosts file and the like: needed by the first container, prepared next to the namespaces.
+  const files = once(() => prepareSandboxFiles(work))
+  const place = enterPodCgroup(work)
+  return {
+    sandbox: async () => {
+      await Promise.all([pinSandbox(work), files()])
+    },
+    network: () => attachNetwork(work),
+    discard: async step => {
+      await discard(work, step.container)
+    },
+    create: async step => {
+      const record = containerOf(work, step.container)
+      const { run, exits } = placesOf(work, record.id)
+      if (isKnown(work.sandbox.runtime, record.id)) await discard(work, record.id)
+      const bundle = await bundleFor(work, record, await files())
+      const created = await createContainer(
+        {
+          runtime: work.sandbox.runtime,
+          id: record.id,
+          name: record.name,
+          bundle: run,
+          conmonPath: bundle.conmonPath,
+          runDir: run,
+          exitDir: exits,
+          log: bundle.log,
+          tty: bundle.tty,
+          stdin: bundle.stdin,
+          exitHook: exitHookOf(work, record),
+          beforeStart: place,
+        },
+        context.clock,
+      )
+      patch(work, record.id, {
+        state: 'created',
+        boot: context.boot,
+        pid: created.pid,
+        pidStart: created.start,
+        monitorPid: created.conmonPid,
+        monitorStart: created.conmonStart,
+        imageId: bundle.imageId,
+        command: bundle.command,
+        stopSignal: bundle.stopSignal,
+        reason: '',
+        message: '',
+      })
+    },
+    start: async step => {
+      const record = containerOf(work, step.container)
+      await startContainer(context.run, work.sandbox.runtime, record.id, record.name)
+      patch(work, record.id, {
+        state: 'running',
+        startedMs: context.clock.nowMs(),
+        crashes: step.crashes,
+        ...(step.restart && { restarts: record.restarts + 1 }),
+      })
+    },
+    await: async step => {
+      await awaitInit(work, containerOf(work, step.container), tail)
+    },
+  }
+}
+
+/** Program and arguments that run when the container has ended. */
+export const exitHookOf = (work: PodWork, record: ContainerRecord): string[] => {
+  const { context } = work
+  const { root, runRoot } = context.paths
+  return [context.exitHook, context.launcher, root, runRoot, placesOf(work, record.id).pod, record.id]
+}
+
+/** Waits until an init container has ended; a code other than 0 fails the step. */
+async function awaitInit(work: PodWork, record: ContainerRecord, tail: Promise<unknown>[]): Promise<void> {
+  const { exits } = placesOf(work, record.id)
+  const ended = await waitExit(exits, [watched(record)], INIT_TIMEOUT_MS, work.context.clock, work.signal)
+  const verdict = ended.get(record.id)
+  recordEnd(work, record, verdict?.is === 'exited' ? verdict.exit : undefined)
+  if (verdict?.is === 'exited' && verdict.exit.code === 0) {
+    tail.push(discard(work, record.id))
+    return
+  }
+  const outcome = verdict?.is === 'exited' ? `exited with code ${verdict.exit.code}` : 'ended unseen'
+  throw new TspodError('INIT_FAILED', `init container ${record.name} (${record.id.slice(0, 12)}) ${outcome}`, {
+    remedy: `see what it said: tspod logs ${work.pod.name}/${record.shortName}`,
+  })
+}
+
+/** A recorded container in the form the exit watcher wants. */
+export function watched(record: ContainerRecord): Watched {
+  return {
+    id: record.id,
+    container: { pid: record.pid ?? 0, start: record.pidStart ?? '' },
+    monitor: { pid: record.monitorPid ?? 0, start: record.monitorStart ?? '' },
+  }
+}
+
+/**
+ * Removes what is left of one container's run: runtime state, root file system, run directory, exit file. Its row and
+ * its log stay. Idempotent.
+ */
+export async function discard(work: PodWork, id: Id): Promise<void> {
+  const { run, exits } = placesOf(work, id)
+  await deleteContainer(work.context.run, work.sandbox.runtime, id, { force: true })
+  const rootfs = await work.context.rootfs()
+  await Promise.all([rootfs.remove(id), removeTree(run), removeTree(join(exits, id))])
+}
+
+/** A function that does its work on the first call and gives every caller the same outcome. */
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let outcome: Promise<T> | undefined
+  return () => {
+    outcome ??= work()
+    return outcome
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Processes that outlive a tspod that was killed: a conmon that was about to fork, a containers-storage or netavark
+ * that was about to finish. What they do would come after the clean-up and stay for ever.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import type { Clock } from '../clock.ts'
+import { processStart } from '../files.ts'
+
+/** Helpers end by themselves within this time; then they are killed. */
+const PATIENCE_MS = 3_000
+const POLL_MS = 10
+/** The programs tspod starts with an id of the pod among their arguments; nobody else's process is touched. */
+const OURS = ['conmon', 'unshare', 'netavark', 'containers-storage', 'crun', 'runc', 'mount', 'umount']
+
+/**
+ * Waits until no process is left whose arguments name one of `ids`, and kills those that take too long. Monitors of
+ * containers are killed at once: they would wait for ever.
+ */
+export async function endStrays(ids: readonly string[], clock: Clock): Promise<void> {
+  const deadline = clock.monotonicMs() + PATIENCE_MS
+  for (;;) {
+    const strays = findStrays(ids)
+    if (strays.length === 0) return
+    const late = clock.monotonicMs() > deadline
+    for (const stray of strays) {
+      if (late || stray.monitor) kill(stray.pid)
+    }
+    if (late && clock.monotonicMs() > deadline + PATIENCE_MS) return
+    await clock.sleep(POLL_MS)
+  }
+}
+
+function findStrays(ids: readonly string[]): { pid: number; monitor: boolean }[] {
+  const strays: { pid: number; monitor: boolean }[] = []
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name)
+    if (!Number.isInteger(pid) || pid === process.pid || pid === process.ppid) continue
+    const argv = argumentsOf(pid)
+    const program = argv.slice(0, argv.indexOf('\0')).split('/').at(-1) ?? ''
+    if (!OURS.includes(program) || !ids.some(id => argv.includes(id)) || processStart(pid) === undefined) continue
+    strays.push({ pid, monitor: program === 'conmon' })
+  }
+  return strays
+}
+
+/** The NUL-separated argv; empty for a process that is gone. */
+function argumentsOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It ended meanwhile.
+  }
+}

@@ -1,0 +1,80 @@
+/** Loading one pod to work on it, and writing back what became of it. */
+import { TspodError } from '../errors.ts'
+import { podCgroup } from '../oci/index.ts'
+import type { EngineContext, PodWork } from './context.ts'
+import type { Intent } from './intents.ts'
+import { type Lock, takeLock } from './lock.ts'
+import { observe } from './observe.ts'
+import type { Observed } from './plan.ts'
+import { type ContainerRecord, type PodRecord, readContainers, readSandbox, type SandboxFacts, updateContainer } from './records.ts'
+import type { Transaction } from './store.ts'
+
+/** How long one command waits for another that works on the same pod. */
+const LOCK_TIMEOUT_MS = 60_000
+
+/** Takes the lock of one pod. Throws LOCK_TIMEOUT naming who has it. */
+export function lockPod(context: EngineContext, name: string, command: string, signal?: AbortSignal): Promise<Lock> {
+  const { paths, clock } = context
+  return takeLock({ paths, clock, name, command, timeoutMs: LOCK_TIMEOUT_MS, ...(signal && { signal }) })
+}
+
+/** Takes the locks of several pods, in sorted order, so that two commands never wait for each other. */
+export async function lockPods(context: EngineContext, names: readonly string[], command: string, signal?: AbortSignal): Promise<Map<string, Lock>> {
+  const locks = new Map<string, Lock>()
+  try {
+    for (const name of [...new Set(names)].sort()) locks.set(name, await lockPod(context, name, command, signal))
+    return locks
+  } catch (error) {
+    await releaseAll(locks.values())
+    throw error
+  }
+}
+
+export async function releaseAll(locks: Iterable<Lock>): Promise<void> {
+  await Promise.all([...locks].map(lock => lock[Symbol.asyncDispose]()))
+}
+
+/** Work on pods that were just written. */
+export function workOn(context: EngineContext, intent: Intent, signal?: AbortSignal): PodWork {
+  return {
+    context,
+    pod: intent.pod,
+    containers: intent.containers,
+    sandbox: intent.sandbox,
+    cgroup: podCgroup(context.cgroupPlace, { name: intent.pod.name, id: intent.pod.id }),
+    images: new Map(),
+    patches: new Map(),
+    notices: new Set(),
+    signal,
+  }
+}
+
+/** Loads a pod that exists. Its lock has to be held. */
+export async function loadWork(context: EngineContext, pod: PodRecord, signal?: AbortSignal): Promise<PodWork> {
+  const [containers, sandbox] = await Promise.all([
+    readContainers(context.store, pod.id),
+    readSandbox(context.store, pod.id, context.boot),
+  ])
+  return workOn(context, { pod, containers, sandbox: sandbox ?? (await formerSandbox(context, pod)) }, signal)
+}
+
+/** The facts of an earlier boot: its kernel objects are gone, but names and files below the root are the same. */
+async function formerSandbox(context: EngineContext, pod: PodRecord): Promise<SandboxFacts> {
+  const rows = await context.store.all('SELECT facts FROM sandbox WHERE pod = ?', [pod.id])
+  if (rows[0] === undefined) {
+    throw new TspodError('STORE_CORRUPT', `the record of pod ${pod.name} has no sandbox`, { remedy: 'run `tspod kube down` for it' })
+  }
+  return JSON.parse(String(rows[0].facts)) as SandboxFacts
+}
+
+/** Writes what changed of the pod's containers; to be called inside a transaction. */
+export async function writePatches(tx: Transaction, work: PodWork): Promise<void> {
+  for (const [id, change] of work.patches) await updateContainer(tx, id, change)
+  work.patches.clear()
+}
+
+/** Looks at one container of the pod. */
+export function look(work: PodWork, record: ContainerRecord): Observed {
+  const { paths, boot } = work.context
+  return observe({ paths, boot, runtime: work.sandbox.runtime.name }, record)
+}
