@@ -4,12 +4,14 @@
  * Whoever changes the layout of dist/ changes bin/tspod and scripts/install.sh with it.
  */
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import { copyFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 
 const ROOT = join(import.meta.dirname, '..')
 const DIST = join(ROOT, 'dist')
+/** A build that fails leaves the last good one in place. */
+const UNFINISHED = join(ROOT, 'dist.unfinished')
 
 /** Compiled add-ons by the name their package asks `bindings` for. */
 const ADDONS: Record<string, string> = {
@@ -21,42 +23,54 @@ const ADDONS: Record<string, string> = {
 const WARMING = [['--version'], ['--help'], ['play', 'kube', '--help'], ['ps', '--help']]
 
 /**
- * sqlite3 and sd-notify look for their add-on through `bindings`, which searches a dozen places relative to its
- * caller's file. In a bundle there is one place: this folder.
+ * Optional parts of dbus-next: an X11 address lookup and passing of descriptors. Neither is used here, and looking
+ * for them at run time would search folders above ours.
  */
-const addons: Plugin = {
-  name: 'addons',
+const ABSENT = /^(x11|usocket)$/
+
+/**
+ * sqlite3 and sd-notify look for their add-on through `bindings`, which searches a dozen places relative to its
+ * caller's file. In the bundle there is one place: the folder of the bundle.
+ */
+const native: Plugin = {
+  name: 'native',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^bindings$/ }, () => ({ path: 'bindings', namespace: 'addons' }))
-    onLoad({ filter: /.*/, namespace: 'addons' }, () => ({
-      contents: "module.exports = name => require('./' + (name.endsWith('.node') ? name : name + '.node'))",
+    onResolve({ filter: /^bindings$/ }, () => ({ path: 'bindings', namespace: 'addon' }))
+    onLoad({ filter: /.*/, namespace: 'addon' }, () => ({
+      // In a variable: esbuild takes `require('./' + name)` for a wish to bundle everything that might match.
+      contents:
+        "module.exports = name => { const file = './' + name.replace(/(\\.node)?$/, '.node'); return require(file) }",
+    }))
+    onResolve({ filter: ABSENT }, ({ path }) => ({ path, namespace: 'absent' }))
+    onLoad({ filter: /.*/, namespace: 'absent' }, ({ path }) => ({
+      contents: `throw Object.assign(new Error('${path} is not part of tspod'), { code: 'MODULE_NOT_FOUND' })`,
     }))
   },
 }
 
+/** CommonJS packages in an ESM bundle still call `require`, for Node's own modules and for the add-ons. */
+const REQUIRE =
+  "import { createRequire as createBundleRequire } from 'node:module'\nconst require = createBundleRequire(import.meta.url)"
+
 async function main(): Promise<void> {
-  const entry = join(ROOT, 'src', 'main.ts')
-  if (!existsSync(entry)) throw new Error(`${entry} is missing`)
-  rmSync(DIST, { recursive: true, force: true })
-  mkdirSync(DIST)
+  rmSync(UNFINISHED, { recursive: true, force: true })
   await build({
-    entryPoints: { tspod: entry },
-    outdir: DIST,
+    entryPoints: { tspod: join(ROOT, 'src', 'main.ts') },
+    outdir: UNFINISHED,
     bundle: true,
     splitting: true,
     format: 'esm',
     platform: 'node',
     target: 'node24',
     chunkNames: 'chunk-[name]-[hash]',
-    // CommonJS packages in an ESM bundle still call `require` for Node's own modules and the add-ons.
-    banner: {
-      js: "import { createRequire as createBundleRequire } from 'node:module'\nconst require = createBundleRequire(import.meta.url)",
-    },
+    banner: { js: REQUIRE },
     minifyWhitespace: true,
-    plugins: [addons],
+    plugins: [native],
     logLevel: 'warning',
   })
-  for (const [name, source] of Object.entries(ADDONS)) copyFileSync(join(ROOT, source), join(DIST, name))
+  for (const [name, source] of Object.entries(ADDONS)) copyFileSync(join(ROOT, source), join(UNFINISHED, name))
+  rmSync(DIST, { recursive: true, force: true })
+  renameSync(UNFINISHED, DIST)
   for (const args of WARMING) execFileSync(join(ROOT, 'bin', 'tspod'), args, { stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
