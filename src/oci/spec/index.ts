@@ -1,5 +1,6 @@
 /** OCI runtime configurations, as data: what a container may see, do and use. */
 export { buildSpec } from './build.ts'
+export { deviceNumber, readHostDevices } from './host-devices.ts'
 export { resolveIdentity } from './identity.ts'
 export { baseEnv, buildExecProcess, buildPauseSpec, type ExecWanted, type PauseInput } from './process.ts'
 export { qosClass } from './resources.ts'
