@@ -4,7 +4,7 @@ import { didYouMean, quote } from './issue.ts'
 import { parseQuantity } from './quantity.ts'
 import type { YamlNode } from './read.ts'
 import { asBoolean, asInteger, asQuantityText, kindOf } from './scalar.ts'
-import { type FieldType, fieldsOf, itemOf, type TypeCode, entryOf } from './schema.ts'
+import { entryOf, type FieldType, fieldsOf, itemOf, type TypeCode } from './schema.ts'
 import { isHarmless, verdictOn } from './support.ts'
 
 /** Required by the API, but an empty text is a value too. */

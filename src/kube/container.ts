@@ -85,7 +85,7 @@ function readImage(container: Field): { image: string; pullPolicy: PullPolicy } 
 /** As in Kubernetes; an image of `localhost/` was built here, and no registry could have a newer one. */
 function defaultPolicy(reference: { name: string; tag?: string; digest?: string }): PullPolicy {
   const isLatest = reference.digest === undefined && (reference.tag ?? 'latest') === 'latest'
-  return isLatest && !reference.name.startsWith('localhost/') ? 'Always' : 'IfNotPresent'
+  return isLatest && !reference.name.startsWith('localhost/') ? 'Newer' : 'IfNotPresent'
 }
 
 /** An empty list is no list: the image's own words stay. */

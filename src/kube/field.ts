@@ -167,7 +167,7 @@ export class Notes {
   lines(): string[] {
     return [...this.#lines.values()].map(({ first, path, text, count }) => {
       const more = count > 1 ? ` (and ${count - 1} more like it)` : ''
-      return `${first} note ${path} has no effect: ${text}${more}`
+      return `${first} ${path} has no effect: ${text}${more}`
     })
   }
 }

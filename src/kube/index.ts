@@ -17,8 +17,8 @@ import { parsePublish, portsClash, publishPorts } from './ports.ts'
 import type { ConfigData, ConfigStore } from './store.ts'
 import { readDeployment, readPodDocument } from './workload.ts'
 
-export { parseAnnotations } from './flags.ts'
 export { expandEnv, expandWords } from './expand.ts'
+export { parseAnnotations } from './flags.ts'
 export { namesIn, type ObjectNames } from './names-in.ts'
 export { type SupportRow, support, type Verdict } from './support.ts'
 
@@ -28,7 +28,7 @@ export type SourceText = { file: string; text: string }
 export type TranslateOptions = {
   /** Files of --configmap: ConfigMap documents only. */
   configMaps: readonly SourceText[]
-  /** Of --annotation: added to pods and claims. */
+  /** Of --annotation, checked by `parseAnnotations`: added to pods and claims. */
   annotations: Record<string, string>
   /** Of --publish, as given. */
   publish: readonly string[]

@@ -1,10 +1,10 @@
 /** A pod: its sections in order. */
 import type { PodName, PodSpec, RestartPolicy } from '../model.ts'
-import { checkContainerName, type ContainerContext, type ReadContainer, readContainer } from './container.ts'
+import { type ContainerContext, checkContainerName, type ReadContainer, readContainer } from './container.ts'
 import type { Field } from './field.ts'
+import { readDns, readHostAliases, readHostname } from './hosts.ts'
 import { quote } from './issue.ts'
 import { readAnnotations, readLabels } from './metadata.ts'
-import { readDns, readHostAliases, readHostname } from './hosts.ts'
 import { portsClash } from './ports.ts'
 import { readPodSecurity } from './security.ts'
 import type { ConfigStore } from './store.ts'
@@ -44,6 +44,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
       .at('shareProcessNamespace')
       .issue('INVALID_VALUE', 'shareProcessNamespace and hostPID cannot both be true', 'keep one of them')
   }
+  spec.at('os').at('name').oneOf(['linux'], 'linux')
   const labels = readLabels(metadata.at('labels'))
   const annotations = readAnnotations(metadata, context.annotations)
   const serviceAccountName = spec.at('serviceAccountName').string() || 'default'

@@ -105,7 +105,7 @@ export function publishPorts(pods: readonly PodSpec[], published: readonly Publi
   const notes: string[] = []
   const reachable = pods.filter(pod => !pod.hostNetwork)
   if (published.length > 0 && reachable.length < pods.length) {
-    notes.push('note --publish has no effect on pods with hostNetwork: their ports are the ports of the host')
+    notes.push('--publish has no effect on pods with hostNetwork: their ports are the ports of the host')
   }
   for (const wanted of reachable.length === 0 ? [] : published) publishOne(reachable, wanted)
   if (!publishAll) return notes

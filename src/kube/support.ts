@@ -68,14 +68,13 @@ const TABLE: Record<string, Verdicts> = {
   PodSpec: {
     honoured:
       'containers initContainers volumes restartPolicy terminationGracePeriodSeconds hostNetwork hostPID hostIPC ' +
-      'shareProcessNamespace hostname hostAliases dnsPolicy dnsConfig securityContext',
+      'shareProcessNamespace hostname hostAliases dnsPolicy dnsConfig securityContext os',
     accepted: {
       affinity: ONE_NODE,
       automountServiceAccountToken: NO_TOKEN,
       enableServiceLinks: 'there are no Services whose addresses could be given',
       nodeName: ONE_NODE,
       nodeSelector: ONE_NODE,
-      os: 'every pod runs on Linux',
       overhead: ONE_NODE,
       preemptionPolicy: ONE_NODE,
       priority: ONE_NODE,
@@ -102,6 +101,7 @@ const TABLE: Record<string, Verdicts> = {
       subdomain: NOT_YET,
     },
   },
+  PodOS: { honoured: 'name' },
   HostAlias: { honoured: 'ip hostnames' },
   PodDNSConfig: { honoured: 'nameservers searches options' },
   PodDNSConfigOption: { honoured: 'name value' },
