@@ -62,7 +62,7 @@ async function main(): Promise<void> {
     format: 'esm',
     platform: 'node',
     target: 'node24',
-    chunkNames: 'chunk-[name]-[hash]',
+    chunkNames: '[name]-[hash]',
     banner: { js: REQUIRE },
     minifyWhitespace: true,
     plugins: [native],

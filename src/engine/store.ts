@@ -3,7 +3,6 @@
  * Rules: reliability of many short-lived processes on one file (WAL, FULL, BEGIN IMMEDIATE, refuse what is newer).
  */
 import { mkdir, stat } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import type { Database } from 'sqlite3'
 import { TspodError } from '../errors.ts'
@@ -125,8 +124,8 @@ function promised(database: Database): Connection {
 }
 
 /** Opens a database file; the only place that loads the native add-on. */
-export function openDatabase(path: string): Promise<Database> {
-  const sqlite = createRequire(import.meta.url)('sqlite3') as typeof import('sqlite3')
+export async function openDatabase(path: string): Promise<Database> {
+  const { default: sqlite } = await import('sqlite3')
   return new Promise((resolve, reject) => {
     const database = new sqlite.Database(path, error => (error ? reject(asStoreError(error, path)) : resolve(database)))
   })
