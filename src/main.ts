@@ -3,31 +3,29 @@
  *
  * Nothing heavy is imported here: the engine, the translator and their packages are loaded when a verb needs them, so
  * that `--version` and `--help` cost little more than starting Node. The process ends by itself once nothing is left
- * to do. Descriptors that a caller left open cannot be closed from Node, but nothing inherits them: child processes
- * get exactly the descriptors that are listed for them.
+ * to do.
  */
 import { join, resolve } from 'node:path'
-import {
-  failureText,
-  interpret,
-  type Invocation,
-  makeOutput,
-  type StopSignal,
-  signalExitCode,
-  type World,
-} from './cli/index.ts'
+import type { Invocation, StopSignal, World } from './cli/index.ts'
 import { ifStillBusy, systemClock } from './clock.ts'
-import type { Engine } from './engine/index.ts'
+import type { Doors, Engine } from './engine/index.ts'
 import { EXIT_OWN_ERROR, TspodError } from './errors.ts'
 import type { Log, LogLevel } from './log.ts'
 import { type Paths, pathsFor } from './paths.ts'
 import type { Run } from './process.ts'
+import { VERSION } from './version.ts'
 
 /** How long whatever is left over may keep a finished process alive. */
 const LINGER_MS = 500
 
-async function main(): Promise<number> {
+async function main(argv: readonly string[]): Promise<number> {
+  // Asked by scripts and shell prompts all the time: nothing more is loaded for it.
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {
+    process.stdout.write(`tspod version ${VERSION}\n`)
+    return 0
+  }
   process.umask(0o077)
+  const { failureText, interpret, makeOutput, signalExitCode } = await import('./cli/index.ts')
   const out = makeOutput(process.stdout, process.env)
   const err = makeOutput(process.stderr, process.env)
   const crash = (error: unknown): void => {
@@ -37,9 +35,9 @@ async function main(): Promise<number> {
   }
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
-  const stop = listenForSignals()
+  const stop = listenForSignals(signalExitCode)
   try {
-    const invocation = await interpret(process.argv.slice(2), out.columns)
+    const invocation = await interpret(argv, out.columns)
     if (invocation.kind === 'text') {
       out.write(invocation.text)
       return 0
@@ -59,6 +57,8 @@ async function runVerb(
   terminal: Terminal,
 ): Promise<number> {
   requireHost(command.name, verb.anyUser === true)
+  const { closeInheritedDescriptors, ...doors } = await import('./process.ts')
+  closeInheritedDescriptors()
   const { flags } = input
   const textOf = (name: string): string | undefined => {
     const value = flags[name]
@@ -70,7 +70,7 @@ async function runVerb(
   }
   const paths = pathsFor(absolute('root'), absolute('runroot'))
   const log = await openLogFor(textOf('log-level') ?? process.env.TSPOD_LOG)
-  const run = await loggedRun(log)
+  const run = log === undefined ? doors.run : logged(doors.run, log)
   let engine: Promise<Engine> | undefined
   const world: World = {
     ...terminal,
@@ -81,7 +81,7 @@ async function runVerb(
     run,
     paths,
     engine: () => {
-      engine ??= openEngineIn(paths, run)
+      engine ??= openEngineIn(paths, { ...doors, run })
       return engine
     },
   }
@@ -110,11 +110,12 @@ function requireHost(command: string, anyUser: boolean): void {
   }
 }
 
-async function openEngineIn(paths: Paths, run: Run): Promise<Engine> {
+type ProcessDoors = Pick<Doors, 'run' | 'detach' | 'interact'> & { runStreaming: Doors['stream'] }
+
+async function openEngineIn(paths: Paths, { run, runStreaming, interact, detach }: ProcessDoors): Promise<Engine> {
   const { openEngine } = await import('./engine/index.ts')
   // The bundle is in dist/, this file in src/: both one below the folder that holds the launcher and the templates.
   const home = resolve(import.meta.dirname, '..')
-  const { detach, interact, runStreaming } = await import('./process.ts')
   return openEngine({
     run,
     stream: runStreaming,
@@ -139,10 +140,8 @@ async function openLogFor(level: string | undefined): Promise<Log | undefined> {
   return openLog(level as LogLevel)
 }
 
-/** The door to other programs; with a log, each one is told with what came of it and how long it took. */
-async function loggedRun(log: Log | undefined): Promise<Run> {
-  const { run } = await import('./process.ts')
-  if (log === undefined) return run
+/** The door to other programs, telling of each one what came of it and how long it took. */
+function logged(run: Run, log: Log): Run {
   return async (command, signal) => {
     const beganMs = systemClock.monotonicMs()
     const tookMs = (): number => Math.round(systemClock.monotonicMs() - beganMs)
@@ -158,7 +157,10 @@ async function loggedRun(log: Log | undefined): Promise<Run> {
 }
 
 /** The first signal asks for an orderly end, the second one ends at once: what is half done is settled by the next call. */
-function listenForSignals(): { signal: AbortSignal; received: StopSignal | undefined } {
+function listenForSignals(exitCodeOf: (signal: StopSignal) => number): {
+  signal: AbortSignal
+  received: StopSignal | undefined
+} {
   const controller = new AbortController()
   const state: { signal: AbortSignal; received: StopSignal | undefined } = {
     signal: controller.signal,
@@ -166,7 +168,7 @@ function listenForSignals(): { signal: AbortSignal; received: StopSignal | undef
   }
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const satisfies StopSignal[]) {
     process.on(name, () => {
-      if (state.received !== undefined) process.exit(signalExitCode(name))
+      if (state.received !== undefined) process.exit(exitCodeOf(name))
       state.received = name
       controller.abort(
         new TspodError('COMMAND_ABORTED', `interrupted by ${name}`, {
@@ -178,6 +180,6 @@ function listenForSignals(): { signal: AbortSignal; received: StopSignal | undef
   return state
 }
 
-const code = await main()
+const code = await main(process.argv.slice(2))
 process.exitCode = code
 ifStillBusy(LINGER_MS, () => process.exit(code))

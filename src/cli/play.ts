@@ -78,7 +78,7 @@ export const play = defineVerb({
 
 async function playSources(input: PlayInput, options: PlayOptions, world: World): Promise<Outcome> {
   const { flags } = input
-  const [sources, configMaps, { parseAnnotations, translate }, engine] = await Promise.all([
+  const [sources, configMaps, { translate }, engine] = await Promise.all([
     readSources(input.operands, world),
     readConfigMaps(flags.configmap, world),
     import('../kube/index.ts'),
@@ -86,7 +86,7 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
   ])
   const { bundle, notes } = translate(sources, {
     configMaps,
-    annotations: parseAnnotations(flags.annotation),
+    annotations: annotationsOf(flags.annotation),
     publish: flags.publish,
     publishAll: flags['publish-all'],
     noHosts: flags['no-hosts'],
@@ -100,6 +100,11 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
   } finally {
     progress.finish()
   }
+}
+
+/** The flag's values were checked for their `=`; a later one wins. */
+function annotationsOf(values: readonly string[]): Record<string, string> {
+  return Object.fromEntries(values.map(value => [value.slice(0, value.indexOf('=')), value.slice(value.indexOf('=') + 1)]))
 }
 
 /** `-` would be taken from the manifest's own standard input, so it is no ConfigMap file. */
