@@ -3,7 +3,8 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { release } from 'node:os'
-import { cgroupMode, parseHierarchies } from './cgroup.ts'
+import { join } from 'node:path'
+import { cgroupMode, type Hierarchy, parseHierarchies } from './cgroup.ts'
 import type { HostFacts } from './spec/index.ts'
 
 /** Capability names in the order of their numbers, from the kernel's include/uapi/linux/capability.h. */
@@ -58,8 +59,9 @@ const ARCHITECTURES: Record<string, string> = { x64: 'amd64', ia32: '386' }
 export async function readHostFacts(): Promise<HostFacts> {
   const status = readFileSync('/proc/self/status', 'utf8')
   const limits = parseLimits(readFileSync('/proc/self/limits', 'utf8'))
+  const hierarchies = parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'))
   return {
-    cgroup: cgroupMode(parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8')), textOf),
+    cgroup: cgroupMode(hierarchies, textOf),
     capabilities: parseCapabilities(status, 'CapBnd'),
     nofileHard: limits('Max open files'),
     nprocHard: limits('Max processes'),
@@ -71,6 +73,8 @@ export async function readHostFacts(): Promise<HostFacts> {
     kernel: release(),
     apparmor: textOf('/sys/module/apparmor/parameters/enabled')?.startsWith('Y') ?? false,
     selinux: existsSync('/sys/fs/selinux/enforce'),
+    controllers: hierarchies.flatMap(controllersOf),
+    ipv6: existsSync('/proc/sys/net/ipv6'),
   }
 }
 
@@ -97,6 +101,12 @@ export function countCpus(list: string): number {
     if (first !== undefined && last !== undefined && last >= first) count += last - first + 1
   }
   return Math.max(1, count)
+}
+
+/** What a tree can limit: a v1 tree is mounted with its controllers, a v2 tree lists them. */
+function controllersOf(tree: Hierarchy): string[] {
+  if (tree.version === 1) return tree.controllers
+  return (textOf(join(tree.mount, 'cgroup.controllers')) ?? '').split(/\s+/).filter(name => name !== '')
 }
 
 /** The text of a small file of /proc or /sys, undefined when this kernel does not have it. */

@@ -37,7 +37,9 @@ const WRITABLE_UNDER_READONLY = ['/run', '/tmp', '/var/tmp']
 export function hiddenPaths(input: SpecInput, host: HostFacts): { maskedPaths: string[]; readonlyPaths: string[] } {
   const { privileged, procMount } = input.container.security
   if (privileged || procMount === 'Unmasked') return { maskedPaths: [], readonlyPaths: [] }
-  return { maskedPaths: maskedPaths(host), readonlyPaths: READONLY_PATHS }
+  // With cgroup v1 the directory of the hierarchies is a tmpfs that runtimes leave writable.
+  const cgroups = host.cgroup === 'v2' ? [] : ['/sys/fs/cgroup']
+  return { maskedPaths: maskedPaths(host), readonlyPaths: [...READONLY_PATHS, ...cgroups] }
 }
 
 export function maskedPaths(host: HostFacts): string[] {
