@@ -76,7 +76,7 @@ async function workloadBundle(work: PodWork, record: ContainerRecord, run: strin
       seccompProfile: await seccompOf(work, container),
       ...(work.pod.settings.network !== 'host' && { hostname: podHostname(work) }),
       ids: { pod: work.pod.id, container: record.id },
-      ...(container.security.privileged && { hostDevices: readHostDevices() }),
+      ...(container.security.privileged && { hostDevices: await readHostDevices() }),
     },
     work.context.host,
   )

@@ -90,6 +90,6 @@ export function enterPodCgroup(work: PodWork): (conmonPid: number) => Promise<vo
       scope ??= context.manager.startScope({ ...wanted, pids: [pid] })
       await scope
     }
-    enterCgroup(context.hierarchies, cgroup.control, pid)
+    await enterCgroup(context.hierarchies, cgroup.control, pid)
   }
 }

@@ -69,15 +69,17 @@ export {
   buildExecProcess,
   buildPauseSpec,
   buildSpec,
+  deviceNumber,
+  type DeviceNumber,
   type ExecWanted,
   type HostFacts,
   type HostDevice,
   type Identity,
   type OciConfig,
   type ResolvedMount,
+  readHostDevices,
   resolveIdentity,
 } from './spec/index.ts'
-export { readHostDevices } from './devices.ts'
 export { openStorage, type RootfsDoor, rootfsDoor, type Store } from './storage.ts'
 export { checkHost, type HostCheck } from './features.ts'
 export { type LogLine, type LogOptions, type LogSource, type LogStream, readLogs } from './logs.ts'
