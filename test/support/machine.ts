@@ -78,11 +78,14 @@ function machineOn(tree: string, state: string): Machine {
 
   const exec: Machine['exec'] = (argv, options = {}) => {
     if (leader === undefined) throw new Error(`machine ${name} is not running`)
+    const timeoutMs = options.timeoutMs ?? 120_000
+    // The unit outlives this end of the pipe: it needs a deadline of its own.
+    const deadline = `--property=RuntimeMaxSec=${Math.ceil(timeoutMs / 1000)}`
     const setenv = Object.entries(options.env ?? {}).map(([key, value]) => `--setenv=${key}=${value}`)
     return run({
-      argv: [...entering(leader), 'systemd-run', '-q', '--pipe', '--wait', '--collect', ...setenv, '--', ...argv],
+      argv: [...entering(leader), 'systemd-run', '-q', '--pipe', '--wait', '--collect', deadline, ...setenv, '--', ...argv],
       ...(options.input === undefined ? {} : { input: options.input }),
-      timeoutMs: options.timeoutMs ?? 120_000,
+      timeoutMs: timeoutMs + 5_000,
     })
   }
 
