@@ -60,6 +60,9 @@ export const run: Run = (command, signal) =>
       if (cutShort !== undefined) return
       cutShort = error
       killGroup(child.pid)
+      // A descendant outside the group may hold the other ends for ever; nobody waits for its output any more.
+      child.stdout?.destroy()
+      child.stderr?.destroy()
     }
     const collect = (into: Buffer[]) => (chunk: Buffer) => {
       bytes += chunk.length
