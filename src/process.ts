@@ -39,6 +39,19 @@ export const FIXED_PATH =
 
 /** The same on every architecture Node runs on under Linux; node:fs does not export it. */
 const O_CLOEXEC = 0o2000000
+/**
+ * Spawns with the usual umask instead of tspod's own 077: a layer that containers-storage makes, or a mount point that
+ * a runtime makes, has to be readable for whoever runs in the container. The fork happens inside this call.
+ */
+const spawnOpen: typeof spawn = ((...args: Parameters<typeof spawn>) => {
+  const own = process.umask(0o022)
+  try {
+    return spawn(...args)
+  } finally {
+    process.umask(own)
+  }
+}) as typeof spawn
+
 const DEFAULT_TIMEOUT_MS = 120_000
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 
@@ -46,7 +59,7 @@ const MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 export const run: Run = (command, signal) =>
   new Promise((resolve, reject) => {
     const [program, ...args] = command.argv
-    const child = spawn(program, args, {
+    const child = spawnOpen(program, args, {
       cwd: command.cwd ?? '/',
       env: { PATH: FIXED_PATH, ...command.env },
       stdio: [command.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
@@ -126,7 +139,7 @@ export type Monitor = {
  */
 export function spawnMonitor(argv: Command['argv'], env: Record<string, string>, cwd: string): Promise<Monitor> {
   const [program, ...args] = argv
-  const child = spawn(program, args, {
+  const child = spawnOpen(program, args, {
     cwd,
     env: { PATH: FIXED_PATH, ...env },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
@@ -245,7 +258,7 @@ export type Interact = (argv: Command['argv'], how: { stdin: boolean }, signal: 
 export const interact: Interact = (argv, how, signal) =>
   new Promise((resolve, reject) => {
     const [program, ...args] = argv
-    const child = spawn(program, args, {
+    const child = spawnOpen(program, args, {
       cwd: '/',
       env: { PATH: FIXED_PATH },
       stdio: [how.stdin ? 'inherit' : 'ignore', 'inherit', 'inherit'],
@@ -267,7 +280,7 @@ export type Detach = (argv: Command['argv']) => Promise<void>
 export const detach: Detach = argv =>
   new Promise((resolve, reject) => {
     const [program, ...args] = argv
-    const child = spawn(program, args, { cwd: '/', env: { PATH: FIXED_PATH }, stdio: 'ignore', detached: true })
+    const child = spawnOpen(program, args, { cwd: '/', env: { PATH: FIXED_PATH }, stdio: 'ignore', detached: true })
     child.on('error', error => reject(cannotRun(argv, error)))
     child.on('spawn', () => {
       child.unref()
