@@ -3,7 +3,7 @@ import type { DownReport } from '../engine/index.ts'
 import { EXIT_OWN_ERROR } from '../errors.ts'
 import type { FlagTable } from './flags.ts'
 import { printable } from './output.ts'
-import { readSources } from './source.ts'
+import { readSources, sourceProblems } from './source.ts'
 import { defineVerb, type Outcome, type World } from './verb.ts'
 
 const FLAGS = {
@@ -24,6 +24,7 @@ export const down = defineVerb({
     { does: 'From standard input', line: 'tspod kube down - <app.yaml' },
   ],
   flags: FLAGS,
+  check: ({ operands }) => sourceProblems(operands),
   run: ({ flags, operands }, world) => takeDown(operands, { force: flags.force }, world),
 })
 

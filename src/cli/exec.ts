@@ -1,6 +1,6 @@
 /** `tspod exec`: a command in a running container. */
 import type { FlagTable, Problem } from './flags.ts'
-import { defineVerb, usageError } from './verb.ts'
+import { defineVerb } from './verb.ts'
 
 const FLAGS = {
   env: { kind: 'list', value: 'KEY=VALUE', short: 'e', help: 'set a variable for the command' },
@@ -25,17 +25,18 @@ export const exec = defineVerb({
   ],
   flags: FLAGS,
   stopAtOperand: true,
+  check({ flags, operands }) {
+    const problems = flags.env.flatMap(environmentProblem)
+    if (flags.workdir !== undefined && !flags.workdir.startsWith('/')) {
+      problems.push({ message: `invalid argument "${flags.workdir}" for "-w, --workdir" flag: want an absolute path` })
+    }
+    if (operands.length === 2 && operands[1] === '--') problems.push({ message: 'no command given after --' })
+    return problems
+  },
   async run({ flags, operands }, world) {
     const [name = '', ...words] = operands
     // `exec web -- ls` is how kubectl is called.
     const args = words[0] === '--' ? words.slice(1) : words
-    const problems: Problem[] = []
-    if (args.length === 0) problems.push({ message: 'no command given' })
-    if (flags.workdir !== undefined && !flags.workdir.startsWith('/')) {
-      problems.push({ message: `invalid argument "${flags.workdir}" for "-w, --workdir" flag: want an absolute path` })
-    }
-    problems.push(...flags.env.flatMap(environmentProblem))
-    if (problems.length > 0) throw usageError(problems, 'tspod exec')
     const tty = flags.tty && world.stdin().isTTY === true && world.out.isTerminal
     if (flags.tty && !tty) world.err.write('warning: standard input or output is no terminal: -t is without effect\n')
     const request = {
@@ -57,6 +58,6 @@ export const exec = defineVerb({
  */
 function environmentProblem(entry: string): Problem[] {
   if (/^[^=]+=/.test(entry)) return []
-  const remedy = entry.includes('=') ? 'there is no name before the "=".' : `write -e ${entry}="$${entry}".`
+  const remedy = entry.includes('=') ? 'there is no name before the "="' : `write -e ${entry}="$${entry}"`
   return [{ message: `invalid argument "${entry}" for "-e, --env" flag: want KEY=VALUE`, remedy }]
 }

@@ -16,7 +16,10 @@ export const signalExitCode = (signal: StopSignal): number => 128 + SIGNAL_NUMBE
 export function failureText(error: unknown): { text: string; exitCode: number } {
   if (isTspodError(error)) {
     const listed = error.details === undefined ? '' : `${error.details.trimEnd()}\n`
-    return { text: `${listed}Error: ${error.message}\n  ${error.remedy}\n`, exitCode: error.exitCode }
+    return {
+      text: `${listed}Error: ${error.message}\n  ${error.remedy.replaceAll('\n', '\n  ')}\n`,
+      exitCode: error.exitCode,
+    }
   }
   const shown = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return {

@@ -84,7 +84,9 @@ function commandRows(commands: readonly Command[], columns: number): string[] {
 }
 
 function flagRows(flags: FlagTable, columns: number): string[] {
-  const shown = Object.entries(flags).filter(([, flag]) => !flag.hidden)
+  const shown = Object.entries(flags)
+    .filter(([, flag]) => !flag.hidden)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
   return twoColumns(
     shown.map(([name, flag]) => [flagTitle(name, flag), flagText(flag)]),
     columns,

@@ -2,7 +2,7 @@
 import { TspodError } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import { COMMANDS, type Command, spellings } from './commands.ts'
-import { closest, parseFlags } from './flags.ts'
+import { closest, type Problem, parseFlags } from './flags.ts'
 import { groupHelp, rootHelp, verbHelp } from './help.ts'
 import { GLOBAL_FLAGS, type Input, usageError, type Verb } from './verb.ts'
 
@@ -47,14 +47,15 @@ async function readVerb(command: Command, called: string, args: string[], column
   const { values, operands, problems } = parseFlags({ ...GLOBAL_FLAGS, ...verb.flags }, args, how)
   if (values.help === true) return { kind: 'text', text: verbHelp(command, verb, columns) }
   const seeAlso = `tspod ${called}`
-  const counted = [...problems, ...miscount(verb, operands.length, seeAlso)]
-  if (counted.length > 0) throw usageError(counted, seeAlso)
-  return { kind: 'verb', command, verb, input: { flags: values as Input['flags'], operands } }
+  const input: Input = { flags: values as Input['flags'], operands }
+  const all = [...problems, ...miscount(verb, operands.length, seeAlso), ...(verb.check?.(input) ?? [])]
+  if (all.length > 0) throw usageError(all, seeAlso)
+  return { kind: 'verb', command, verb, input }
 }
 
-function miscount(verb: Verb, count: number, called: string): { message: string; remedy?: string }[] {
+function miscount(verb: Verb, count: number, called: string): Problem[] {
   const { minimum, maximum } = verb.count
-  const remedy = `usage: ${called} ${verb.operands}.`
+  const remedy = `usage: ${called} [options] ${verb.operands}`.trimEnd()
   if (count < minimum) return [{ message: `requires at least ${minimum} arg(s), only received ${count}`, remedy }]
   if (count > maximum) return [{ message: `accepts at most ${maximum} arg(s), received ${count}`, remedy }]
   return []
@@ -91,7 +92,7 @@ function missingCommand(path: readonly string[]): TspodError {
 function unknownCommand(path: readonly string[], word: string): TspodError {
   const called = ['tspod', ...path].join(' ')
   const close = closest(word, choices(path))
-  const guess = close === undefined ? '' : `did you mean \`${called} ${close}\`? Or `
+  const guess = close === undefined ? '' : `did you mean \`${called} ${close}\`?\n`
   return new TspodError('USAGE', `unknown command "${word}" for "${called}"`, {
     remedy: `${guess}see \`${called} --help\``,
   })

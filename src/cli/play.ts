@@ -7,7 +7,7 @@ import type { FlagTable, Problem } from './flags.ts'
 import { printable } from './output.ts'
 import { progressLine } from './progress.ts'
 import { pullOptions, REGISTRY_FLAGS } from './registry-flags.ts'
-import { readSources, type Source } from './source.ts'
+import { readSources, sourceProblems } from './source.ts'
 import { defineVerb, type Input, type Outcome, usageError, type World } from './verb.ts'
 
 const FLAGS = {
@@ -67,8 +67,9 @@ export const play = defineVerb({
     { does: 'Create now, start never', line: 'tspod kube play --start=false app.yaml' },
   ],
   flags: FLAGS,
+  check: flagProblems,
   async run(input, world) {
-    const problems = flagProblems(input)
+    const problems: Problem[] = []
     const pull = await pullOptions(input.flags, world, problems)
     if (problems.length > 0) throw usageError(problems, 'tspod kube play')
     if (input.flags.down) return takeDown(input.operands, { force: input.flags.force }, world)
@@ -80,7 +81,7 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
   const { flags } = input
   const [sources, configMaps, { translate }, engine] = await Promise.all([
     readSources(input.operands, world),
-    readConfigMaps(flags.configmap, world),
+    readSources(flags.configmap, world),
     import('../kube/index.ts'),
     world.engine(),
   ])
@@ -104,15 +105,9 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
 
 /** The flag's values were checked for their `=`; a later one wins. */
 function annotationsOf(values: readonly string[]): Record<string, string> {
-  return Object.fromEntries(values.map(value => [value.slice(0, value.indexOf('=')), value.slice(value.indexOf('=') + 1)]))
-}
-
-/** `-` would be taken from the manifest's own standard input, so it is no ConfigMap file. */
-function readConfigMaps(names: readonly string[], world: World): Promise<Source[]> {
-  if (names.includes('-')) {
-    throw usageError([{ message: '--configmap takes files, not standard input' }], 'tspod kube play')
-  }
-  return readSources(names, world)
+  return Object.fromEntries(
+    values.map(value => [value.slice(0, value.indexOf('=')), value.slice(value.indexOf('=') + 1)]),
+  )
 }
 
 function playOptions({ flags }: PlayInput, pull: PlayOptions['pull']): PlayOptions {
@@ -133,12 +128,14 @@ function playOptions({ flags }: PlayInput, pull: PlayOptions['pull']): PlayOptio
 }
 
 /** Everything wrong with the flags that can be told before a manifest is read. Wording as Podman's. */
-export function flagProblems({ flags }: Pick<PlayInput, 'flags'>): Problem[] {
-  const problems: Problem[] = []
+function flagProblems({ flags, operands }: PlayInput): Problem[] {
+  const problems = sourceProblems(operands)
   const refuse = (message: string, remedy?: string): void => {
     problems.push(remedy === undefined ? { message } : { message, remedy })
   }
   if (flags.force && !flags.down) refuse('--force may be specified only with --down')
+  // Standard input belongs to the manifest.
+  if (flags.configmap.includes('-')) refuse('--configmap takes files, not standard input')
   for (const text of flags.annotation) {
     if (!text.includes('=')) refuse(`annotation "${text}" must include an '=' sign`)
   }
@@ -156,7 +153,7 @@ export function flagProblems({ flags }: Pick<PlayInput, 'flags'>): Problem[] {
   if (flags.userns !== undefined && flags.userns !== 'host') {
     refuse(
       `--userns=${flags.userns} is not yet supported`,
-      'leave it out: without it pods run in the user namespace of the host.',
+      'leave it out: without it pods run in the user namespace of the host',
     )
   }
   return problems

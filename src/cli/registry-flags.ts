@@ -44,7 +44,10 @@ export async function pullOptions(
   }
   if (flags.creds !== undefined) {
     if (!/^[^:]+:./.test(flags.creds)) {
-      problems.push({ message: '--creds needs USER:PASSWORD', remedy: 'or log in with skopeo and give --authfile.' })
+      problems.push({
+        message: '--creds needs USER:PASSWORD',
+        remedy: 'or log in with `skopeo login` and give --authfile',
+      })
     }
     options.creds = flags.creds
   }

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { addAbortSignal } from 'node:stream'
 import { TspodError } from '../errors.ts'
+import type { Problem } from './flags.ts'
 import type { World } from './verb.ts'
 
 /** The largest manifest that is read: far beyond any real one, small enough to hold in memory. */
@@ -12,16 +13,22 @@ const URL_TIMEOUT_MS = 30_000
 export type Source = { file: string; text: string }
 type SourceWorld = Pick<World, 'stdin' | 'cwd' | 'signal'>
 
+/** `-` is standard input and must stand alone, as in Podman. */
+export function sourceProblems(names: readonly string[]): Problem[] {
+  if (!names.includes('-') || names.length === 1) return []
+  return [
+    {
+      message: '"-" reads standard input and must be the only source',
+      remedy: 'put everything in one stream: (cat a.yaml; echo ---; cat b.yaml) | tspod kube play -',
+    },
+  ]
+}
+
 /**
- * Reads everything named on a command line, in that order. `-` is standard input and must stand alone, as in Podman;
- * http and https URLs are fetched within 30 seconds. Throws MANIFEST_UNREADABLE, with all that could not be read.
+ * Reads everything named on a command line, in that order: files, `-` for standard input, http and https URLs, which
+ * are fetched within 30 seconds. Throws MANIFEST_UNREADABLE with all that could not be read.
  */
 export async function readSources(names: readonly string[], world: SourceWorld): Promise<Source[]> {
-  if (names.includes('-') && names.length > 1) {
-    throw new TspodError('USAGE', '"-" reads standard input and must be the only source', {
-      remedy: 'put everything in one stream: cat a.yaml; echo ---; cat b.yaml',
-    })
-  }
   const results = await Promise.allSettled(names.map(name => readSource(name, world)))
   const failures = results.flatMap(result => (result.status === 'rejected' ? [result.reason as unknown] : []))
   if (failures.length === 0) return results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))

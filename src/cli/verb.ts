@@ -72,6 +72,8 @@ export type Verb<F extends FlagTable = FlagTable> = {
   stopAtOperand?: true
   /** Works without being root. */
   anyUser?: true
+  /** Everything wrong with flags and operands that can be told without looking at anything else. */
+  check?(input: Input<F>): Problem[]
   run(input: Input<F>, world: World): Promise<Outcome>
 }
 
@@ -83,7 +85,8 @@ export function usageError(problems: readonly Problem[], seeAlso: string): Tspod
   const help = `see \`${seeAlso} --help\``
   const [first] = problems
   if (first !== undefined && problems.length === 1) {
-    return new TspodError('USAGE', first.message, { remedy: first.remedy ? `${first.remedy} Or ${help}` : help })
+    const remedy = first.remedy === undefined ? help : `${first.remedy}\n${help}`
+    return new TspodError('USAGE', first.message, { remedy })
   }
   const lines = problems.map(({ message, remedy }) => `Error: ${message}${remedy ? `\n  ${remedy}` : ''}`)
   return new TspodError('USAGE', `${problems.length} mistakes in the command line`, {
