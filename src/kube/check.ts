@@ -133,14 +133,17 @@ function wrongType(field: Field, wanted: string): void {
     list: 'a list',
   }[kind]
   const span = node.kind === 'scalar' ? node : field.key
+  const shown = node.kind === 'scalar' && !field.context.source.hides(node.start, node.end) ? node.text : undefined
   const message =
     kind === 'number' && wanted === 'a whole number' ? 'must be a whole number' : `must be ${wanted}, not ${found}`
-  field.issueAt(span, 'WRONG_TYPE', message, remedyFor(node.kind === 'scalar' ? node.text : undefined, kind, wanted))
+  field.issueAt(span, 'WRONG_TYPE', message, remedyFor(shown, kind, wanted))
 }
 
 function remedyFor(text: string | undefined, kind: string, wanted: string): string {
-  if (wanted === 'a string' && text !== undefined && text.length < 40) return `quote it: ${JSON.stringify(text)}`
-  if (wanted === 'a list' && kind === 'string') return `write it as a list: [${JSON.stringify(text)}]`
+  const isScalar = kind === 'number' || kind === 'boolean'
+  if (wanted === 'a string' && isScalar) return text === undefined ? 'quote it' : `quote it: ${quote(text)}`
+  if (wanted === 'a list' && kind === 'string' && text !== undefined)
+    return `write it as a list: [${JSON.stringify(text)}]`
   if (wanted === 'a list' && kind === 'map') return 'begin each item with "- "'
   if (kind === 'string' && text !== undefined && /^\d+$/.test(text)) return 'remove the quotes'
   return `write ${wanted}`

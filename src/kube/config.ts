@@ -3,7 +3,7 @@ import type { ClaimSpec, SecretSpec } from '../model.ts'
 import { emptyRecord, type Field } from './field.ts'
 import { quote } from './issue.ts'
 import { configKeyProblem } from './names.ts'
-import type { ConfigData } from './store.ts'
+import type { ConfigData, ConfigValue } from './store.ts'
 
 const MAX_BYTES = 1024 * 1024
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
@@ -19,11 +19,11 @@ const TYPED: Record<string, { keys: string[]; any?: boolean }> = {
 
 /** The data of a ConfigMap document. */
 export function readConfigMap(document: Field): ConfigData {
-  const data = new Map<string, string>()
+  const data = new Map<string, ConfigValue>()
   for (const [key, value] of document.at('data').entries()) addText(data, key, value)
   for (const [key, value] of document.at('binaryData').entries()) {
     if (data.has(key)) value.issueAt(value.key, 'DUPLICATE', `the key ${quote(key)} is in data too`, 'keep one of them')
-    addBase64(data, key, value)
+    addBase64(data, key, value, true)
   }
   checkSize(document, data)
   return data
@@ -31,14 +31,14 @@ export function readConfigMap(document: Field): ConfigData {
 
 /** A Secret document; `stringData` wins over `data`. */
 export function readSecret(document: Field): SecretSpec {
-  const data = new Map<string, string>()
-  for (const [key, value] of document.at('data').entries()) addBase64(data, key, value)
+  const data = new Map<string, ConfigValue>()
+  for (const [key, value] of document.at('data').entries()) addBase64(data, key, value, false)
   for (const [key, value] of document.at('stringData').entries()) addText(data, key, value)
   checkSize(document, data)
   const type = document.at('type').string() || 'Opaque'
   checkTyped(document, type, data)
   const record = emptyRecord<string>()
-  for (const [key, value] of data) record[key] = value
+  for (const [key, value] of data) record[key] = value.base64
   return {
     name: document.at('metadata').at('name').string() ?? '',
     type,
@@ -53,21 +53,19 @@ export function readClaim(document: Field, annotations: Record<string, string>):
   return { name: metadata.at('name').string() ?? '', labels: metadata.at('labels').stringMap(), annotations }
 }
 
-function addText(data: Map<string, string>, key: string, value: Field): void {
+function addText(data: Map<string, ConfigValue>, key: string, value: Field): void {
   checkKey(key, value)
-  data.set(key, Buffer.from(value.string() ?? '', 'utf8').toString('base64'))
+  data.set(key, { base64: Buffer.from(value.string() ?? '', 'utf8').toString('base64'), binary: false })
 }
 
-function addBase64(data: Map<string, string>, key: string, value: Field): void {
+function addBase64(data: Map<string, ConfigValue>, key: string, value: Field, binary: boolean): void {
   checkKey(key, value)
   const text = (value.string() ?? '').replace(/[\r\n]/g, '')
   if (!BASE64.test(text)) {
-    const path = value.path.includes('binaryData')
-      ? 'write it in base64, or use data'
-      : 'write it in base64, or use stringData'
-    value.issue('INVALID_VALUE', `the value of ${quote(key)} is not base64`, path)
+    const remedy = `write it in base64, or use ${binary ? 'data' : 'stringData'}`
+    value.issue('INVALID_VALUE', `the value of ${quote(key)} is not base64`, remedy)
   }
-  data.set(key, text)
+  data.set(key, { base64: text, binary })
 }
 
 function checkKey(key: string, value: Field): void {
@@ -77,7 +75,7 @@ function checkKey(key: string, value: Field): void {
 
 function checkSize(document: Field, data: ConfigData): void {
   let bytes = 0
-  for (const value of data.values()) bytes += Math.floor((value.length * 3) / 4)
+  for (const value of data.values()) bytes += Math.floor((value.base64.length * 3) / 4)
   if (bytes > MAX_BYTES)
     document.issue('TOO_LONG', `the data is ${bytes} bytes, and ${MAX_BYTES} are allowed`, 'split it, or use a volume')
 }

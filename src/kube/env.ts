@@ -65,8 +65,8 @@ function readEnvFrom(item: Field, store: ConfigStore): EnvEntry[] {
   const kind: ConfigKind = configMap.present ? 'ConfigMap' : 'Secret'
   const reference = configMap.present ? configMap : secret
   const data = findConfig(store, kind, reference.at('name'), reference.at('optional').boolean() ?? false)
-  return [...(data ?? [])].flatMap(([key, base64]) => {
-    const text = decode(base64, reference, key)
+  return [...(data ?? [])].flatMap(([key, value]) => {
+    const text = value.binary ? undefined : decode(value.base64, reference, key)
     return text === undefined ? [] : { name: `${prefix}${key}`, secret: kind === 'Secret', text, expand: false }
   })
 }
@@ -124,9 +124,17 @@ function keyValue(name: string, source: Field, kind: ConfigKind, store: ConfigSt
   if (problem !== undefined) keyField.issue('INVALID_VALUE', `${quote(key)} ${problem}`)
   const optional = source.at('optional').boolean() ?? false
   const data = findConfig(store, kind, source.at('name'), optional)
-  const base64 =
-    data === undefined || key === '' || problem !== undefined ? undefined : findKey(data, kind, keyField, optional)
-  const text = base64 === undefined ? undefined : decode(base64, keyField, key)
+  const usable = data !== undefined && key !== '' && problem === undefined
+  const value = usable ? findKey(data, kind, keyField, optional) : undefined
+  if (value?.binary) {
+    keyField.issue(
+      'INVALID_VALUE',
+      `the key ${quote(key)} is in binaryData: it cannot be a variable`,
+      'mount it as a file',
+    )
+    return undefined
+  }
+  const text = value === undefined ? undefined : decode(value.base64, keyField, key)
   return text === undefined ? undefined : { name, secret: kind === 'Secret', text, expand: false }
 }
 

@@ -14,7 +14,7 @@ import { Issues, quote, renderIssues, SourceFile } from './issue.ts'
 import { readAnnotations, readLabels, readName } from './metadata.ts'
 import { checkHostPorts, type PodContext, type ReadPod } from './pod.ts'
 import { parsePublish, portsClash, publishPorts } from './ports.ts'
-import type { ConfigData, ConfigStore } from './store.ts'
+import { type ConfigData, type ConfigStore, secretData } from './store.ts'
 import { readDeployment, readPodDocument } from './workload.ts'
 
 export { expandEnv, expandWords } from './expand.ts'
@@ -169,7 +169,7 @@ class BundleReader {
       this.bundle.configMaps.push(name)
     } else if (kind === 'Secret') {
       const secret = readSecret(field)
-      this.#secrets.set(name, new Map(Object.entries(secret.data)))
+      this.#secrets.set(name, secretData(secret.data))
       this.bundle.secrets.push(secret)
     } else this.bundle.claims.push(readClaim(field, annotations))
   }

@@ -45,6 +45,11 @@ export class SourceFile {
     this.text = text
   }
 
+  /** True when a value of a Secret lies between the offsets. */
+  hides(start: number, end: number): boolean {
+    return this.secret.some(range => range.start < end && range.end > start)
+  }
+
   /** Line and column of an offset, both counted from 1. */
   place(offset: number): { file: string; line: number; column: number } {
     const starts = this.#starts()
@@ -113,7 +118,7 @@ function renderIssue(issue: Issue): string {
   const say = `   ${printable(issue.remedy === undefined ? issue.message : `${issue.message}; ${issue.remedy}`)}`
   const { text, start } = source.line(line)
   if (text.trim() === '') return [head, say].join('\n')
-  if (source.secret.some(range => range.start < start + text.length && range.end > start)) {
+  if (source.hides(start, start + text.length)) {
     return [head, `${margin} | (not shown: it belongs to a Secret)`, say].join('\n')
   }
   // A very long line is shown from a little before the place, so that the caret stays on the screen.

@@ -123,9 +123,15 @@ function reportSyntax(source: SourceFile, document: Document.Parsed, report: Rep
   for (const problem of problems) {
     const [start, end] = problem.pos
     const tab = problem.code === 'TAB_AS_INDENT' ? 'indent with blanks' : undefined
-    report('YAML_SYNTAX', { start, end: Math.max(end, start + 1) }, problem.message.split('\n')[0] ?? '', tab)
+    report('YAML_SYNTAX', { start, end: Math.max(end, start + 1) }, syntaxMessage(problem.message), tab)
   }
   return problems.length > 0
+}
+
+/** The first line of the library's message; what closes a text is named by its sign. */
+function syntaxMessage(message: string): string {
+  const line = message.split('\n')[0] ?? ''
+  return line.replace(/^Missing closing (["'])quote$/, 'Missing closing $1')
 }
 
 /** Turns one composed document into a tree of our own. */

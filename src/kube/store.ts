@@ -2,8 +2,9 @@
 import type { Field } from './field.ts'
 import { didYouMean, quote } from './issue.ts'
 
-/** Key → base64 of the value. */
-export type ConfigData = ReadonlyMap<string, string>
+/** `binary`: of binaryData, which is for files and never for variables. */
+export type ConfigValue = { base64: string; binary: boolean }
+export type ConfigData = ReadonlyMap<string, ConfigValue>
 
 export type ConfigStore = {
   configMaps: ReadonlyMap<string, ConfigData>
@@ -44,8 +45,8 @@ export function findConfig(
   return found
 }
 
-/** The value of a key as base64. A missing key that is not optional is reported at the key. */
-export function findKey(data: ConfigData, kind: ConfigKind, key: Field, optional: boolean): string | undefined {
+/** The value of a key. A missing key that is not optional is reported at the key. */
+export function findKey(data: ConfigData, kind: ConfigKind, key: Field, optional: boolean): ConfigValue | undefined {
   const name = key.string()
   if (name === undefined) return undefined
   const value = data.get(name)
@@ -58,5 +59,10 @@ export function findKey(data: ConfigData, kind: ConfigKind, key: Field, optional
 
 function stored(store: ConfigStore, kind: ConfigKind, name: string): ConfigData | undefined {
   const data = kind === 'Secret' ? store.storedSecret(name) : undefined
-  return data === undefined ? undefined : new Map(Object.entries(data))
+  return data === undefined ? undefined : secretData(data)
+}
+
+/** The data of a Secret, key → base64, as it is looked up. */
+export function secretData(data: Record<string, string>): ConfigData {
+  return new Map(Object.entries(data).map(([key, base64]) => [key, { base64, binary: false }]))
 }

@@ -143,15 +143,15 @@ function readFiles(source: Field, kind: ConfigKind, reference: Field, store: Con
   const defaultMode = mode(source.at('defaultMode')) ?? DEFAULT_MODE
   const items = source.at('items')
   if (items.items().length === 0) {
-    return [...(data ?? [])].map(([path, base64]) => ({ path, mode: defaultMode, base64 }))
+    return [...(data ?? [])].map(([path, { base64 }]) => ({ path, mode: defaultMode, base64 }))
   }
   const files: ProjectedFile[] = []
   const taken = new Set<string>()
   for (const item of items.items()) {
     const path = filePath(item.at('path'), taken)
     const itemMode = mode(item.at('mode')) ?? defaultMode
-    const base64 = data === undefined ? undefined : findKey(data, kind, item.at('key'), optional)
-    if (path !== undefined && base64 !== undefined) files.push({ path, mode: itemMode, base64 })
+    const value = data === undefined ? undefined : findKey(data, kind, item.at('key'), optional)
+    if (path !== undefined && value !== undefined) files.push({ path, mode: itemMode, base64: value.base64 })
   }
   return files
 }
