@@ -12,7 +12,8 @@ export type Log = Record<LogLevel, (message: string, facts?: Record<string, unkn
 
 /** Opens a log on standard error with one line per message: time, level, message, facts. */
 export async function openLog(level: LogLevel): Promise<Log> {
-  const { createLogger, format, transports } = await import('winston')
+  // As a CommonJS package it has its parts on its default export, whichever way it is loaded.
+  const { createLogger, format, transports } = (await import('winston')).default
   const line = format.printf(({ level: told, message, timestamp, ...facts }) => {
     const more = Object.entries(facts).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`)
     return `${String(timestamp)} ${told} ${String(message)}${more.join('')}`

@@ -6,7 +6,7 @@
  * to do.
  */
 import { join, resolve } from 'node:path'
-import type { Invocation, StopSignal, World } from './cli/index.ts'
+import type { Invocation, Outcome, StopSignal, World } from './cli/index.ts'
 import { ifStillBusy, systemClock } from './clock.ts'
 import type { Doors, Engine } from './engine/index.ts'
 import { EXIT_OWN_ERROR, TspodError } from './errors.ts'
@@ -42,7 +42,8 @@ async function main(argv: readonly string[]): Promise<number> {
       out.write(invocation.text)
       return 0
     }
-    return await runVerb(invocation, { out, err, signal: stop.signal })
+    const { exitCode = 0, interrupted } = await runVerb(invocation, { out, err, signal: stop.signal })
+    return interrupted && stop.received !== undefined ? signalExitCode(stop.received) : exitCode
   } catch (error) {
     const { text, exitCode } = failureText(error)
     err.write(text)
@@ -55,7 +56,7 @@ type Terminal = Pick<World, 'out' | 'err' | 'signal'>
 async function runVerb(
   { command, verb, input }: Extract<Invocation, { kind: 'verb' }>,
   terminal: Terminal,
-): Promise<number> {
+): Promise<Outcome> {
   requireHost(command.name, verb.anyUser === true)
   const { closeInheritedDescriptors, ...doors } = await import('./process.ts')
   closeInheritedDescriptors()
@@ -81,15 +82,15 @@ async function runVerb(
     run,
     paths,
     engine: () => {
-      engine ??= openEngineIn(paths, { ...doors, run })
+      engine ??= openEngineIn(paths, { ...doors, run, note: text => log?.info(text) })
       return engine
     },
   }
   try {
-    const { stdout = '', stderr = '', exitCode = 0 } = await verb.run(input, world)
-    world.out.write(stdout)
-    world.err.write(stderr)
-    return exitCode
+    const outcome = await verb.run(input, world)
+    world.out.write(outcome.stdout ?? '')
+    world.err.write(outcome.stderr ?? '')
+    return outcome
   } finally {
     // An engine that could not be opened has been reported by whoever asked for it.
     await engine?.then(
@@ -110,17 +111,15 @@ function requireHost(command: string, anyUser: boolean): void {
   }
 }
 
-type ProcessDoors = Pick<Doors, 'run' | 'detach' | 'interact'> & { runStreaming: Doors['stream'] }
+type ProcessDoors = Pick<Doors, 'run' | 'detach' | 'interact' | 'note'> & { runStreaming: Doors['stream'] }
 
-async function openEngineIn(paths: Paths, { run, runStreaming, interact, detach }: ProcessDoors): Promise<Engine> {
+async function openEngineIn(paths: Paths, { runStreaming, ...doors }: ProcessDoors): Promise<Engine> {
   const { openEngine } = await import('./engine/index.ts')
   // The bundle is in dist/, this file in src/: both one below the folder that holds the launcher and the templates.
   const home = resolve(import.meta.dirname, '..')
   return openEngine({
-    run,
+    ...doors,
     stream: runStreaming,
-    interact,
-    detach,
     clock: systemClock,
     paths,
     launcher: join(home, 'bin/tspod'),

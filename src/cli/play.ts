@@ -171,7 +171,6 @@ export function playOutcome(report: PlayReport): Outcome {
   }
   const failures = report.pods.flatMap(pod => pod.failures)
   const warnings = [
-    ...report.notices.map(notice => `note: ${printable(notice)}`),
     ...failures.map(({ container, message }) => printable(`${container}: ${message}`)),
   ]
   if (failures.length > 0) {

@@ -54,10 +54,10 @@ type Built = Omit<ReadyBundle, 'conmonPath' | 'log'> & { config: OciConfig }
 
 async function workloadBundle(work: PodWork, record: ContainerRecord, run: string, files: SandboxFiles): Promise<Built> {
   const { spec } = work.pod
-  const container = [...spec.initContainers, ...spec.containers].find(one => one.name === record.shortName)
-  if (container === undefined) throw new Error(`pod ${work.pod.name} has no container ${record.shortName}`)
-  const image = await imageOf(work, record, container)
-  const rootfs = await (await work.context.rootfs()).create(image, record.id, record.name)
+  const container = specOf(work, record)
+  const image = await imageOf(work, record)
+  const rootfs = work.rootfs.get(record.id)
+  if (rootfs === undefined) throw new Error(`${record.name} has no root file system yet`)
   const identity = resolveIdentity(rootfs, image.config.user, container.security, spec.security)
   const env = environment(work, container, image.config, identity)
   const args = argvOf(container, image, env)
@@ -80,7 +80,7 @@ async function workloadBundle(work: PodWork, record: ContainerRecord, run: strin
     },
     work.context.host,
   )
-  for (const notice of notices) work.notices.add(notice)
+  for (const notice of notices) work.context.note(`${record.name}: ${notice}`)
   return {
     config,
     tty: container.tty,
@@ -91,9 +91,17 @@ async function workloadBundle(work: PodWork, record: ContainerRecord, run: strin
   }
 }
 
+function specOf(work: PodWork, record: ContainerRecord): ContainerSpec {
+  const { initContainers, containers } = work.pod.spec
+  const container = [...initContainers, ...containers].find(one => one.name === record.shortName)
+  if (container === undefined) throw new Error(`pod ${work.pod.name} has no container ${record.shortName}`)
+  return container
+}
+
 /** The image the play resolved; at a restart the one the container had, as long as it is there. */
-async function imageOf(work: PodWork, record: ContainerRecord, container: ContainerSpec): Promise<LocalImage> {
+export async function imageOf(work: PodWork, record: ContainerRecord): Promise<LocalImage> {
   const { findImage } = work.context
+  const container = specOf(work, record)
   const image =
     work.images.get(record.id) ?? (record.imageId && (await findImage(record.imageId))) ?? (await findImage(container.image))
   if (image) return image

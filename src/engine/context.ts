@@ -35,9 +35,10 @@ export type PodWork = {
   cgroup: PodCgroup
   /** Images by container id, resolved before anything is created. */
   images: Map<Id, LocalImage>
+  /** Mounted root file systems by container id. */
+  rootfs: Map<Id, string>
   /** Changes of container rows, written in one transaction when the steps have ended. */
   patches: Map<Id, ContainerPatch>
-  notices: Set<string>
   signal: AbortSignal | undefined
 }
 

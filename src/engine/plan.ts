@@ -42,6 +42,7 @@ type StepKinds =
   | { do: 'sandbox' }
   | { do: 'network' }
   | { do: 'discard'; container: Id }
+  | { do: 'rootfs'; container: Id }
   | { do: 'create'; container: Id }
   | { do: 'start'; container: Id; crashes: number; restart: boolean }
   | { do: 'await'; container: Id }
@@ -166,7 +167,10 @@ class Planner {
   }
 
   #create(container: PlannedContainer, because: string, after: string[] = []): void {
-    const gate = container.needsInit ? [...this.#createGate, ...this.#initGate] : this.#createGate
+    const gate = [...this.#createGate, ...(container.needsInit ? this.#initGate : [])]
+    if (container.kind !== 'infra') {
+      gate.push(this.#add({ do: 'rootfs', container: container.id, because }, `rootfs ${container.id}`, after))
+    }
     const id = this.#add({ do: 'create', container: container.id, because }, `create ${container.id}`, [...gate, ...after])
     // Everything later lives in the PID namespace of the infra container.
     if (container.kind === 'infra') this.#createGate = [id]

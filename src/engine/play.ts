@@ -48,7 +48,6 @@ export async function play(
       volumes: bundle.claims.map(claim => claim.name),
       secrets: written.secrets,
       pods,
-      notices: [...new Set(works.flatMap(work => [...work.notices]))],
       ...(replaced !== undefined && { replaced }),
     }
   } finally {

@@ -4,7 +4,7 @@ import { TspodError } from '../errors.ts'
 import { removeTree } from '../files.ts'
 import type { Id } from '../model.ts'
 import { createContainer, deleteContainer, isKnown, startContainer, type Watched, waitExit } from '../oci/index.ts'
-import { bundleFor } from './bundle.ts'
+import { bundleFor, imageOf } from './bundle.ts'
 import { containerOf, patch, type PodWork, placesOf } from './context.ts'
 import { recordEnd } from './ends.ts'
 import type { Executors } from './execute.ts'
@@ -31,10 +31,15 @@ export function startExecutors(work: PodWork, tail: Promise<unknown>[]): Executo
     discard: async step => {
       await discard(work, step.container)
     },
+    rootfs: async step => {
+      const record = containerOf(work, step.container)
+      if (isKnown(work.sandbox.runtime, record.id)) await discard(work, record.id)
+      const image = await imageOf(work, record)
+      work.rootfs.set(record.id, await (await context.rootfs()).create(image, record.id, record.name))
+    },
     create: async step => {
       const record = containerOf(work, step.container)
       const { run, exits } = placesOf(work, record.id)
-      if (isKnown(work.sandbox.runtime, record.id)) await discard(work, record.id)
       const bundle = await bundleFor(work, record, await files())
       const created = await createContainer(
         {

@@ -13,6 +13,8 @@ export type Doors = {
   interact: Interact
   /** Starts a program that lives on after this process. */
   detach: Detach
+  /** Logs what people need not see: a default limit that this host cannot give, for example. */
+  note(text: string): void
   clock: Clock
   paths: Paths
   /** Absolute path of the `tspod` launcher, for the exit hook. */
@@ -55,8 +57,6 @@ export type PlayReport = {
   volumes: string[]
   secrets: { name: string; id: string }[]
   pods: PlayedPod[]
-  /** What a limit of this host changed against the manifest's or our defaults. */
-  notices: string[]
   /** Pods that `--replace` took down first. */
   replaced?: DownReport
 }

@@ -43,8 +43,8 @@ export function workOn(context: EngineContext, intent: Intent, signal?: AbortSig
     sandbox: intent.sandbox,
     cgroup: podCgroup(context.cgroupPlace, { name: intent.pod.name, id: intent.pod.id }),
     images: new Map(),
+    rootfs: new Map(),
     patches: new Map(),
-    notices: new Set(),
     signal,
   }
 }
