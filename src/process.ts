@@ -126,8 +126,8 @@ export type Monitor = {
   answer: Promise<string | undefined>
   /** Exit code of the process as spawned. */
   exited: Promise<number>
-  /** What it wrote to standard error so far. */
-  stderr(): string
+  /** What it wrote to standard error, once it has closed that. */
+  stderr: Promise<string>
   /** Drops the pipes, so that nothing of it keeps this process alive. Call it always, and once it has answered. */
   close(): void
 }
@@ -147,9 +147,9 @@ export function spawnMonitor(argv: Command['argv'], env: Record<string, string>,
   })
   child.unref()
   const [, , errors, sync, start] = child.stdio as [null, null, Readable, Readable, Writable]
-  let stderr = ''
+  let written = ''
   errors?.setEncoding('utf8').on('data', (text: string) => {
-    stderr = (stderr + text).slice(-MAX_ANSWER_BYTES)
+    written = (written + text).slice(-MAX_ANSWER_BYTES)
   })
   // A monitor that died before it read the start pipe raises EPIPE here; its exit code tells the story.
   start?.on('error', () => undefined)
@@ -167,7 +167,7 @@ export function spawnMonitor(argv: Command['argv'], env: Record<string, string>,
         release: () => start.end('\n'),
         answer: firstLine(sync),
         exited: new Promise(settle => child.once('exit', (code, by) => settle(code ?? 128 + signalNumber(by)))),
-        stderr: () => stderr,
+        stderr: new Promise(settle => errors.once('close', () => settle(written))),
         close,
       }),
     )

@@ -13,7 +13,7 @@ import { isMissing, TspodError } from '../errors.ts'
 import { processStart } from '../files.ts'
 import type { Id } from '../model.ts'
 import { MONITOR_START_FD, MONITOR_SYNC_FD, type Monitor, spawnMonitor } from '../process.ts'
-import { explain, type Runtime, startFailed } from './runtime.ts'
+import { lastMessage, type Runtime, startFailed } from './runtime.ts'
 
 export type LogDriver = 'k8s-file' | 'json-file' | 'journald' | 'none' | 'passthrough'
 export type LogTarget = { driver: LogDriver; path: string; maxBytes: number }
@@ -63,10 +63,9 @@ export async function createContainer(input: CreateInput, clock: Clock = systemC
     input.bundle,
   )
   try {
-    await input.beforeStart?.(monitor.pid)
-    monitor.release()
-    const answer = await answerWithin(monitor, input, clock)
-    const pid = pidOf(answer, input, monitor, files)
+    const answer = await converse(monitor, input, clock)
+    const { pid, message } = parseAnswer(answer)
+    if (pid === undefined || pid <= 0) throw await refusal(message, input, monitor, files, clock)
     const start = processStart(pid)
     const conmonPid = readPid(files.conmonPid)
     const conmonStart = conmonPid === undefined ? undefined : processStart(conmonPid)
@@ -156,32 +155,56 @@ const unsafeLog = (path: string, cause?: unknown): TspodError =>
     cause,
   })
 
-/** conmon's answer; it also waits for the process it was spawned as, which writes the pid file before it ends. */
-async function answerWithin(monitor: Monitor, input: CreateInput, clock: Clock): Promise<string | undefined> {
+/**
+ * Lets conmon go and waits for its answer, undefined when it ended without one. It also waits for the process it was
+ * spawned as, which writes the pid file before it ends.
+ */
+async function converse(monitor: Monitor, input: CreateInput, clock: Clock): Promise<string | undefined> {
+  try {
+    await input.beforeStart?.(monitor.pid)
+  } catch (error) {
+    // A conmon that did not like its arguments is gone by now: then that is the reason, not what came of it.
+    if (processStart(monitor.pid) === undefined) return undefined
+    throw error
+  }
+  monitor.release()
   const timeoutMs = input.timeoutMs ?? CREATE_TIMEOUT_MS
-  const pause = new AbortController()
-  const late = clock.sleep(timeoutMs, pause.signal).then(
-    () => true,
-    () => false,
-  )
   const answer = Promise.all([monitor.answer, monitor.exited]).then(([line]) => ({ line }))
-  const first = await Promise.race([answer, late])
-  pause.abort()
-  if (typeof first === 'object') return first.line
-  throw new TspodError(
-    'COMMAND_TIMEOUT',
-    `container ${input.name}: ${input.runtime.name} did not create it within ${Math.round(timeoutMs / 1000)} s and was killed`,
-    { remedy: 'try again; when it happens again, look at the load of this host and at dmesg' },
-  )
+  const first = await within(answer, timeoutMs, clock)
+  if (first !== undefined) return first.line
+  const seconds = Math.round(timeoutMs / 1000)
+  const what = `${input.runtime.name} did not create it within ${seconds} s and was killed`
+  throw new TspodError('COMMAND_TIMEOUT', `container ${input.name}: ${what}`, {
+    remedy: 'try again; when it happens again, look at the load of this host and at dmesg',
+  })
 }
 
-/** The container's pid from conmon's answer, or what went wrong. */
-function pidOf(answer: string | undefined, input: CreateInput, monitor: Monitor, files: Files): number {
-  const { pid, message } = parseAnswer(answer)
-  if (pid !== undefined && pid > 0) return pid
+/** What `work` resolves to, undefined when that takes longer than `timeoutMs`. */
+async function within<T>(work: Promise<T>, timeoutMs: number, clock: Clock): Promise<T | undefined> {
+  const pause = new AbortController()
+  const late = clock.sleep(timeoutMs, pause.signal).catch(() => undefined)
+  try {
+    return await Promise.race([work, late.then(() => undefined)])
+  } finally {
+    pause.abort()
+  }
+}
+
+/** Nothing holds the pipe for long once conmon refused; this only keeps a surprise from hanging a play. */
+const STDERR_TIMEOUT_MS = 500
+
+/** Why there is no container: the runtime's log knows best, then conmon's answer, then its error output. */
+async function refusal(
+  message: string,
+  input: CreateInput,
+  monitor: Monitor,
+  files: Files,
+  clock: Clock,
+): Promise<TspodError> {
   const log = readText(files.runtimeLog)
-  if (explain(log).text !== '') throw startFailed(input.name, input.runtime, log)
-  throw startFailed(input.name, input.runtime, message || monitor.stderr() || 'conmon ended without an answer')
+  if (lastMessage(log) !== '') return startFailed(input.name, input.runtime, log)
+  const words = message || (await within(monitor.stderr, STDERR_TIMEOUT_MS, clock))
+  return startFailed(input.name, input.runtime, words || 'conmon ended without an answer')
 }
 
 /** conmon writes `{"pid":N}`, from its API version 1 on `{"data":N}`, and `-1` with a message on failure. */

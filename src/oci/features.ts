@@ -4,10 +4,9 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import type { Paths } from '../paths.ts'
 import type { Run } from '../process.ts'
-import { type Hierarchy, readHierarchies } from './cgroup.ts'
 import { findProgram, isOlder, obstacleOf } from './runtime.ts'
 import type { HostFacts } from './spec/index.ts'
 
@@ -24,11 +23,10 @@ export type HostCheck = {
 /** All checks in the order to show them. Never throws for a lack: that is a check which is not ok. */
 export async function checkHost(run: Run, paths: Paths, host: HostFacts): Promise<HostCheck[]> {
   const [tools, disks] = await Promise.all([checkTools(run, host), Promise.all(diskChecks(paths))])
-  const hierarchies = readHierarchies()
   return [
     ...tools,
     checkCgroupMode(host),
-    checkControllers(hierarchies, readText),
+    checkControllers(host),
     checkOverlay(readText('/proc/filesystems') ?? ''),
     checkNamespaces(existsSync),
     checkSeccomp(readText('/proc/sys/kernel/seccomp/actions_avail')),
@@ -183,19 +181,12 @@ export function checkCgroupMode(host: HostFacts): HostCheck {
 
 const CONTROLLERS = ['cpu', 'memory', 'pids'] as const
 
-/** Which limits the kernel can enforce. */
-export function checkControllers(
-  hierarchies: readonly Hierarchy[],
-  textOf: (path: string) => string | undefined,
-): HostCheck {
-  const available = new Set(
-    hierarchies.flatMap(tree =>
-      tree.version === 1 ? tree.controllers : (textOf(join(tree.mount, 'cgroup.controllers')) ?? '').trim().split(' '),
-    ),
-  )
+/** Which limits the kernel can enforce. Pure. */
+export function checkControllers(host: HostFacts): HostCheck {
+  const available = new Set<string>(host.controllers ?? CONTROLLERS)
   const lacking = CONTROLLERS.filter(name => !available.has(name))
   const check = { name: 'cgroup controllers', needed: CONTROLLERS.join(', ') }
-  const found = [...available].filter(name => name !== '' && !name.startsWith('name=')).join(', ') || 'none'
+  const found = [...available].filter(name => !name.startsWith('name=')).join(', ') || 'none'
   if (lacking.length === 0) return { ...check, status: 'ok', found }
   return {
     ...check,

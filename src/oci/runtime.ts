@@ -256,6 +256,10 @@ const KNOWN_FAILURES: readonly KnownFailure[] = [
     remedy: "correct workingDir: it must be a directory that the container's user may enter",
   },
   {
+    pattern: /\b(?:memory|cpu|pids|cpuset|io)\.[a-z_.]+\b.*no such file/i,
+    remedy: 'this host cannot enforce that limit (see `tspod doctor`): leave it out of resources.limits',
+  },
+  {
     pattern: /no space left on device/i,
     remedy: 'free space below the run root and the storage root (`tspod doctor` shows both)',
   },
@@ -272,12 +276,15 @@ export function lastMessage(output: string): string {
   }
   const quoted = /level=(?:error|fatal) msg=("(?:[^"\\]|\\.)*")/.exec(last)?.[1]
   const text = quoted === undefined ? last : (JSON.parse(quoted) as string)
-  return text
-    .replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z: /, '')
-    .replace(/^(?:runc (?:create|run|start) failed|container_linux\.go:\d+): /, '')
-    .replace(/^unable to start container process: /, '')
-    .replace(/\s+/g, ' ')
-    .trim()
+  return (
+    text
+      .replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z: /, '')
+      .replace(/^(?:runc (?:create|run|start) failed|container_linux\.go:\d+): /, '')
+      .replace(/^unable to start container process: /, '')
+      // It is printed on terminals: no line breaks, no escape sequences, whatever a manifest made the runtime say.
+      .replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ')
+      .trim()
+  )
 }
 
 function jsonLine(line: string): { level: string; msg: string } | undefined {
