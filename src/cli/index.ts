@@ -2,4 +2,4 @@
 export { failureText, type StopSignal, signalExitCode } from './failure.ts'
 export { interpret, type Invocation } from './interpret.ts'
 export { makeOutput } from './output.ts'
-export type { Output, World } from './verb.ts'
+export type { Outcome, Output, World } from './verb.ts'

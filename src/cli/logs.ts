@@ -59,8 +59,7 @@ export const logs = defineVerb({
       if (stop.aborted) break
       print(line)
     }
-    if (world.signal.aborted) throw world.signal.reason
-    return {}
+    return { interrupted: world.signal.aborted }
   },
 })
 

@@ -37,7 +37,13 @@ export type World = {
 }
 
 /** What a verb has to say once it is done. */
-export type Outcome = { stdout?: string; stderr?: string; exitCode?: number }
+export type Outcome = {
+  stdout?: string
+  stderr?: string
+  exitCode?: number
+  /** Ended by a signal as it was meant to be (`logs -f`): nothing to complain about, but the exit code tells. */
+  interrupted?: boolean
+}
 
 export const GLOBAL_FLAGS = {
   root: {
