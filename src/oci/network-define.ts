@@ -65,9 +65,11 @@ const unknownNetwork = (name: string, known: readonly string[]): TspodError =>
     remedy: `use one of ${known.join(', ')}, or describe it in ${SYSTEM_PATHS.config}/networks/${NETWORK_NAME.test(name) ? name : 'NAME'}.json`,
   })
 
+const SYSTEM_BRIDGE = 'tspod0'
+
 /** `tspod0` for the system's installation; another installation has a bridge of its own. */
 function bridgeName(paths: Paths): string {
-  if (paths.runRoot === SYSTEM_PATHS.runRoot && paths.root === SYSTEM_PATHS.root) return 'tspod0'
+  if (paths.runRoot === SYSTEM_PATHS.runRoot && paths.root === SYSTEM_PATHS.root) return SYSTEM_BRIDGE
   return `tspod-${sha256(`${paths.root}\0${paths.runRoot}`).slice(0, 8)}`
 }
 
@@ -91,7 +93,8 @@ export function defaultNetwork(bridge: string, routes: readonly Route[]): Networ
     )
   }
   return {
-    name: DEFAULT_NETWORK,
+    // netavark names its chains after the network: another installation's have to be others.
+    name: bridge === SYSTEM_BRIDGE ? DEFAULT_NETWORK : bridge,
     id: sha256(`tspod network ${bridge}`),
     driver: 'bridge',
     network_interface: bridge,

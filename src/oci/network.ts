@@ -138,16 +138,21 @@ const ALREADY_GONE = /No such device|No such file or directory|no such process|n
  */
 export async function teardownNetwork(run: Run, paths: Paths, netnsPath: string, input: NetavarkInput): Promise<void> {
   if (await isPinned(netnsPath)) return teardownIn(run, paths, netnsPath, input)
-  // Rules of the host outlive the namespace; netavark wants one to enter before it looks at them.
+  // Rules of the host outlive the namespace, and netavark frees what belongs to the network as a whole only when it
+  // takes an interface off the bridge: the pod is connected once more, to a spare namespace, and then disconnected.
   const spare = join(networkRunDirectory(paths), `spare-${input.container_id}`)
-  const { net } = await pinNamespaces(run, spare, ['net'])
+  const { net = '' } = await pinNamespaces(run, spare, ['net'])
   try {
-    await teardownIn(run, paths, net as string, input)
+    if (hasBridge(input)) await setupNetwork(run, paths, net, input)
+    await teardownIn(run, paths, net, input)
   } finally {
     await unpinNamespaces(run, spare)
     await rm(spare, { recursive: true, force: true })
   }
 }
+
+const hasBridge = (input: NetavarkInput): boolean =>
+  Object.values(input.network_info).some(network => existsSync(`/sys/class/net/${network.network_interface}`))
 
 async function teardownIn(run: Run, paths: Paths, netnsPath: string, input: NetavarkInput): Promise<void> {
   const finished = await netavark(run, paths, 'teardown', netnsPath, input)

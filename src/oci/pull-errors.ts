@@ -4,7 +4,7 @@ import type { Candidate, ImageName } from './image-name.ts'
 
 export type PullFailure = { registry: string; why: string; remedy: string }
 
-type Subject = { registry: string; repository: string; wanted: string }
+type Subject = { registry: string; repository: string; wanted: string; loggedIn: boolean }
 type Rule = { says: RegExp; why: (subject: Subject) => string; remedy: (subject: Subject) => string }
 
 /**
@@ -30,15 +30,27 @@ const RULES: readonly Rule[] = [
       `if that is meant to be, mark ${registry} insecure in /etc/containers/registries.conf, or give --tls-verify=false`,
   },
   {
+    says: /is blocked|blocked in/i,
+    why: ({ registry }) => `registry ${registry} is blocked in /etc/containers/registries.conf`,
+    remedy: () => 'use another registry, or ask who administers this host',
+  },
+  {
+    says: /does not match (?:provided manifest )?digest|digest mismatch|does not match expected/i,
+    why: ({ registry, wanted }) => `registry ${registry} sent something else than the ${wanted} it was asked for`,
+    remedy: ({ registry }) => `do not use it: ${registry}, or a mirror or proxy in between, is broken or hostile`,
+  },
+  {
     says: /invalid username\/password|incorrect username or password|unable to retrieve auth token: invalid/i,
     why: ({ registry }) => `wrong user name or password for ${registry}`,
     remedy: ({ registry }) => `give --creds or --authfile with valid credentials, or run: skopeo login ${registry}`,
   },
   {
     says: /unauthorized|authentication required|status(?: code)?:? 401|no basic auth credentials/i,
-    why: ({ registry, repository }) =>
-      `registry ${registry} wants a user name and password, or has no repository ${repository}`,
-    remedy: ({ registry }) => `check the name; log in with: skopeo login ${registry}, or give --creds or --authfile`,
+    why: ({ registry, repository, loggedIn }) =>
+      loggedIn
+        ? `wrong user name or password for ${registry}`
+        : `registry ${registry} wants a user name and password, or has no repository ${repository}`,
+    remedy: ({ registry }) => `give --creds or --authfile with valid credentials, or run: skopeo login ${registry}`,
   },
   {
     says: /denied|status(?: code)?:? 403|forbidden/i,
@@ -82,23 +94,22 @@ const RULES: readonly Rule[] = [
     remedy: () => 'sign the image, or change what policy.json demands of this registry',
   },
   {
-    says: /is blocked|blocked in/i,
-    why: ({ registry }) => `registry ${registry} is blocked in /etc/containers/registries.conf`,
-    remedy: () => 'use another registry, or ask who administers this host',
-  },
-  {
     says: /no space left on device/i,
     why: () => 'no space is left for the image',
     remedy: () => 'free some space where images are stored (/var/lib/containers) and in /var/lib/tspod',
   },
 ]
 
-/** Turns skopeo's failure into a reason and a way out; its own last words when they are unknown here. */
-export function judgePull(candidate: Candidate, name: ImageName, finished: Finished): PullFailure {
+/**
+ * Turns skopeo's failure into a reason and a way out; its own last words when they are unknown here. `loggedIn`: there
+ * were credentials for this registry.
+ */
+export function judgePull(candidate: Candidate, name: ImageName, finished: Finished, loggedIn: boolean): PullFailure {
   const [registry = '', ...path] = candidate.repository.split('/')
   const subject = {
     registry,
     repository: path.join('/'),
+    loggedIn,
     wanted: name.digest === undefined ? `tag ${candidate.tag}` : `digest ${name.digest}`,
   }
   const said = fatalMessage(finished.stderr)

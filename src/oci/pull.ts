@@ -2,7 +2,7 @@
  * Pulls by skopeo, which knows registries.conf (mirrors, blocked and insecure registries), policy.json and signatures.
  * Credentials travel in a file of mode 0600, never in an argv or an environment.
  */
-import { mkdir, mkdtemp, readdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { TspodError } from '../errors.ts'
@@ -48,6 +48,8 @@ export type PullDoor = {
 
 /** Network errors are tried again by skopeo itself, after 1 and 2 seconds. */
 const RETRIES = 2
+/** A registry that only drips must not hold a play for ever. */
+const DEADLINE_MS = 60 * 60 * 1000
 
 /** The door to pulls: `paths` says where temporary files may be. */
 export function pullDoor(stream: RunStreaming, store: Store, paths: Paths): PullDoor {
@@ -118,11 +120,11 @@ async function pullFrom(
   const report = options.quiet ? () => undefined : onProgress
   report(`Trying to pull ${full}...`)
   const finished = await pull.stream(
-    { argv, env: environment(options, staging) },
+    { argv, env: environment(options, staging), timeoutMs: DEADLINE_MS },
     line => isProgress(line) && report(line),
     signal,
   )
-  return finished.exitCode === 0 ? undefined : judgePull(candidate, name, finished)
+  return finished.exitCode === 0 ? undefined : judgePull(candidate, name, finished, await knows(authFile, candidate))
 }
 
 /** skopeo logs errors and retries with a time stamp; they come back as one sentence. */
@@ -168,6 +170,17 @@ async function writeCredentials(directory: string, candidate: Candidate, creds: 
   const auth = Buffer.from(creds).toString('base64')
   await writeFile(file, JSON.stringify({ auths: { [registry]: { auth } } }), { mode: 0o600, flag: 'w' })
   return file
+}
+
+/** True when the credential file has an entry for the candidate's registry, or for a part of it. */
+async function knows(authFile: string | undefined, candidate: Candidate): Promise<boolean> {
+  if (authFile === undefined) return false
+  try {
+    const { auths } = JSON.parse(await readFile(authFile, 'utf8')) as { auths?: object }
+    return Object.keys(auths ?? {}).some(key => `${candidate.repository}/`.startsWith(`${key}/`))
+  } catch {
+    return false
+  }
 }
 
 /**
