@@ -1,6 +1,6 @@
 #!/bin/sh
 # install.sh install PREFIX: puts the bundle, its private Node and the unit templates below PREFIX.
-# install.sh uninstall PREFIX: removes what an install recorded, and nothing else.
+# install.sh uninstall PREFIX: removes what an install recorded, and nothing else; refuses while there are pods.
 # DESTDIR, when set, is put before every path that is written, for people who make packages.
 set -eu
 cd "$(dirname "$0")/.."
@@ -22,7 +22,7 @@ manifest=$home/MANIFEST
 remove_installed() {
   while IFS= read -r path; do
     case $path in
-      "$prefix"/*/) rm -rf "${stage:?}$path" ;;
+      "$prefix"/*/) rm -rf "$stage$path" ;;
       "$prefix"/*) rm -f "$stage$path" ;;
       *) fail "$stage$manifest lists $path, which is not below $prefix: nothing more was removed" ;;
     esac
@@ -73,6 +73,10 @@ case $action in
   install) install_all ;;
   uninstall)
     [ -f "$stage$manifest" ] || fail "nothing is installed below $stage$prefix (no $stage$manifest)"
+    # Their exit hook would be gone: nothing would restart them or clean up after them.
+    if [ -z "$stage" ] && [ -n "$("$prefix/bin/tspod" pod ps --quiet 2>/dev/null || true)" ]; then
+      fail "there are still pods: remove them first (\`tspod pod ps\` lists them, \`tspod kube down FILE\` removes them)"
+    fi
     remove_installed
     ;;
   *) fail "say \`install.sh install PREFIX\` or \`install.sh uninstall PREFIX\`" ;;
