@@ -1,0 +1,143 @@
+import { describe, expect, test } from '@jest/globals'
+import { type Observed, type PlanInput, type PlannedContainer, planPod } from '../../../src/engine/plan.ts'
+import type { ContainerKind } from '../../../src/engine/types.ts'
+import type { Id } from '../../../src/model.ts'
+
+const NOW = 1_000_000
+const RUNNING: Observed = { at: 'running', pid: 7, start: '1' }
+const exited = (code: number): Observed => ({ at: 'exited', code, finishedMs: NOW })
+
+function container(id: string, kind: ContainerKind, observed: Observed = { at: 'absent' }, more: Partial<PlannedContainer> = {}): PlannedContainer {
+  return { id: id as Id, kind, observed, done: false, needsInit: false, crashes: 0, ...more }
+}
+
+function input(containers: PlannedContainer[], more: Partial<PlanInput> = {}): PlanInput {
+  return { goal: 'running', restartPolicy: 'Always', sandboxReady: true, containers, nowMs: NOW, ...more }
+}
+
+/** `id (after; order)` of each step, in order. */
+const shape = (plan: ReturnType<typeof planPod>): string[] =>
+  plan.steps.map(step => `${step.id} (${step.after.join(', ')}; ${step.order.join(', ')})`)
+
+const cases: Record<string, { input: PlanInput; steps: string[] }> = {
+  'all is well: nothing to do': { input: input([container('a', 'regular', RUNNING)]), steps: [] },
+  'a fresh pod: root file system at once, start after network and creation': {
+    input: input([container('a', 'regular')], { sandboxReady: false }),
+    steps: [
+      'sandbox (; )',
+      'network (sandbox; )',
+      'rootfs a (; )',
+      'create a (sandbox, rootfs a; )',
+      'start a (create a, network; )',
+    ],
+  },
+  'regular containers start in order, but need only what they depend on': {
+    input: input([container('a', 'regular'), container('b', 'regular')]),
+    steps: [
+      'rootfs a (; )',
+      'create a (rootfs a; )',
+      'start a (create a; )',
+      'rootfs b (; )',
+      'create b (rootfs b; )',
+      'start b (create b; start a)',
+    ],
+  },
+  'init containers run one by one and gate the rest': {
+    input: input([container('i', 'init'), container('j', 'init'), container('a', 'regular')]),
+    steps: [
+      'rootfs i (; )',
+      'create i (rootfs i; )',
+      'start i (create i; )',
+      'await i (start i; )',
+      'rootfs j (; )',
+      'create j (rootfs j; )',
+      'start j (create j, await i; )',
+      'await j (start j; )',
+      'rootfs a (; )',
+      'create a (rootfs a; )',
+      'start a (create a, await j; )',
+    ],
+  },
+  'what init containers may still make is mounted only after them': {
+    input: input([container('i', 'init'), container('a', 'regular', { at: 'absent' }, { needsInit: true })]),
+    steps: [
+      'rootfs i (; )',
+      'create i (rootfs i; )',
+      'start i (create i; )',
+      'await i (start i; )',
+      'rootfs a (; )',
+      'create a (await i, rootfs a; )',
+      'start a (create a, await i; )',
+    ],
+  },
+  'the infra container owns the PID namespace: all others are created after it started': {
+    input: input([container('p', 'infra'), container('a', 'regular')]),
+    steps: [
+      'create p (; )',
+      'start p (create p; )',
+      'rootfs a (; )',
+      'create a (create p, rootfs a; )',
+      'start a (create a, start p; )',
+    ],
+  },
+  'a finished init container is not run again': {
+    input: input([container('i', 'init', exited(0), { done: true }), container('a', 'regular', RUNNING)]),
+    steps: [],
+  },
+  'an init container that runs is waited for': {
+    input: input([container('i', 'init', RUNNING), container('a', 'regular', { at: 'created', pid: 1, start: '1' })]),
+    steps: ['await i (; )', 'start a (await i; )'],
+  },
+  'an ended container is discarded before it is made again': {
+    input: input([container('a', 'regular', exited(1))]),
+    steps: ['discard a (; )', 'rootfs a (discard a; )', 'create a (rootfs a, discard a; )', 'start a (create a; )'],
+  },
+  'a lost container is discarded as well': {
+    input: input([container('a', 'regular', { at: 'lost' })]),
+    steps: ['discard a (; )', 'rootfs a (discard a; )', 'create a (rootfs a, discard a; )', 'start a (create a; )'],
+  },
+  'Never: an ended container stays ended': {
+    input: input([container('a', 'regular', exited(1)), container('b', 'regular', RUNNING)], { restartPolicy: 'Never' }),
+    steps: [],
+  },
+  'create only: nothing is started': {
+    input: input([container('i', 'init'), container('a', 'regular')], { goal: 'created' }),
+    steps: ['rootfs i (; )', 'create i (rootfs i; )', 'rootfs a (; )', 'create a (rootfs a; )'],
+  },
+}
+
+describe('planPod', () => {
+  for (const [name, { input, steps }] of Object.entries(cases)) {
+    test(name, () => {
+      const plan = planPod(input)
+      expect(shape(plan)).toEqual(steps)
+      expect(plan.steps.every(step => step.because !== '')).toBe(true)
+    })
+  }
+
+  test('a restart in back-off is not planned but announced, and the earliest one counts', () => {
+    const plan = planPod(
+      input([container('a', 'regular', exited(1), { crashes: 3 }), container('b', 'regular', exited(1), { crashes: 1 })]),
+    )
+    expect(plan.steps).toEqual([])
+    expect(plan.againAtMs).toBe(NOW + 10_000)
+  })
+
+  test('an init container in back-off blocks all that comes later', () => {
+    const plan = planPod(input([container('i', 'init', exited(1), { crashes: 1 }), container('a', 'regular')]))
+    expect(plan).toEqual({ steps: [], againAtMs: NOW + 10_000 })
+  })
+
+  test('a failed init container under Never fails the pod', () => {
+    const plan = planPod(input([container('i', 'init', exited(1)), container('a', 'regular')], { restartPolicy: 'Never' }))
+    expect(plan.steps).toEqual([])
+    expect(plan.failed).toEqual({ container: 'i', reason: 'exited with code 1; restartPolicy is Never' })
+  })
+
+  test('a restart is counted, a first start is not', () => {
+    const restarted = planPod(input([container('a', 'regular', exited(1))])).steps.find(step => step.do === 'start')
+    const first = planPod(input([container('a', 'regular')])).steps.find(step => step.do === 'start')
+    expect(restarted).toMatchObject({ restart: true, crashes: 1 })
+    expect(first).toMatchObject({ restart: false, crashes: 0 })
+  })
+})
