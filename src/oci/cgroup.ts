@@ -102,8 +102,8 @@ function cgroupWord(name: string): string {
 }
 
 /**
- * Moves a monitor to its pod's `control` cgroup. Below systemd the pod's scope is started first, or joined when a
- * container of the pod is there already; a scope that ends just then is started again.
+ * Moves a monitor to its pod's `control` cgroup. Below systemd the pod's scope is joined when another container of
+ * the pod is there already, and started otherwise; a scope that ends just then is started again.
  * Throws HOST_LACKS when the kernel or systemd refuses.
  */
 export async function enterPod(
@@ -115,17 +115,21 @@ export async function enterPod(
 ): Promise<void> {
   if (pod.scope === undefined) return enterCgroup(hierarchies, pod.control, pid)
   for (let attempt = 1; ; attempt++) {
-    const outcome = await startScope(pod.scope, pid)
+    const outcome = cgroupExists(hierarchies, pod.path) ? 'exists' : await startScope(pod.scope, pid)
     try {
       return await enterCgroup(hierarchies, pod.control, pid, { parentExists: true })
     } catch (error) {
-      const gone = error instanceof TspodError && isMissing(error.cause)
+      const gone = error instanceof TspodError && isGone(error.cause)
       if (outcome === 'started' || !gone || attempt === ENTER_ATTEMPTS) throw error
     }
     // Another container of this pod has asked for the scope, or its last one left: systemd is at work on it.
     await clock.sleep(ENTER_PAUSE_MS)
   }
 }
+
+/** A cgroup that is removed while it is written to answers ENODEV. */
+const isGone = (error: unknown): boolean =>
+  isMissing(error) || (error as NodeJS.ErrnoException | null)?.code === 'ENODEV'
 
 const ENTER_ATTEMPTS = 100
 const ENTER_PAUSE_MS = 10

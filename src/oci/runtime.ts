@@ -4,7 +4,7 @@
 import { lstatSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { TspodError } from '../errors.ts'
-import { writeAtomic } from '../files.ts'
+import { removeTree, writeAtomic } from '../files.ts'
 import type { Id } from '../model.ts'
 import { type Paths, runtimeRoot } from '../paths.ts'
 import { FIXED_PATH, type Finished, type Run } from '../process.ts'
@@ -31,10 +31,7 @@ export async function selectRuntime(run: Run, paths: Paths, host: HostFacts, wan
   if (wanted !== undefined) {
     const path = isAbsolute(wanted) ? checkedPath(wanted) : findProgram(wanted)
     if (path === undefined) throw runtimeMissing(`no OCI runtime "${wanted}" in ${FIXED_PATH}`)
-    const runtime = await describe(run, paths, path)
-    const obstacle = obstacleOf(runtime, host)
-    if (obstacle !== undefined) throw runtimeMissing(`${path} ${runtime.version} cannot work here: ${obstacle}`)
-    return runtime
+    return usable(run, paths, host, path)
   }
   const reasons: string[] = []
   for (const name of PREFERRED) {
@@ -43,12 +40,22 @@ export async function selectRuntime(run: Run, paths: Paths, host: HostFacts, wan
       reasons.push(`${name} is not in ${FIXED_PATH}`)
       continue
     }
-    const runtime = await describe(run, paths, path)
-    const obstacle = obstacleOf(runtime, host)
-    if (obstacle === undefined) return runtime
-    reasons.push(`${path} ${runtime.version}: ${obstacle}`)
+    try {
+      return await usable(run, paths, host, path)
+    } catch (error) {
+      if (!(error instanceof TspodError)) throw error
+      reasons.push(error.message)
+    }
   }
   throw runtimeMissing(`no OCI runtime works here: ${reasons.join('; ')}`)
+}
+
+/** The runtime at `path`, if it works on this host; otherwise throws RUNTIME_MISSING saying why not. */
+async function usable(run: Run, paths: Paths, host: HostFacts, path: string): Promise<Runtime> {
+  const runtime = await describe(run, paths, path)
+  const obstacle = obstacleOf(runtime, host)
+  if (obstacle === undefined) return runtime
+  throw runtimeMissing(`${path} ${runtime.version} cannot work here: ${obstacle}`)
 }
 
 /** Why this runtime cannot run containers on this host, undefined when nothing speaks against it. */
@@ -123,7 +130,8 @@ async function describe(run: Run, paths: Paths, path: string): Promise<Runtime> 
   if (known?.size !== size || known.mtimeMs !== mtimeMs) {
     known = { size, mtimeMs, ...(await askVersion(run, path)) }
     cache.runtimes[path] = known
-    await writeAtomic(cachePath, `${JSON.stringify(cache)}\n`, 0o600, { durable: false })
+    // Only a cache: without it (no run root yet, no space left) the program is asked again next time.
+    await writeAtomic(cachePath, `${JSON.stringify(cache)}\n`, 0o600, { durable: false }).catch(() => undefined)
   }
   return { name: known.name, path, version: known.version, root: runtimeRoot(paths, known.name) }
 }
@@ -170,13 +178,15 @@ export async function startContainer(run: Run, runtime: Runtime, id: Id, name: s
 
 /**
  * Removes a container from the runtime; with `force` it is killed first. A container the runtime does not know
- * (any more) is success. Throws COMMAND_FAILED otherwise.
+ * (any more) is success. With `force`, state that the runtime cannot read is removed as well: what may still run is
+ * then only known by its cgroup. Throws COMMAND_FAILED otherwise.
  */
 export async function deleteContainer(run: Run, runtime: Runtime, id: Id, options: { force: boolean }): Promise<void> {
   if (!isKnown(runtime, id)) return
   const force = options.force ? ['--force'] : []
   const finished = await run({ argv: [...runtimeArgs(runtime), 'delete', ...force, id], timeoutMs: RUNTIME_TIMEOUT_MS })
   if (!isKnown(runtime, id)) return
+  if (options.force && STATE_UNREADABLE.test(finished.stderr)) return removeTree(join(runtime.root, id))
   throw new TspodError(
     'COMMAND_FAILED',
     `${runtime.name} cannot delete container ${id}: ${explain(finished.stderr, finished).text}`,
@@ -185,6 +195,9 @@ export async function deleteContainer(run: Run, runtime: Runtime, id: Id, option
     },
   )
 }
+
+/** What runc says about state that was torn by a full disk or a crash; crun removes such state by itself. */
+const STATE_UNREADABLE = /unexpected EOF|msg="?EOF|invalid character|cannot unmarshal/
 
 /** True when the runtime has state of this container, whatever that state is. */
 export function isKnown(runtime: Runtime, id: Id): boolean {

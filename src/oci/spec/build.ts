@@ -24,6 +24,7 @@ export function buildSpec(input: SpecInput, host: HostFacts): { config: OciConfi
   const notices: string[] = []
   const capabilities = chooseCapabilities(input.container.security, host, notices)
   const seccomp = chooseSeccomp(input, capabilities, host, notices)
+  const propagation = rootfsPropagation(input.mounts)
   const ownUts = input.namespaces.uts !== undefined
   const config: OciConfig = {
     ociVersion: OCI_VERSION,
@@ -39,7 +40,7 @@ export function buildSpec(input: SpecInput, host: HostFacts): { config: OciConfi
       devices: hostDevices(input),
       sysctl: buildSysctls(input, host),
       ...hiddenPaths(input, host),
-      rootfsPropagation: rootfsPropagation(input.mounts),
+      ...(propagation !== undefined && { rootfsPropagation: propagation }),
       ...(seccomp !== undefined && { seccomp }),
     },
   }

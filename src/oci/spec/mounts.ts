@@ -150,10 +150,10 @@ function ipcMounts(hostIpc: boolean): OciMount[] {
 }
 
 /**
- * How the root's mounts are tied to the host's. A volume with propagation needs the whole chain of mounts to allow
- * it; everything else is cut off from the host.
+ * How the root's mounts are tied to the host's, for volumes with propagation: undefined leaves it to the runtime,
+ * which cuts the root off. Every other mount says for itself that it is private.
  */
-export function rootfsPropagation(mounts: readonly ResolvedMount[]): string {
-  if (mounts.some(mount => mount.propagation === 'rshared')) return 'rshared'
-  return mounts.some(mount => mount.propagation === 'rslave') ? 'rslave' : 'rprivate'
+export function rootfsPropagation(mounts: readonly ResolvedMount[]): 'shared' | 'slave' | undefined {
+  if (mounts.some(mount => mount.propagation === 'rshared')) return 'shared'
+  return mounts.some(mount => mount.propagation === 'rslave') ? 'slave' : undefined
 }

@@ -110,7 +110,6 @@ export function buildPauseSpec(input: PauseInput, host: HostFacts): OciConfig {
       sysctl: buildSysctls(input, host),
       maskedPaths: maskedPaths(host).filter(path => path.startsWith('/proc/')),
       readonlyPaths: ['/proc/sys', '/proc/sysrq-trigger'],
-      rootfsPropagation: 'rprivate',
       seccomp: convertSeccomp(input.seccompProfile, facts),
     },
   }

@@ -132,7 +132,7 @@ export type OciLinux = {
   sysctl: Record<string, string>
   maskedPaths: string[]
   readonlyPaths: string[]
-  rootfsPropagation: string
+  rootfsPropagation?: string
   seccomp?: OciSeccomp
 }
 
