@@ -16,20 +16,27 @@ stage=${DESTDIR:-}
 case $prefix in /*) ;; *) fail "PREFIX must be an absolute path, such as /usr/local" ;; esac
 prefix=${prefix%/}
 home=$prefix/lib/tspod
-# One path a line, as it is without DESTDIR; a line that ends with a slash is a folder of ours with all it holds.
+# One path a line, as it is without DESTDIR. A line that ends with `/` is a folder of ours with all it holds, one that
+# ends with `/.` a folder that was missing before: removed when nothing else moved in.
 manifest=$home/MANIFEST
 
 remove_installed() {
-  while IFS= read -r path; do
+  recorded=$(cat "$stage$manifest")
+  rm -f "$stage$manifest"
+  printf '%s\n' "$recorded" | while IFS= read -r path; do
     case $path in
+      "$prefix"/. | "$prefix"/*/.) ;;
       "$prefix"/*/) rm -rf "$stage$path" ;;
       "$prefix"/*) rm -f "$stage$path" ;;
-      *) fail "$stage$manifest lists $path, which is not below $prefix: nothing more was removed" ;;
+      *) fail "$stage$manifest listed $path, which is not below $prefix: nothing more was removed" ;;
     esac
-  done <"$stage$manifest"
-  rm -f "$stage$manifest"
+  done
   for folder in "$home/dist" "$home/bin" "$home/node/bin" "$home/node" "$home/templates" "$home"; do
     rmdir "$stage$folder" 2>/dev/null || true
+  done
+  # Deepest first.
+  printf '%s\n' "$recorded" | sort -r | while IFS= read -r path; do
+    case $path in */.) rmdir "$stage${path%/.}" 2>/dev/null || true ;; esac
   done
 }
 
@@ -52,8 +59,13 @@ install_all() {
   [ -x "$node" ] && [ -f dist/tspod.js ] || fail "there is nothing built to install: run \`make build\` first"
   if [ -f "$stage$manifest" ]; then remove_installed; fi
   umask 022
+  created=
+  for folder in "$prefix" "$prefix/bin" "$prefix/lib" "$prefix/lib/systemd" "$prefix/lib/systemd/system"; do
+    [ -d "$stage$folder" ] || created="$created$folder/.
+"
+  done
   install -d "$stage$home"
-  : >"$stage$manifest"
+  printf '%s' "$created" >"$stage$manifest"
   put 755 "$node" "$home/node/bin/node"
   for file in dist/*.js dist/*.node; do put 644 "$file" "$home/$file"; done
   for file in templates/*; do
