@@ -13,7 +13,8 @@ import { isMissing, TspodError } from '../errors.ts'
 import { processStart } from '../files.ts'
 import type { Id } from '../model.ts'
 import { MONITOR_START_FD, MONITOR_SYNC_FD, type Monitor, spawnMonitor } from '../process.ts'
-import { lastMessage, type Runtime, startFailed } from './runtime.ts'
+import { lastMessage, startFailed } from './failures.ts'
+import type { Runtime } from './runtime.ts'
 
 export type LogDriver = 'k8s-file' | 'json-file' | 'journald' | 'none' | 'passthrough'
 export type LogTarget = { driver: LogDriver; path: string; maxBytes: number }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -12,6 +13,7 @@ import {
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { systemClock } from '../../../src/clock.ts'
+import { processStart } from '../../../src/files.ts'
 import {
   deleteContainer,
   isAlive,
@@ -196,6 +198,15 @@ describe('a runtime that misbehaves', () => {
     })
   })
 
+  test('died while it wrote its state: delete gets rid of that', async () => {
+    for (const [file, content] of Object.entries({ nothing: '', 'state.json': '{"id":', status: '{' })) {
+      mkdirSync(join(lab.runtime.root, lab.id), { recursive: true })
+      if (file !== 'nothing') writeFileSync(join(lab.runtime.root, lab.id, file), content)
+      await deleteContainer(run, lab.runtime, lab.id, { force: true })
+      expect(isKnown(lab.runtime, lab.id)).toBe(false)
+    }
+  })
+
   test('is killed in the middle', async () => {
     lab.configure('true')
     await expect(lab.create({ runtime: fake('kill -9 $$') })).rejects.toMatchObject({ code: 'START_FAILED' })
@@ -210,6 +221,28 @@ describe('a runtime that misbehaves', () => {
       message: expect.stringContaining('boom'),
     })
   })
+})
+
+test('a pid that was given to somebody else is never signalled', async () => {
+  const first = spawn('/bin/sleep', ['60'], { stdio: 'ignore' })
+  const pid = first.pid!
+  const start = processStart(pid)!
+  const gone = new Promise(resolve => first.once('exit', resolve))
+  first.kill('SIGKILL')
+  await gone
+  // The start time counts in hundredths of a second.
+  await systemClock.sleep(30)
+  writeFileSync('/proc/sys/kernel/ns_last_pid', String(pid - 1))
+  const second = spawn('/bin/sleep', ['60'], { stdio: 'ignore' })
+  try {
+    // Somebody else on this machine may have been faster; then there is nothing to show.
+    if (second.pid !== pid) return console.warn('skipped: the pid went to another process')
+    expect(signalContainer(pid, start, 'SIGKILL')).toBe(false)
+    expect(processStart(pid)).not.toBe(start)
+    expect(second.killed).toBe(false)
+  } finally {
+    second.kill('SIGKILL')
+  }
 })
 
 describe('the log', () => {

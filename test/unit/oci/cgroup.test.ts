@@ -124,7 +124,7 @@ describe('entering a pod’s scope', () => {
     try {
       const trees: Hierarchy[] = [{ version: 2, mount, controllers: [] }]
       const place = podCgroup({ manager: 'systemd' }, { name: 'web', id: 'f'.repeat(64) })
-      const outcomes = ['exists', 'exists', 'started'] as const
+      const outcomes = ['exists', 'exists', 'started'] as const // two times somebody else's scope is about to end
       let calls = 0
       await enterPod(
         trees,
