@@ -8,8 +8,8 @@ export {
   type Hierarchy,
   killCgroup,
   type PodCgroup,
-  podCgroup,
   type PodScope,
+  podCgroup,
   readHierarchies,
   removeCgroup,
 } from './cgroup.ts'
@@ -22,30 +22,22 @@ export {
   readExit,
   signalContainer,
   type Verdict,
-  waitExit,
   type Watched,
+  waitExit,
   wasOomKilled,
 } from './exit.ts'
+export { lastMessage } from './failures.ts'
+export { checkHost, type HostCheck } from './features.ts'
 export { readHostFacts } from './host.ts'
-export {
-  deleteContainer,
-  execArgs,
-  findProgram,
-  isKnown,
-  lastMessage,
-  type Runtime,
-  runtimeArgs,
-  selectRuntime,
-  startContainer,
-} from './runtime.ts'
 export { findImage, listImages } from './image.ts'
 export { type ImageName, parseImageName } from './image-name.ts'
+export { type LogLine, type LogOptions, type LogSource, type LogStream, readLogs } from './logs.ts'
 export {
   isPinned,
   type NamespaceKind,
   type NetworkStatus,
-  pinNamespaces,
   type Pinned,
+  pinNamespaces,
   setupNetwork,
   teardownNetwork,
   unpinNamespaces,
@@ -65,15 +57,25 @@ export { hostsFile, type NetworkMode, resolvConf } from './network-files.ts'
 export { type HostPort, portsTaken, publishedPorts } from './ports.ts'
 export { type PullDoor, type PullOptions, pullDoor } from './pull.ts'
 export {
+  deleteContainer,
+  execArgs,
+  findProgram,
+  isKnown,
+  type Runtime,
+  runtimeArgs,
+  selectRuntime,
+  startContainer,
+} from './runtime.ts'
+export {
   baseEnv,
   buildExecProcess,
   buildPauseSpec,
   buildSpec,
-  deviceNumber,
   type DeviceNumber,
+  deviceNumber,
   type ExecWanted,
-  type HostFacts,
   type HostDevice,
+  type HostFacts,
   type Identity,
   type OciConfig,
   type ResolvedMount,
@@ -81,5 +83,3 @@ export {
   resolveIdentity,
 } from './spec/index.ts'
 export { openStorage, type RootfsDoor, rootfsDoor, type Store } from './storage.ts'
-export { checkHost, type HostCheck } from './features.ts'
-export { type LogLine, type LogOptions, type LogSource, type LogStream, readLogs } from './logs.ts'
