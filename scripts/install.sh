@@ -25,6 +25,7 @@ remove_installed() {
   rm -f "$stage$manifest"
   printf '%s\n' "$recorded" | while IFS= read -r path; do
     case $path in
+      */../*) fail "$stage$manifest listed $path, which is not below $prefix: nothing more was removed" ;;
       "$prefix"/. | "$prefix"/*/.) ;;
       "$prefix"/*/) rm -rf "$stage$path" ;;
       "$prefix"/*) rm -f "$stage$path" ;;
