@@ -48,12 +48,19 @@ describe('values', () => {
     'a short letter with an equals sign': { args: ['-u=root'], values: { user: 'root' } },
     'the last one counts': { args: ['--user', 'a', '--user=b'], values: { user: 'b' } },
     'a value may begin with a dash': { args: ['--tail', '-1', '-u', '-x'], values: { tail: -1, user: '-x' } },
-    'a comma is part of a value': { args: ['--configmap', 'a,b', '--configmap=c'], values: { configmap: ['a,b', 'c'] } },
+    'a comma is part of a value': {
+      args: ['--configmap', 'a,b', '--configmap=c'],
+      values: { configmap: ['a,b', 'c'] },
+    },
     'a comma separates where the table says so': {
       args: ['--publish', '80,81', '--publish=82'],
       values: { publish: ['80', '81', '82'] },
     },
-    'flags after operands': { args: ['f.yaml', '--all', 'g.yaml'], values: { all: true }, operands: ['f.yaml', 'g.yaml'] },
+    'flags after operands': {
+      args: ['f.yaml', '--all', 'g.yaml'],
+      values: { all: true },
+      operands: ['f.yaml', 'g.yaml'],
+    },
     'everything after -- is an operand': { args: ['--', '--all', '-x'], operands: ['--all', '-x'] },
     'a lone dash is an operand': { args: ['-'], operands: ['-'] },
   }

@@ -22,17 +22,33 @@ describe('what is meant', () => {
   const cases: Record<string, { name: string; operands?: string[]; flags?: object }> = {
     'kube play a.yaml b.yaml': { name: 'kube play', operands: ['a.yaml', 'b.yaml'] },
     'play kube -': { name: 'kube play', operands: ['-'] },
-    'kube play --replace a.yaml --start=false': { name: 'kube play', operands: ['a.yaml'], flags: { replace: true, start: false } },
-    'kube play --configmap a,b.yaml -q c.yaml': { name: 'kube play', operands: ['c.yaml'], flags: { configmap: ['a,b.yaml'], quiet: true } },
+    'kube play --replace a.yaml --start=false': {
+      name: 'kube play',
+      operands: ['a.yaml'],
+      flags: { replace: true, start: false },
+    },
+    'kube play --configmap a,b.yaml -q c.yaml': {
+      name: 'kube play',
+      operands: ['c.yaml'],
+      flags: { configmap: ['a,b.yaml'], quiet: true },
+    },
     'kube down --force a.yaml': { name: 'kube down', operands: ['a.yaml'], flags: { force: true } },
     '--root /r ps -aq': { name: 'ps', flags: { root: '/r', all: true, quiet: true } },
     'ps --root /r': { name: 'ps', flags: { root: '/r' } },
-    '--runtime runc kube --root /r play a.yaml': { name: 'kube play', operands: ['a.yaml'], flags: { runtime: 'runc', root: '/r' } },
+    '--runtime runc kube --root /r play a.yaml': {
+      name: 'kube play',
+      operands: ['a.yaml'],
+      flags: { runtime: 'runc', root: '/r' },
+    },
     'pod ls': { name: 'pod ps' },
     'pod list -o wide': { name: 'pod ps', flags: { output: 'wide' } },
     images: { name: 'image ls' },
     'pull nginx': { name: 'image pull', operands: ['nginx'] },
-    'exec -it web sh -c ls --help': { name: 'exec', operands: ['web', 'sh', '-c', 'ls', '--help'], flags: { tty: true, help: false } },
+    'exec -it web sh -c ls --help': {
+      name: 'exec',
+      operands: ['web', 'sh', '-c', 'ls', '--help'],
+      flags: { tty: true, help: false },
+    },
     'exec web -- ls -l': { name: 'exec', operands: ['web', '--', 'ls', '-l'] },
     'logs -f --tail 5 web': { name: 'logs', operands: ['web'], flags: { follow: true, tail: 5 } },
     'container cleanup 1f': { name: 'container cleanup', operands: ['1f'] },
@@ -50,15 +66,18 @@ describe('complaints, in the words of Podman and cobra', () => {
     kube: "Error: missing command 'tspod kube COMMAND'\n  see `tspod kube --help`\n",
     frobnicate: 'Error: unknown command "frobnicate" for "tspod"\n  see `tspod --help`\n',
     lgos: 'Error: unknown command "lgos" for "tspod"\n  did you mean `tspod logs`?\n  see `tspod --help`\n',
-    'kube plya': 'Error: unknown command "plya" for "tspod kube"\n  did you mean `tspod kube play`?\n  see `tspod kube --help`\n',
+    'kube plya':
+      'Error: unknown command "plya" for "tspod kube"\n  did you mean `tspod kube play`?\n  see `tspod kube --help`\n',
     'help frobnicate': 'Error: unknown command "frobnicate" for "tspod"\n  see `tspod --help`\n',
     'container clean': 'Error: unknown command "clean" for "tspod container"\n  see `tspod container --help`\n',
     '--bogus ps': 'Error: unknown flag: --bogus\n  see `tspod --help`\n',
     'ps --al': 'Error: unknown flag: --al\n  did you mean --all?\n  see `tspod ps --help`\n',
     'ps x': 'Error: accepts at most 0 arg(s), received 1\n  usage: tspod ps [options]\n  see `tspod ps --help`\n',
-    'play kube': 'Error: requires at least 1 arg(s), only received 0\n  usage: tspod play kube [options] FILE [FILE...]|URL|-\n  see `tspod play kube --help`\n',
+    'play kube':
+      'Error: requires at least 1 arg(s), only received 0\n  usage: tspod play kube [options] FILE [FILE...]|URL|-\n  see `tspod play kube --help`\n',
     'kube play --force a.yaml': 'Error: --force may be specified only with --down\n  see `tspod kube play --help`\n',
-    'kube play --annotation a a.yaml': 'Error: annotation "a" must include an \'=\' sign\n  see `tspod kube play --help`\n',
+    'kube play --annotation a a.yaml':
+      'Error: annotation "a" must include an \'=\' sign\n  see `tspod kube play --help`\n',
     'kube play --userns auto a.yaml':
       'Error: --userns=auto is not yet supported\n  leave it out: without it pods run in the user namespace of the host\n  see `tspod kube play --help`\n',
     'kube play - a.yaml':

@@ -1,0 +1,200 @@
+/** What single verbs ask of the engine and make of its answer. */
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { interpret } from '../../../src/cli/interpret.ts'
+import type { Engine, ExecRequest } from '../../../src/engine/index.ts'
+import { TspodError } from '../../../src/errors.ts'
+import { appendToLogFile } from '../../../src/log.ts'
+import type { LocalImage } from '../../../src/model.ts'
+import { SYSTEM_PATHS } from '../../../src/paths.ts'
+import { VERSION } from '../../../src/version.ts'
+import { NOW_MS, recordedOutput, recordedWorld } from '../../support/world.ts'
+
+async function run(args: readonly string[], engine: Partial<Engine>, overrides = {}) {
+  const recorded = recordedWorld(engine, overrides)
+  const invocation = await interpret(args, 80)
+  if (invocation.kind === 'text') throw new Error('this is help')
+  return { ...(await invocation.verb.run(invocation.input, recorded.world)), told: recorded.err() }
+}
+
+const noSuchObject = (name: string) => new TspodError('NO_SUCH_OBJECT', `no such object: "${name}"`, { remedy: 'look' })
+
+describe('exec', () => {
+  const asking = (asked: { name?: string; request?: ExecRequest }): Partial<Engine> => ({
+    exec: async (name, request) => {
+      Object.assign(asked, { name, request })
+      return 42
+    },
+  })
+  const terminal = {
+    out: recordedOutput({ isTerminal: true }).output,
+    stdin: () => Object.assign(Readable.from([]), { isTTY: true }),
+  }
+  test("the command's exit code, and its flags", async () => {
+    const asked: { name?: string; request?: ExecRequest } = {}
+    const line = [
+      'exec',
+      '-i',
+      '-u',
+      'me:grp',
+      '-w',
+      '/tmp',
+      '-e',
+      'A=1',
+      '-e',
+      'B=x=,y',
+      'web',
+      'sh',
+      '-c',
+      'exit $1',
+      '--',
+      '-i',
+    ]
+    expect(await run(line, asking(asked))).toMatchObject({ exitCode: 42, told: '' })
+    expect(asked).toEqual({
+      name: 'web',
+      request: {
+        args: ['sh', '-c', 'exit $1', '--', '-i'],
+        env: ['A=1', 'B=x=,y'],
+        user: 'me:grp',
+        cwd: '/tmp',
+        tty: false,
+        interactive: true,
+      },
+    })
+  })
+  test('kubectl writes -- before the command', async () => {
+    const asked: { request?: ExecRequest } = {}
+    await run(['exec', 'web', '--', 'ls', '--', '-l'], asking(asked))
+    expect(asked.request?.args).toEqual(['ls', '--', '-l'])
+  })
+  test('a terminal only where there is one', async () => {
+    const asked: { request?: ExecRequest } = {}
+    await run(['exec', '-it', 'web', 'sh'], asking(asked), terminal)
+    expect(asked.request).toMatchObject({ tty: true, interactive: true })
+    const { told } = await run(['exec', '-it', 'web', 'sh'], asking(asked))
+    expect(asked.request).toMatchObject({ tty: false, interactive: true })
+    expect(told).toBe('warning: standard input or output is no terminal: -t is without effect\n')
+  })
+})
+
+describe('inspect', () => {
+  const engine: Partial<Engine> = {
+    inspect: async name => {
+      if (name === 'broken') throw new Error('a bug')
+      if (name === 'nope') throw noSuchObject(name)
+      return { name }
+    },
+  }
+  test('what exists is shown, what does not is told', async () => {
+    const { stdout, stderr, exitCode } = await run(['inspect', 'a', 'nope', 'b'], engine)
+    expect(JSON.parse(stdout ?? '')).toEqual([{ name: 'a' }, { name: 'b' }])
+    expect({ stderr, exitCode }).toEqual({ stderr: 'Error: no such object: "nope"\n  look\n', exitCode: 125 })
+  })
+  test('any other error is not swallowed', async () => {
+    await expect(run(['inspect', 'broken'], engine)).rejects.toThrow('a bug')
+  })
+})
+
+describe('image pull', () => {
+  const engine: Partial<Engine> = {
+    pull: async (name, _options, progress) => {
+      progress({ object: name, text: 'copying\u001b[2J' })
+      if (name === 'bad') throw new TspodError('IMAGE_PULL_FAILED', 'no such tag', { remedy: 'choose one' })
+      return { id: `id-of-${name}` } as LocalImage
+    },
+  }
+  test('one that fails does not keep the others back', async () => {
+    expect(await run(['image', 'pull', 'a', 'bad', 'b'], engine)).toEqual({
+      stdout: 'id-of-a\nid-of-b\n',
+      stderr: 'Error: no such tag\n  choose one\n',
+      exitCode: 125,
+      told: 'a: copying?[2J\nbad: copying?[2J\nb: copying?[2J\n',
+    })
+  })
+  test('the variable names a file that need not exist; the flag wins', async () => {
+    const seen: unknown[] = []
+    const keeping: Partial<Engine> = {
+      pull: async (_name, options) => {
+        seen.push(options)
+        return { id: 'i' } as LocalImage
+      },
+    }
+    await run(['pull', '-q', 'a'], keeping, { env: { REGISTRY_AUTH_FILE: 'auth.json' }, cwd: '/here' })
+    await run(['pull', '--authfile', '/dev/null', 'a'], keeping, { env: { REGISTRY_AUTH_FILE: 'auth.json' } })
+    expect(seen).toEqual([
+      { quiet: true, authFile: '/here/auth.json' },
+      { quiet: false, authFile: '/dev/null' },
+    ])
+  })
+})
+
+describe('container cleanup and its log', () => {
+  let logRoot: string
+  beforeAll(() => {
+    logRoot = mkdtempSync(join(tmpdir(), 'tspod-log-'))
+  })
+  afterAll(() => rmSync(logRoot, { recursive: true }))
+
+  const cases: [retryAfterMs: number | undefined, stdout: string | undefined][] = [
+    [undefined, undefined],
+    [0, '1\n'],
+    [9_999, '10\n'],
+    [10_000, '10\n'],
+  ]
+  for (const [retryAfterMs, stdout] of cases) {
+    test(`back-off ${retryAfterMs} ms: the hook reads ${JSON.stringify(stdout)}`, async () => {
+      const answer = retryAfterMs === undefined ? {} : { retryAfterMs }
+      const outcome = await run(['container', 'cleanup', 'id'], { cleanup: async () => answer })
+      expect(outcome.stdout).toBe(stdout)
+      expect(outcome.exitCode ?? 0).toBe(0)
+    })
+  }
+  test('a container that is gone needs nothing', async () => {
+    const engine: Partial<Engine> = {
+      cleanup: async () => {
+        throw noSuchObject('id')
+      },
+    }
+    expect(await run(['container', 'cleanup', 'id'], engine)).toEqual({ told: '' })
+  })
+  test('an error is kept in a file that only root reads', async () => {
+    const engine: Partial<Engine> = {
+      cleanup: async () => {
+        throw new TspodError('STORE_UNUSABLE', 'disk full', { remedy: 'make room' })
+      },
+    }
+    const paths = { ...SYSTEM_PATHS, logRoot }
+    expect(await run(['container', 'cleanup', 'id'], engine, { paths })).toMatchObject({ exitCode: 125 })
+    const file = join(logRoot, 'tspod.log')
+    expect(readFileSync(file, 'utf8')).toBe(
+      '2026-01-02T12:00:00.000Z cleanup of container id: Error: disk full |   make room\n',
+    )
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+  })
+  test('the file does not grow for ever, and is never a link', () => {
+    const file = join(logRoot, 'tspod.log')
+    writeFileSync(file, 'x'.repeat(1024 * 1024))
+    appendToLogFile(logRoot, NOW_MS, 'one more')
+    appendToLogFile(logRoot, NOW_MS, 'the next file')
+    expect(statSync(`${file}.1`).size).toBeGreaterThan(1024 * 1024)
+    expect(readFileSync(file, 'utf8')).toBe('2026-01-02T12:00:00.000Z the next file\n')
+    rmSync(file)
+    symlinkSync('/etc/hostname', file)
+    expect(() => appendToLogFile(logRoot, NOW_MS, 'x')).toThrow('ELOOP')
+  })
+})
+
+describe('version', () => {
+  test('is the one of package.json', async () => {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8'))
+    expect(VERSION).toBe(version)
+    expect((await run(['version'], {})).stdout).toMatch(
+      /^Version: {2}\d+\.\d+\.\d+\nNode: {5}\d+\..*\nOS\/Arch: {2}linux\/\w+\n$/,
+    )
+    expect(JSON.parse((await run(['version', '--format', 'json'], {})).stdout ?? '')).toMatchObject({ version })
+  })
+})
