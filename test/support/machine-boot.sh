@@ -18,7 +18,7 @@ name=$1 tree=$2 state=$3 checkout=$4
 mount -t overlay overlay -o "lowerdir=$tree,upperdir=$state/upper,workdir=$state/work" "$state/root"
 umount -R /sys/fs/cgroup
 mount -t cgroup2 none /sys/fs/cgroup
-# The death signal takes the machine down when the test that started it is killed.
+# The console ends with the test that started it; the next machine sweeps what is left then.
 exec setpriv --pdeathsig KILL env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes \
 	systemd-nspawn --quiet --directory "$state/root" --machine "$name" --boot --register=no --keep-unit \
 	--capability=all --private-network --resolv-conf=off --timezone=off --system-call-filter=@known \

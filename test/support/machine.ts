@@ -3,11 +3,12 @@
  * from the same clean tree; what happens inside stays in its own directory until `remove`.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, rmdir } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { openSync, closeSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
-import { type Finished, run } from '../../src/process.ts'
+import { run } from '../../src/process.ts'
+import type { Place } from './place.ts'
 import { preparedTree } from './tree.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../..')
@@ -16,23 +17,15 @@ const STATE_PREFIX = 'tspod-machine-'
 const BOOT_TIMEOUT_MS = 90_000
 const STOP_TIMEOUT_MS = 60_000
 const POLL_MS = 50
+const REMOVE_ATTEMPTS = 20
 
-export type ExecOptions = { input?: string; env?: Record<string, string>; timeoutMs?: number }
-
-export type Machine = {
-  readonly name: string
-  /** Runs a command as a unit of the machine's systemd; its output and exit code come back. */
-  exec(argv: readonly [string, ...string[]], options?: ExecOptions): Promise<Finished>
-  /** The same for a line of shell. */
-  sh(line: string, options?: ExecOptions): Promise<Finished>
+export type Machine = Place & {
   /** Boots (again) on the same disk. */
   boot(): Promise<void>
   /** Every process dies at once, files stay: a power cut. */
   crash(): Promise<void>
   /** An orderly shutdown. */
   poweroff(): Promise<void>
-  /** Ends the machine if it runs and removes its disk. */
-  remove(): Promise<void>
   /** The machine's console, for a failed boot. */
   readonly consolePath: string
 }
@@ -91,6 +84,7 @@ function machineOn(tree: string, state: string): Machine {
 
   return {
     name,
+    checkout: '/src',
     consolePath,
     exec,
     sh: (line, options) => exec(['sh', '-c', line], options),
@@ -167,15 +161,24 @@ async function cgroupOf(name: string): Promise<string> {
   return join(unified, name)
 }
 
+/** Removes a cgroup with everything below it; processes that are still inside are killed first. */
 async function removeCgroup(path: string): Promise<void> {
+  await writeFile(join(path, 'cgroup.kill'), '1').catch(() => undefined)
   const entries = await readdir(path, { withFileTypes: true }).catch(() => [])
   for (const entry of entries) if (entry.isDirectory()) await removeCgroup(join(path, entry.name))
-  await rmdir(path).catch(() => undefined)
+  for (let attempt = 0; attempt < REMOVE_ATTEMPTS; attempt++) {
+    const isGone = await rmdir(path).then(() => true, error => (error as NodeJS.ErrnoException).code !== 'EBUSY')
+    if (isGone) return
+    await systemClock.sleep(POLL_MS)
+  }
 }
 
-/** Disks of machines whose test was killed: the machine died with it, its directory did not. */
+/** What is left of machines whose test was killed: the console died with it, systemd inside and the disk did not. */
 async function sweepAbandoned(): Promise<void> {
-  for (const entry of await readdir(STATE_PARENT)) {
+  const cgroups = await readdir(dirname(await cgroupOf('any')))
+  const states = await readdir(STATE_PARENT)
+  const known = new Map([...cgroups, ...states].map(entry => [entry.toLowerCase(), entry]))
+  for (const entry of known.values()) {
     const owner = new RegExp(`^${STATE_PREFIX}(\\d+)-`).exec(entry)?.[1]
     if (owner === undefined || (await isAlive(Number(owner)))) continue
     await removeCgroup(await cgroupOf(entry.toLowerCase()))
