@@ -1,7 +1,6 @@
 export {
   type CgroupPlace,
   cgroupExists,
-  cgroupProcesses,
   containerCgroup,
   enterCgroup,
   enterPod,
@@ -42,18 +41,10 @@ export {
   teardownNetwork,
   unpinNamespaces,
 } from './network.ts'
-export {
-  type Attachment,
-  DEFAULT_NETWORK,
-  definedNetworks,
-  loadNetwork,
-  type NetavarkInput,
-  type NetworkDefinition,
-  netavarkInput,
-  nextAddress,
-} from './network-define.ts'
+export { DEFAULT_NETWORK, definedNetworks, loadNetwork, type NetworkDefinition } from './network-define.ts'
 export { type Exclusive, type NetworkDoor, networkDoor } from './network-door.ts'
 export { hostsFile, type NetworkMode, resolvConf } from './network-files.ts'
+export { type Attachment, type NetavarkInput, netavarkInput, nextAddress } from './network-input.ts'
 export { type HostPort, portsTaken, publishedPorts } from './ports.ts'
 export { type PullDoor, type PullOptions, pullDoor } from './pull.ts'
 export {

@@ -61,3 +61,6 @@ export function inSubnet(ip: Ip, subnet: Subnet): boolean {
 export function overlaps(a: Subnet, b: Subnet): boolean {
   return inSubnet(a.base, b) || inSubnet(b.base, a)
 }
+
+/** The address `distance` after `ip`. */
+export const offset = (ip: Ip, distance: bigint): Ip => ({ family: ip.family, value: ip.value + distance })

@@ -9,7 +9,7 @@
 import type { Paths } from '../paths.ts'
 import type { Run } from '../process.ts'
 import { type NetworkStatus, setupNetwork, teardownNetwork } from './network.ts'
-import type { NetavarkInput } from './network-define.ts'
+import type { NetavarkInput } from './network-input.ts'
 
 /** Runs `work` while no other process of this installation changes its networks. */
 export type Exclusive = (work: () => Promise<void>) => Promise<void>

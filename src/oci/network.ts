@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { isMissing, TspodError } from '../errors.ts'
 import { networkRunDirectory, type Paths } from '../paths.ts'
 import { type Finished, failureText, type Run } from '../process.ts'
-import type { NetavarkInput } from './network-define.ts'
+import type { NetavarkInput } from './network-input.ts'
 
 export type NamespaceKind = 'net' | 'ipc' | 'uts'
 export type Pinned = { [Kind in NamespaceKind]?: string }

@@ -6,15 +6,9 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import type { PortSpec } from '../../../src/model.ts'
 import { isPinned, pinNamespaces, setupNetwork, teardownNetwork, unpinNamespaces } from '../../../src/oci/network.ts'
-import {
-  DEFAULT_NETWORK,
-  loadNetwork,
-  type NetavarkInput,
-  type NetworkDefinition,
-  netavarkInput,
-  nextAddress,
-} from '../../../src/oci/network-define.ts'
+import { DEFAULT_NETWORK, loadNetwork, type NetworkDefinition } from '../../../src/oci/network-define.ts'
 import { networkDoor } from '../../../src/oci/network-door.ts'
+import { type NetavarkInput, netavarkInput, nextAddress } from '../../../src/oci/network-input.ts'
 import { pathsFor } from '../../../src/paths.ts'
 import { run } from '../../../src/process.ts'
 import { freePort } from '../../support/registry.ts'
@@ -177,7 +171,8 @@ describe('a pod on the default network', () => {
 
   test('that cannot be connected leaves nothing behind and says why', async () => {
     await pinNamespaces(run, sandbox('bad'), ['net'])
-    const input = inputFor('bad', nextAddress(network, new Set()), [{ hostPort: 1, hostIp: 'nonsense' }])
+    inside('bad', 'ip', 'link', 'add', 'eth0', 'type', 'bridge')
+    const input = inputFor('bad', nextAddress(network, new Set()), [{ hostPort: await freePort() }])
     await expect(setupNetwork(run, paths(), netns('bad'), input)).rejects.toMatchObject({
       code: 'NETWORK_FAILED',
       message: expect.stringContaining('cannot connect pod bad to network tspod-'),

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import { parseImageName, pullCandidates, readShortNames } from '../../../src/oci/image-name.ts'
+import { parseImageName, pullCandidates, readShortNames, type ShortNames } from '../../../src/oci/image-name.ts'
 
 const DIGEST = `sha256:${'a'.repeat(64)}`
 
@@ -50,7 +50,7 @@ describe('an image name', () => {
 })
 
 describe('a short name', () => {
-  const names = { aliases: { web: 'quay.io/team/web' }, searchRegistries: ['docker.io', 'quay.io'] }
+  const names: ShortNames = { aliases: { web: 'quay.io/team/web' }, searchRegistries: ['docker.io', 'quay.io'] }
   const tried = async (text: string, known = names): Promise<string[]> =>
     (await pullCandidates(parseImageName(text), known)).map(({ repository, tag }) => `${repository}:${tag}`)
 

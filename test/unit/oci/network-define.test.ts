@@ -2,14 +2,12 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { formatIp, type Ip, inSubnet, parseIp, parseSubnet, type Subnet } from '../../../src/oci/ip.ts'
 import {
-  addressesFor,
   defaultNetwork,
   type NetworkDefinition,
-  netavarkInput,
-  nextAddress,
   parseDefinition,
   parseRoutes,
 } from '../../../src/oci/network-define.ts'
+import { addressesFor, netavarkInput, nextAddress } from '../../../src/oci/network-input.ts'
 
 const subnet = (text: string): Subnet => parseSubnet(text) as Subnet
 const route = (text: string, networkInterface = 'eth0') => ({ subnet: subnet(text), networkInterface })
@@ -224,5 +222,28 @@ test('the input of netavark names the pod, its addresses, aliases and published 
       { host_ip: '127.0.0.1', container_port: 9, host_port: 9, range: 1, protocol: 'sctp' },
     ],
     dns_servers: ['10.0.0.53'],
+  })
+})
+
+describe('what netavark would refuse, or lines could be made of, is refused before', () => {
+  const network = lab([{ subnet: '10.5.0.0/24' }])
+  const attachment = { definition: network, address: '10.5.0.2', aliases: [] }
+  const port = { containerPort: 80, hostPort: 80, hostIp: '', protocol: 'tcp' as const }
+  const refused = expect.objectContaining({ code: 'NETWORK_FAILED' })
+  for (const text of ['nonsense', 'a\nb', 'a b', 'a,b', '']) {
+    test(JSON.stringify(text), () => {
+      const make =
+        (change: object, hostIp = '') =>
+        () =>
+          netavarkInput({ id: 'x', name: 'pod' }, [{ ...attachment, ...change }], [{ ...port, hostIp }])
+      if (text !== '') expect(make({}, text)).toThrow(refused)
+      expect(make({ mac: text })).toThrow(refused)
+      if (text !== 'nonsense') expect(make({ aliases: [text] })).toThrow(refused)
+    })
+  }
+  test('a group address as MAC', () => {
+    expect(() => netavarkInput({ id: 'x', name: 'pod' }, [{ ...attachment, mac: '01:00:00:00:00:01' }], [])).toThrow(
+      refused,
+    )
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { defaultNetwork, netavarkInput } from '../../../src/oci/network-define.ts'
+import { defaultNetwork } from '../../../src/oci/network-define.ts'
 import { type NetworkDoor, networkDoor } from '../../../src/oci/network-door.ts'
+import { netavarkInput } from '../../../src/oci/network-input.ts'
 import { pathsFor } from '../../../src/paths.ts'
 import type { Run } from '../../../src/process.ts'
 
