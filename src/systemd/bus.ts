@@ -41,7 +41,7 @@ export class BusError extends Error {
   }
 }
 
-export const SYSTEM_BUS_SOCKET = '/run/dbus/system_bus_socket'
+const SYSTEM_BUS_SOCKET = '/run/dbus/system_bus_socket'
 /** systemd answers within milliseconds; a bus that does not is broken, and a pod must not wait for it for ever. */
 const CALL_TIMEOUT_MS = 25_000
 

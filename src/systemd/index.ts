@@ -1,1 +1,1 @@
-export { type Manager, openManager, type ScopeRequest, systemdPresent } from './manager.ts'
+export { type Manager, openManager, systemdPresent } from './manager.ts'

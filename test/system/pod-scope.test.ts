@@ -21,7 +21,7 @@ describe('a pod outside of any unit, under systemd', () => {
       const finished = await machine.exec([...argv])
       if (finished.exitCode !== 0) throw new Error(finished.stderr)
       const report = JSON.parse(mustSucceed(finished, 'two containers in a scope').stdout)
-      expect(report).toMatchObject({ systemd: true, runtime: { name: runtime }, again: 'exists', processes: 4 })
+      expect(report).toMatchObject({ systemd: true, runtime: { name: runtime }, again: 'exists' })
       expect(report.scope.trim().split('\n').sort()).toEqual([
         ...['ActiveState=active', 'Delegate=yes', 'Description=tspod pod scope test', 'Slice=machine.slice'],
       ])

@@ -7,7 +7,6 @@ import { systemClock } from '../../src/clock.ts'
 import type { Id } from '../../src/model.ts'
 import {
   cgroupExists,
-  cgroupProcesses,
   containerCgroup,
   enterPod,
   podCgroup,
@@ -42,7 +41,6 @@ try {
     scope: await unitState(),
     monitors: created.map(one => unifiedPath(one.conmonPid)),
     containers: created.map(one => unifiedPath(one.pid)),
-    processes: cgroupProcesses(hierarchies, pod.path).length,
     again: await manager.startScope({ ...pod.scope!, pids: [process.pid] }),
   }
   await removeCgroup(hierarchies, pod.path, { force: true, clock: systemClock })
