@@ -28,7 +28,7 @@ SOURCES := $(shell find src templates -type f) package.json package-lock.json sc
 
 .PHONY: build
 build: setup ## bundle into dist/, if anything changed
-	@$(MAKE) dist/tspod.js
+	@$(MAKE) -s dist/tspod.js
 
 dist/tspod.js: $(SOURCES)
 	@$(NODE) scripts/build.ts
