@@ -116,7 +116,7 @@ export async function readShortNames(main: string = REGISTRIES_CONF): Promise<Sh
   const files = [main, ...dropIns.map(file => join(directory, file))]
   const tables = await Promise.all(
     files.map(async (file): Promise<Record<string, unknown>> => {
-      const text = await readOptional(file)
+      const text = readOptional(file)
       return text === undefined ? {} : parseToml(file, text)
     }),
   )

@@ -1,8 +1,7 @@
 /** Images that are present: found by reading the store's own files, without a process. */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing, TspodError } from '../errors.ts'
-import type { LocalImage } from '../model.ts'
+import { isTspodError, TspodError } from '../errors.ts'
+import type { ImageConfig, LocalImage } from '../model.ts'
 import { parseImageConfig } from './image-config.ts'
 import { localCandidates, parseImageName } from './image-name.ts'
 import { readOptional, type Store } from './storage.ts'
@@ -21,7 +20,7 @@ type ImageRecord = {
 type LayerRecord = { id: string; parent?: string; 'diff-size'?: number }
 
 /** Larger configurations and manifests are not read: skopeo itself stops at 4 MiB. */
-const MAX_BLOB_BYTES = 4 * 1024 * 1024
+const MAX_BLOB_LENGTH = 4 * 1024 * 1024
 /** A shorter prefix could be a word that somebody meant as a name. */
 const ID_PREFIX = /^(?:sha256:)?([0-9a-f]{12,64})$/
 
@@ -32,24 +31,31 @@ const ID_PREFIX = /^(?:sha256:)?([0-9a-f]{12,64})$/
  */
 export async function findImage(store: Store, name: string): Promise<LocalImage | undefined> {
   for (const root of imageRoots(store)) {
-    const records = await readImages(root)
+    const records = readImages(root)
     const record = (await findByName(records, name)) ?? findById(records, name)
-    if (record !== undefined) return loadImage(root, record, await readLayers(root), name)
+    if (record !== undefined) return loadImage(root, record, readLayers(root), name)
   }
   return undefined
 }
 
-/** All images of the store and of its read-only additions. Throws IMAGE_BAD_CONFIG. */
+/**
+ * All images of the store and of its read-only additions. What cannot be run, such as a manifest list or an image for
+ * another system, is listed as well, with an empty configuration.
+ */
 export async function listImages(store: Store): Promise<LocalImage[]> {
-  const lists = await Promise.all(
-    imageRoots(store).map(async root => {
-      const [records, layers] = await Promise.all([readImages(root), readLayers(root)])
-      return Promise.all(
-        records.map(record => loadImage(root, record, layers, record.names?.[0] ?? record.id.slice(0, 12))),
-      )
-    }),
-  )
-  return lists.flat()
+  return imageRoots(store).flatMap(root => {
+    const layers = readLayers(root)
+    return readImages(root).map(record => listed(root, record, layers))
+  })
+}
+
+function listed(root: ImageRoot, record: ImageRecord, layers: ReadonlyMap<string, LayerRecord>): LocalImage {
+  try {
+    return loadImage(root, record, layers, record.id)
+  } catch (error) {
+    if (!isTspodError(error, 'IMAGE_BAD_CONFIG')) throw error
+    return describe(record, layers, parseImageConfig('{}', record.id))
+  }
 }
 
 /** A directory of images next to the directory of their layers. */
@@ -61,13 +67,13 @@ const imageRoots = (store: Store): ImageRoot[] =>
     layers: join(root, `${store.driver}-layers`),
   }))
 
-async function readImages(root: ImageRoot): Promise<ImageRecord[]> {
-  const text = await readOptional(join(root.images, 'images.json'))
+function readImages(root: ImageRoot): ImageRecord[] {
+  const text = readOptional(join(root.images, 'images.json'))
   return text ? (JSON.parse(text) as ImageRecord[]) : []
 }
 
-async function readLayers(root: ImageRoot): Promise<Map<string, LayerRecord>> {
-  const text = await readOptional(join(root.layers, 'layers.json'))
+function readLayers(root: ImageRoot): Map<string, LayerRecord> {
+  const text = readOptional(join(root.layers, 'layers.json'))
   const layers = text ? (JSON.parse(text) as LayerRecord[]) : []
   return new Map(layers.map(layer => [layer.id, layer]))
 }
@@ -119,13 +125,20 @@ function findById(records: readonly ImageRecord[], name: string): ImageRecord | 
   return found[0]
 }
 
-async function loadImage(
+function loadImage(
   root: ImageRoot,
   record: ImageRecord,
   layers: ReadonlyMap<string, LayerRecord>,
   name: string,
-): Promise<LocalImage> {
-  const { config, createdMs } = parseImageConfig(await readConfig(root, record, name), name)
+): LocalImage {
+  return describe(record, layers, parseImageConfig(readConfig(root, record, name), name))
+}
+
+function describe(
+  record: ImageRecord,
+  layers: ReadonlyMap<string, LayerRecord>,
+  { config, createdMs }: { config: ImageConfig; createdMs: number },
+): LocalImage {
   return {
     id: record.id,
     digest: record.digest ?? '',
@@ -137,28 +150,25 @@ async function loadImage(
 }
 
 /** The configuration is kept under its digest, which is the image's id except for images of the oldest format. */
-async function readConfig(root: ImageRoot, record: ImageRecord, name: string): Promise<string> {
+function readConfig(root: ImageRoot, record: ImageRecord, name: string): string {
   const byId = `sha256:${record.id}`
   if (record['big-data-names']?.includes(byId)) return readBlob(root, record, byId, name)
-  const manifest = JSON.parse(await readBlob(root, record, 'manifest', name)) as { config?: { digest?: string } }
-  return readBlob(root, record, String(manifest.config?.digest), name)
+  const manifest = JSON.parse(readBlob(root, record, 'manifest', name)) as { config?: { digest?: unknown } }
+  if (typeof manifest.config?.digest !== 'string') throw damaged(name, 'it has no configuration')
+  return readBlob(root, record, manifest.config.digest, name)
 }
 
-async function readBlob(root: ImageRoot, record: ImageRecord, key: string, name: string): Promise<string> {
-  const damaged = (why: string, cause?: unknown): TspodError =>
-    new TspodError('IMAGE_BAD_CONFIG', `image ${name} is damaged: ${why}`, {
-      remedy: 'remove the image and pull it again',
-      cause,
-    })
-  try {
-    const blob = await readFile(join(root.images, record.id, blobFile(key)))
-    if (blob.length > MAX_BLOB_BYTES) throw damaged('its configuration is larger than 4 MiB')
-    return blob.toString('utf8')
-  } catch (error) {
-    if (isMissing(error)) throw damaged('its configuration is missing in the store', error)
-    throw error
-  }
+function readBlob(root: ImageRoot, record: ImageRecord, key: string, name: string): string {
+  const blob = readOptional(join(root.images, record.id, blobFile(key)))
+  if (blob === undefined) throw damaged(name, `${key} is missing in the store`)
+  if (blob.length > MAX_BLOB_LENGTH) throw damaged(name, `${key} is larger than 4 MiB`)
+  return blob
 }
+
+const damaged = (name: string, why: string): TspodError =>
+  new TspodError('IMAGE_BAD_CONFIG', `image ${name} is damaged or no image to run: ${why}`, {
+    remedy: 'remove the image and pull it again',
+  })
 
 /** containers-storage's file name for a piece of data: the key itself when it is harmless, and base64 of it otherwise. */
 export function blobFile(key: string): string {

@@ -46,7 +46,7 @@ export type Route = { subnet: Subnet; networkInterface: string }
 export async function loadNetwork(paths: Paths, name: string): Promise<NetworkDefinition> {
   if (!NETWORK_NAME.test(name)) throw unknownNetwork(name, await definedNetworks(paths))
   const file = join(paths.config, 'networks', `${name}.json`)
-  const text = await readOptional(file)
+  const text = readOptional(file)
   if (text !== undefined) return parseDefinition(name, file, text)
   if (name !== DEFAULT_NETWORK) throw unknownNetwork(name, await definedNetworks(paths))
   return defaultNetwork(bridgeName(paths), parseRoutes(await readFile('/proc/net/route', 'utf8')))

@@ -52,9 +52,9 @@ const RESOLVED_CONF = '/run/systemd/resolve/resolv.conf'
 
 /** `resolvText` with what this host says. Throws SECURITY_REFUSED. */
 export async function resolvConf(dns: DnsSpec, facts: ResolvFacts): Promise<string> {
-  const own = parseResolv((await readOptional(RESOLV_CONF)) ?? '')
+  const own = parseResolv(readOptional(RESOLV_CONF) ?? '')
   if (facts.network === 'host' || own.servers.some(server => !isLoopback(server))) return resolvText(dns, facts, own)
-  const behind = await readOptional(RESOLVED_CONF)
+  const behind = readOptional(RESOLVED_CONF)
   return resolvText(dns, facts, behind === undefined ? own : parseResolv(behind))
 }
 

@@ -3,7 +3,7 @@
  *
  * A sandbox is three files below the pod's run directory onto which namespaces are bind-mounted; nothing runs in it.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { mkdir, open, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing, TspodError } from '../errors.ts'
@@ -192,7 +192,7 @@ async function netavark(
   input: NetavarkInput,
 ): Promise<Finished> {
   const config = networkRunDirectory(paths)
-  await mkdir(config, { recursive: true, mode: 0o700 })
+  mkdirSync(config, { recursive: true, mode: 0o700 })
   const aardvark = findAardvark()
   return run({
     argv: [

@@ -100,6 +100,17 @@ describe('findImage', () => {
     expect((await listImages(store)).map(image => image.sizeBytes)).toEqual([15, 1])
   })
 
+  test('lists what cannot be run, but does not find it', async () => {
+    mkdirSync(join(dir, 'more/overlay-images'), { recursive: true })
+    writeFileSync(
+      join(dir, 'more/overlay-images/images.json'),
+      JSON.stringify([{ id: 'a'.repeat(64), names: ['localhost/list:latest'] }]),
+    )
+    expect((await listImages(store)).at(-1)).toMatchObject({ names: ['localhost/list:latest'], config: { cmd: [] } })
+    await expect(findImage(store, 'list')).rejects.toMatchObject({ code: 'IMAGE_BAD_CONFIG' })
+    rmSync(join(dir, 'more'), { recursive: true })
+  })
+
   test('an empty store has no images', async () => {
     expect(await listImages({ ...store, graphRoot: '/nowhere', additional: [] })).toEqual([])
   })
