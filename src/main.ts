@@ -155,7 +155,10 @@ function logged(run: Run, log: Log): Run {
   }
 }
 
-/** The first signal asks for an orderly end, the second one ends at once: what is half done is settled by the next call. */
+/** Terminals, `timeout` and supervisors deliver one wish to stop several times; only a later one is a second wish. */
+const SAME_WISH_MS = 1000
+
+/** The first signal asks for an orderly end, a later one ends at once: what is half done is settled by the next call. */
 function listenForSignals(exitCodeOf: (signal: StopSignal) => number): {
   signal: AbortSignal
   received: StopSignal | undefined
@@ -165,10 +168,16 @@ function listenForSignals(exitCodeOf: (signal: StopSignal) => number): {
     signal: controller.signal,
     received: undefined,
   }
+  let receivedMs = 0
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const satisfies StopSignal[]) {
     process.on(name, () => {
-      if (state.received !== undefined) process.exit(exitCodeOf(name))
+      const nowMs = systemClock.monotonicMs()
+      if (state.received !== undefined) {
+        if (nowMs - receivedMs >= SAME_WISH_MS) process.exit(exitCodeOf(name))
+        return
+      }
       state.received = name
+      receivedMs = nowMs
       controller.abort(
         new TspodError('COMMAND_ABORTED', `interrupted by ${name}`, {
           remedy: 'run the same command again to settle what was begun',

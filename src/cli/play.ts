@@ -96,6 +96,9 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
   })
   if (!flags.quiet) world.err.write(notes.map(note => `note: ${printable(note)}\n`).join(''))
   const progress = progressLine(world.err, flags.quiet)
+  const onAbort = (): void =>
+    progress.show({ object: '', text: 'interrupted: undoing what was begun; interrupt again to leave at once' })
+  world.signal.addEventListener('abort', onAbort, { once: true })
   try {
     return playOutcome(await engine.play(bundle, options, progress.show, world.signal))
   } finally {
