@@ -79,4 +79,4 @@ uninstall: ## remove what install put below PREFIX
 
 .PHONY: clean
 clean: ## remove dist/; node_modules stays
-	@rm -rf dist dist.unfinished
+	@rm -rf dist dist.*

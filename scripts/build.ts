@@ -4,14 +4,15 @@
  * Whoever changes the layout of dist/ changes bin/tspod and scripts/install.sh with it.
  */
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 
 const ROOT = join(import.meta.dirname, '..')
 const DIST = join(ROOT, 'dist')
 /** A build that fails leaves the last good one in place. */
-const UNFINISHED = join(ROOT, 'dist.unfinished')
+const UNFINISHED = join(ROOT, `dist.new-${process.pid}`)
+const OLD = join(ROOT, `dist.old-${process.pid}`)
 
 /** Compiled add-ons by the name their package asks `bindings` for. */
 const ADDONS: Record<string, string> = {
@@ -53,7 +54,6 @@ const REQUIRE =
   "import { createRequire as createBundleRequire } from 'node:module'\nconst require = createBundleRequire(import.meta.url)"
 
 async function main(): Promise<void> {
-  rmSync(UNFINISHED, { recursive: true, force: true })
   await build({
     entryPoints: { tspod: join(ROOT, 'src', 'main.ts') },
     outdir: UNFINISHED,
@@ -69,9 +69,16 @@ async function main(): Promise<void> {
     logLevel: 'warning',
   })
   for (const [name, source] of Object.entries(ADDONS)) copyFileSync(join(ROOT, source), join(UNFINISHED, name))
-  rmSync(DIST, { recursive: true, force: true })
+  // The exit hooks of running pods may call tspod at any moment.
+  if (existsSync(DIST)) renameSync(DIST, OLD)
   renameSync(UNFINISHED, DIST)
+  // One that still runs from there may be adding to its compile cache.
+  rmSync(OLD, { recursive: true, force: true, maxRetries: 5 })
   for (const args of WARMING) execFileSync(join(ROOT, 'bin', 'tspod'), args, { stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
-await main()
+try {
+  await main()
+} finally {
+  rmSync(UNFINISHED, { recursive: true, force: true })
+}
