@@ -17,8 +17,10 @@ export function publishedPorts(ports: readonly PortSpec[]): HostPort[] {
  * are not seen: their listeners are firewall rules, and the engine's leases know them. SCTP cannot be tried from here.
  */
 export async function portsTaken(ports: readonly HostPort[]): Promise<HostPort[]> {
-  const taken = await Promise.all(ports.map(isTaken))
-  return ports.filter((_, index) => taken[index])
+  const taken: HostPort[] = []
+  // One by one: two addresses of one port would be in each other's way.
+  for (const port of ports) if (await isTaken(port)) taken.push(port)
+  return taken
 }
 
 function isTaken(port: HostPort): Promise<boolean> {
