@@ -48,10 +48,19 @@ export class Field {
     return this.node
   }
 
-  /** The member of a map, present or not. */
+  /** The member of a struct, present or not. */
   at(name: string): Field {
-    const entry = this.node?.kind === 'map' ? this.node.entries.get(name) : undefined
-    return new Field(this.context, entry?.value, entry?.key ?? this.key, this, `.${name}`)
+    return this.#child(name, `.${name}`)
+  }
+
+  /** The entry of a map with free keys, present or not. */
+  entry(name: string): Field {
+    return this.#child(name, `[${name}]`)
+  }
+
+  #child(name: string, segment: string): Field {
+    const found = this.node?.kind === 'map' ? this.node.entries.get(name) : undefined
+    return new Field(this.context, found?.value, found?.key ?? this.key, this, segment)
   }
 
   /** The items of a list; none when it is missing. */

@@ -10,7 +10,7 @@ import { checkField } from './check.ts'
 import { readClaim, readConfigMap, readSecret } from './config.ts'
 import { checkKind, type KindDocument, readKinds } from './documents.ts'
 import { type Field, Notes } from './field.ts'
-import { Issues, quote, renderIssues, SourceFile } from './issue.ts'
+import { collecting, Issues, quote, renderIssues, SourceFile } from './issue.ts'
 import { readAnnotations, readLabels, readName } from './metadata.ts'
 import { checkHostPorts, type PodContext, type ReadPod } from './pod.ts'
 import { parsePublish, portsClash, publishPorts } from './ports.ts'
@@ -53,14 +53,13 @@ export function translate(sources: readonly SourceText[], options: TranslateOpti
   const notes = new Notes()
   const files = sources.map(({ file, text }) => new SourceFile(file, text))
   const configFiles = options.configMaps.map(({ file, text }) => new SourceFile(file, text))
-  const documents = readKinds(files, issues, notes)
-  const extra = readKinds(configFiles, issues, notes)
-  const reader = new BundleReader(options, issues)
-  reader.readConfigFiles(extra, documents)
-  const pods = reader.read(documents)
-  const all = [...files, ...configFiles]
-  if (issues.list.length === 0) reader.checkSomething(documents)
-  if (issues.list.length > 0) throw invalid(issues, all)
+  const reader = new BundleReader(options)
+  const pods = collecting(issues, () => {
+    const documents = readKinds(files, issues, notes)
+    reader.readConfigFiles(readKinds(configFiles, issues, notes), documents)
+    return reader.read(documents, issues)
+  })
+  if (issues.list.length > 0) throw invalid(issues, [...files, ...configFiles])
   const { bundle } = reader
   const publishNotes = publishPorts(bundle.pods, published, options.publishAll)
   if (published.length > 0 || options.publishAll) checkPublished(pods)
@@ -74,11 +73,10 @@ class BundleReader {
   readonly #configMaps = new Map<string, ConfigData>()
   readonly #secrets = new Map<string, ConfigData>()
   readonly #names = new Map<string, Field>()
-  #incomplete: boolean
+  #incomplete = false
 
-  constructor(options: TranslateOptions, issues: Issues) {
+  constructor(options: TranslateOptions) {
     this.#options = options
-    this.#incomplete = issues.list.length > 0
   }
 
   /** Documents of --configmap: they must not be in the manifest as well. */
@@ -109,7 +107,8 @@ class BundleReader {
   }
 
   /** Reads the documents of the manifest; returns the pods with the places of their ports. */
-  read(documents: readonly KindDocument[]): ReadPod[] {
+  read(documents: readonly KindDocument[], issues: Issues): ReadPod[] {
+    if (issues.list.length > 0) this.#incomplete = true
     const good = documents.filter(document => {
       const usable = checkKind(document)
       if (!usable) this.#incomplete = true
@@ -133,26 +132,8 @@ class BundleReader {
     })
     checkHostPorts(pods.flatMap(pod => pod.ports))
     this.bundle.pods.push(...pods.map(pod => pod.spec))
+    if (issues.list.length === 0) checkSomething(documents)
     return pods
-  }
-
-  /** A manifest without anything to play is a mistake, as it is for Podman. */
-  checkSomething(documents: readonly KindDocument[]): void {
-    const [first] = documents
-    if (first === undefined) {
-      throw new TspodError('MANIFEST_INVALID', 'YAML document does not contain any supported kube kind', {
-        remedy: 'add a Pod, a Deployment, a Secret or a PersistentVolumeClaim',
-      })
-    }
-    if (documents.every(({ kind }) => kind === 'ConfigMap')) {
-      first.field
-        .at('kind')
-        .issue(
-          'REQUIRED',
-          'ConfigMaps are not a standalone object: nothing here uses them',
-          'add a Pod or a Deployment',
-        )
-    }
   }
 
   #readData(document: KindDocument): void {
@@ -185,6 +166,21 @@ class BundleReader {
         .at('name')
         .issue('DUPLICATE', `another document makes the ${kind} ${quote(name)}: ${file}:${line}`, 'choose another name')
     } else this.#names.set(key, field)
+  }
+}
+
+/** A manifest without anything to play is a mistake, as it is for Podman. */
+function checkSomething(documents: readonly KindDocument[]): void {
+  const [first] = documents
+  if (first === undefined) {
+    throw new TspodError('MANIFEST_INVALID', 'YAML document does not contain any supported kube kind', {
+      remedy: 'add a Pod, a Deployment, a Secret or a PersistentVolumeClaim',
+    })
+  }
+  if (documents.every(({ kind }) => kind === 'ConfigMap')) {
+    first.field
+      .at('kind')
+      .issue('REQUIRED', 'ConfigMaps are not a standalone object: nothing here uses them', 'add a Pod or a Deployment')
   }
 }
 

@@ -68,7 +68,8 @@ export class SourceFile {
     const starts = this.#starts()
     const start = starts[number - 1] ?? 0
     const next = starts[number] ?? this.text.length + 1
-    return { text: this.text.slice(start, next - 1).replace(/\r$/, ''), start }
+    const end = this.text[next - 2] === '\r' ? next - 2 : next - 1
+    return { text: this.text.slice(start, end), start }
   }
 
   #starts(): number[] {
@@ -81,22 +82,40 @@ export class SourceFile {
   }
 }
 
-/** Every mistake and note of one translation. */
+/** Thrown by `Issues.add` when there are so many that nobody reads them all. */
+class TooManyIssues extends Error {}
+
+const MAX_ISSUES = 500
+
+/** Every mistake of one translation. */
 export class Issues {
   readonly list: Issue[] = []
   readonly #seen = new Set<string>()
 
-  /** Adds an issue unless the same was found at the same place (replicas are translated one by one). */
+  /**
+   * Adds an issue unless the same was found at the same place (replicas are translated one by one). Throws
+   * TooManyIssues at the limit: a hostile manifest must not cost more than a wrong one.
+   */
   add(issue: Issue): void {
     const key = `${issue.source.file}:${issue.span.start}:${issue.code}:${issue.path}:${issue.message}`
     if (this.#seen.has(key)) return
     this.#seen.add(key)
     this.list.push(issue)
+    if (this.list.length >= MAX_ISSUES) throw new TooManyIssues()
   }
 }
 
-const MAX_PRINTED = 1000
 const MAX_LINE = 160
+
+/** What `work` returns, or nothing when it was cut short by the number of issues, which are in `issues` then. */
+export function collecting<Result>(issues: Issues, work: () => Result[]): Result[] {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof TooManyIssues && issues.list.length > 0) return []
+    throw error
+  }
+}
 
 /** The issues in the order of files and places, as text for a terminal or a log. */
 export function renderIssues(issues: readonly Issue[], sources: readonly SourceFile[]): string {
@@ -104,8 +123,8 @@ export function renderIssues(issues: readonly Issue[], sources: readonly SourceF
   const sorted = issues.toSorted(
     (a, b) => (order.get(a.source) ?? 0) - (order.get(b.source) ?? 0) || a.span.start - b.span.start,
   )
-  const printed = sorted.slice(0, MAX_PRINTED).map(renderIssue)
-  if (sorted.length > MAX_PRINTED) printed.push(`and ${sorted.length - MAX_PRINTED} more`)
+  const printed = sorted.map(renderIssue)
+  if (sorted.length >= MAX_ISSUES) printed.push(`too many errors: there may be more than these ${MAX_ISSUES}`)
   return printed.join('\n\n')
 }
 
@@ -117,7 +136,7 @@ function renderIssue(issue: Issue): string {
   const blank = ' '.repeat(margin.length)
   const say = `   ${printable(issue.remedy === undefined ? issue.message : `${issue.message}; ${issue.remedy}`)}`
   const { text, start } = source.line(line)
-  if (text.trim() === '') return [head, say].join('\n')
+  if (!/\S/.test(text)) return [head, say].join('\n')
   if (source.hides(start, start + text.length)) {
     return [head, `${margin} | (not shown: it belongs to a Secret)`, say].join('\n')
   }

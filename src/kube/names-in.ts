@@ -2,7 +2,7 @@
 import { TspodError } from '../errors.ts'
 import { readKinds } from './documents.ts'
 import { type Field, Notes } from './field.ts'
-import { Issues, renderIssues, SourceFile } from './issue.ts'
+import { collecting, Issues, renderIssues, SourceFile } from './issue.ts'
 import { podNames } from './workload.ts'
 
 /** `podClaims`: claims and other volumes that pods refer to, which `kube down --force` removes too. */
@@ -24,7 +24,7 @@ export function namesIn(sources: readonly { file: string; text: string }[]): Obj
   const issues = new Issues()
   const files = sources.map(({ file, text }) => new SourceFile(file, text))
   const names: ObjectNames = { pods: [], secrets: [], claims: [], podClaims: [], configMaps: [] }
-  for (const { kind, field } of readKinds(files, issues, new Notes())) {
+  for (const { kind, field } of collecting(issues, () => readKinds(files, issues, new Notes()))) {
     const name = field.at('metadata').at('name').string()
     if (name !== undefined && name !== '') collect(names, kind, name, field)
   }

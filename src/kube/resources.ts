@@ -14,12 +14,12 @@ export function readResources(resources: Field): ResourceSpec {
   const requests = resources.at('requests')
   for (const list of [limits, requests]) for (const [name, value] of list.entries()) checkName(name, value)
   const spec: ResourceSpec = {}
-  const cpuLimit = cpu(limits.at('cpu'))
-  const cpuRequest = cpu(requests.at('cpu')) ?? cpuLimit
-  const memoryLimit = memory(limits.at('memory'))
-  const memoryRequest = memory(requests.at('memory')) ?? memoryLimit
-  checkRequest(requests.at('cpu'), cpuRequest, cpuLimit, limits.at('cpu'))
-  checkRequest(requests.at('memory'), memoryRequest, memoryLimit, limits.at('memory'))
+  const cpuLimit = cpu(limits.entry('cpu'))
+  const cpuRequest = cpu(requests.entry('cpu')) ?? cpuLimit
+  const memoryLimit = memory(limits.entry('memory'))
+  const memoryRequest = memory(requests.entry('memory')) ?? memoryLimit
+  checkRequest(requests.entry('cpu'), cpuRequest, cpuLimit, limits.entry('cpu'))
+  checkRequest(requests.entry('memory'), memoryRequest, memoryLimit, limits.entry('memory'))
   if (cpuLimit) spec.cpuLimitMilli = cpuLimit
   if (cpuRequest) spec.cpuRequestMilli = cpuRequest
   if (memoryLimit) spec.memoryLimitBytes = memoryLimit
