@@ -41,10 +41,13 @@ export function hostsText(pod: Pick<PodSpec, 'hostAliases'>, facts: HostsFacts, 
 export type ResolvFacts = {
   /** Addresses of aardvark-dns; empty when the pod's networks have no DNS. */
   servers: readonly string[]
-  /** Search domains of the pod's networks. */
+  /** Search domains of the pod's networks; default: the one aardvark-dns always answers for. */
   searches?: readonly string[]
   network: NetworkMode
 }
+
+/** netavark reports it for every network with DNS. */
+const AARDVARK_DOMAIN = 'dns.podman'
 
 const RESOLV_CONF = '/etc/resolv.conf'
 /** Where systemd-resolved keeps the servers that it forwards to; its stub on 127.0.0.53 is out of reach for a pod. */
@@ -92,7 +95,11 @@ function baseResolver(dns: DnsSpec, facts: ResolvFacts, host: Resolver): Resolve
   const reachable = facts.network === 'host' ? host.servers : host.servers.filter(server => !isLoopback(server))
   if (dns.policy === 'default' || facts.network !== 'bridge' || facts.servers.length === 0)
     return { ...host, servers: reachable }
-  return { servers: [...facts.servers], searches: [...(facts.searches ?? []), ...host.searches], options: host.options }
+  return {
+    servers: [...facts.servers],
+    searches: [...(facts.searches ?? [AARDVARK_DOMAIN]), ...host.searches],
+    options: host.options,
+  }
 }
 
 function fitting(searches: readonly string[]): string[] {

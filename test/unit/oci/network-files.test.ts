@@ -60,7 +60,7 @@ describe('/etc/resolv.conf', () => {
     options: [],
     ...change,
   })
-  const bridge: ResolvFacts = { servers: ['10.91.0.1'], searches: ['dns.podman'], network: 'bridge' }
+  const bridge: ResolvFacts = { servers: ['10.91.0.1'], network: 'bridge' }
   const host = { servers: ['127.0.0.53', '192.0.2.53'], searches: ['example.org'], options: ['edns0', 'ndots:1'] }
 
   const cases: Record<string, { dns: DnsSpec; facts: ResolvFacts; lines: string[] }> = {
