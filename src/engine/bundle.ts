@@ -17,6 +17,7 @@ import {
   type ResolvedMount,
   readHostDevices,
   resolveIdentity,
+  secureRootfs,
 } from '../oci/index.ts'
 import { podLogDirectory } from '../paths.ts'
 import { type PodWork, placesOf } from './context.ts'
@@ -58,6 +59,7 @@ async function workloadBundle(work: PodWork, record: ContainerRecord, run: strin
   const image = await imageOf(work, record)
   const rootfs = work.rootfs.get(record.id)
   if (rootfs === undefined) throw new Error(`${record.name} has no root file system yet`)
+  secureRootfs(rootfs)
   const identity = resolveIdentity(rootfs, image.config.user, container.security, spec.security)
   const env = environment(work, container, image.config, identity)
   const args = argvOf(container, image, env)

@@ -11,6 +11,7 @@ export type VolumeSource = {
   /** Real path on the host. */
   path: string
   readOnly: boolean
+  directory: boolean
   /** Who can change what is inside: nobody but tspod, the containers, or whoever owns that part of the host. */
   trust: 'ours' | 'container' | 'host'
   /** Where subPaths are looked up, when that is not `path`: the current generation of projected files. */
@@ -46,7 +47,13 @@ export async function checkHostPath(volume: HostPath): Promise<VolumeSource> {
   const found = await stat(real)
   if (!IS_RIGHT[volume.type](found)) throw wrongType(volume, kindOf(found))
   const device = volume.type === 'CharDevice' || volume.type === 'BlockDevice' ? await deviceNumber(real) : undefined
-  return { path: real, readOnly: false, trust: 'host', ...(device !== undefined && { device }) }
+  return {
+    path: real,
+    readOnly: false,
+    directory: found.isDirectory(),
+    trust: 'host',
+    ...(device !== undefined && { device }),
+  }
 }
 
 async function makeMissing(volume: HostPath): Promise<string> {

@@ -11,8 +11,10 @@ import type { Run } from '../process.ts'
 import type { VolumeSource } from './host-path.ts'
 import { bindOpened, unmountBelow } from './volume-mounts.ts'
 
+export type Bound = { path: string; directory: boolean }
+
 /**
- * Binds each subPath of one container below `directory` and returns the bound paths in order. What an earlier
+ * Binds each subPath of one container below `directory` and returns where they are, in order. What an earlier
  * instance of the container had there is released first, so that a subPath is looked up anew at every start.
  * A missing directory is made inside the volume with the volume's own mode.
  * Throws UNSAFE_PATH when the way leads over a link, VOLUME_INVALID when there is nothing and nothing can be made.
@@ -21,7 +23,7 @@ export async function bindSubPaths(
   directory: string,
   wanted: readonly { mount: MountSpec; source: VolumeSource }[],
   run: Run,
-): Promise<string[]> {
+): Promise<Bound[]> {
   await releaseSubPaths(directory, run)
   await mkdir(directory, { recursive: true, mode: 0o700 })
   return await Promise.all(
@@ -36,11 +38,12 @@ export async function bindSubPaths(
   )
 }
 
-async function bindOne(opened: Opened, target: string, run: Run): Promise<string> {
-  if (opened.stat.isDirectory()) await mkdir(target, { mode: 0o700 })
-  else await writeFile(target, '', { mode: 0o600, flag: 'wx' })
-  await bindOpened(opened.procPath, target, run)
-  return target
+async function bindOne(opened: Opened, path: string, run: Run): Promise<Bound> {
+  const directory = opened.stat.isDirectory()
+  if (directory) await mkdir(path, { mode: 0o700 })
+  else await writeFile(path, '', { mode: 0o600, flag: 'wx' })
+  await bindOpened(opened.procPath, path, run)
+  return { path, directory }
 }
 
 async function openSubPath(mount: MountSpec, source: VolumeSource): Promise<Opened> {

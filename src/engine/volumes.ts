@@ -21,7 +21,7 @@ import type { Run } from '../process.ts'
 import { giveToGroup } from './fs-group.ts'
 import { checkHostPath, type VolumeSource } from './host-path.ts'
 import { projectFiles } from './projection.ts'
-import { bindSubPaths } from './subpaths.ts'
+import { type Bound, bindSubPaths } from './subpaths.ts'
 import { mountOf, mountTmpfs, readMountPoints, unmountBelow } from './volume-mounts.ts'
 
 /** What the containers of one pod can mount; handed to `mountsOf` as it is. */
@@ -74,7 +74,7 @@ function prepareOne(volume: VolumeSpec, context: Context): Promise<VolumeSource>
 async function diskDir(name: string, { disk, pod }: Context): Promise<VolumeSource> {
   const path = join(disk, name)
   await makeShared(path, pod.security.fsGroup)
-  return { path, readOnly: false, trust: 'container' }
+  return { path, readOnly: false, directory: true, trust: 'container' }
 }
 
 async function memoryDir(
@@ -87,7 +87,7 @@ async function memoryDir(
   const group = pod.security.fsGroup
   const owner = group === undefined ? 'mode=0777' : `mode=2777,gid=${group}`
   await mountTmpfs(path, `${owner},nosuid,nodev${size === undefined ? '' : `,size=${size}`}`, run)
-  return { path, readOnly: false, trust: 'container' }
+  return { path, readOnly: false, directory: true, trust: 'container' }
 }
 
 /** The smaller of the volume's limit and the memory limits of all containers; undefined leaves it to the kernel. */
@@ -107,7 +107,7 @@ async function files(volume: VolumeSpec & { kind: 'files' }, { memory, pod, run 
   }
   await chmod(path, 0o755)
   const content = await projectFiles(path, volume.files, pod.security.fsGroup)
-  return { path, readOnly: true, trust: 'ours', content }
+  return { path, readOnly: true, directory: true, trust: 'ours', content }
 }
 
 async function inMemory(path: string): Promise<boolean> {
@@ -120,7 +120,7 @@ async function claim(volume: VolumeSpec & { kind: 'claim' }, { paths }: Context)
   await mkdir(volumeDirectory(paths, volume.claim), { recursive: true, mode: 0o700 })
   const path = claimData(paths, volume.claim)
   await makeShared(path, undefined)
-  return { path, readOnly: volume.readOnly, trust: 'container' }
+  return { path, readOnly: volume.readOnly, directory: true, trust: 'container' }
 }
 
 /**
@@ -192,14 +192,17 @@ function sourceOf(mount: MountSpec, prepared: PreparedVolumes): VolumeSource {
   return source
 }
 
-function toMount(mount: MountSpec, source: VolumeSource, bound: string | undefined): ResolvedMount {
+function toMount(mount: MountSpec, source: VolumeSource, bound: Bound | undefined): ResolvedMount {
   const propagation = { None: 'private', HostToContainer: 'rslave', Bidirectional: 'rshared' } as const
+  const readOnly = mount.readOnly || source.readOnly
   return {
-    source: bound ?? source.path,
+    source: bound?.path ?? source.path,
     target: mount.path,
-    readOnly: mount.readOnly || source.readOnly,
+    readOnly,
     propagation: propagation[mount.propagation],
     kind: 'bind',
+    // A file has nothing mounted below it, and crun 1.8 opens the target of `rro` as a directory.
+    ...(readOnly && (bound ?? source).directory && { options: ['rro'] }),
     ...(source.device !== undefined && { device: source.device }),
   }
 }

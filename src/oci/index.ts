@@ -72,5 +72,6 @@ export {
   type ResolvedMount,
   readHostDevices,
   resolveIdentity,
+  secureRootfs,
 } from './spec/index.ts'
 export { openStorage, type RootfsDoor, rootfsDoor, type Store } from './storage.ts'

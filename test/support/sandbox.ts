@@ -4,7 +4,16 @@
  */
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
 import type { ContainerSpec, Id } from '../../src/model.ts'
@@ -34,10 +43,12 @@ const APPLETS = [
 
 export const SECCOMP_PROFILE = JSON.parse(readFileSync('/usr/share/containers/seccomp.json', 'utf8')) as object
 
+/** Runtimes make missing mount points by the umask they are started with; conmon sets this one. */
+const AS_CONMON = 'umask 022; exec "$@"'
 /** crun 1.8 refuses hybrid cgroups: it gets a view of the host without the v2 tree. */
-const IN_V1_VIEW = 'umount -l /sys/fs/cgroup/unified 2>/dev/null; exec "$@"'
+const IN_V1_VIEW = `umount -l /sys/fs/cgroup/unified 2>/dev/null; ${AS_CONMON}`
 export const RUNTIMES: Record<string, string[]> = {
-  runc: ['runc'],
+  runc: ['sh', '-c', AS_CONMON, 'sh', 'runc'],
   crun: ['unshare', '-m', 'sh', '-c', IN_V1_VIEW, 'sh', 'crun'],
 }
 
@@ -66,11 +77,14 @@ export type Changes = Partial<Omit<SpecInput, 'container'>> & {
 export async function makeSandbox(): Promise<Sandbox> {
   const directory = mkdtempSync('/tmp/tspod-sandbox-')
   const rootfs = join(directory, 'rootfs')
-  for (const part of ['bin', 'etc', 'tmp']) mkdirSync(join(rootfs, part), { recursive: true })
+  for (const part of ['bin', 'etc', 'tmp']) makeOpen(join(rootfs, part))
+  chmodSync(rootfs, 0o755)
+  chmodSync(join(rootfs, 'tmp'), 0o1777)
   copyBusybox(join(rootfs, 'bin/busybox'))
   for (const name of APPLETS) symlinkSync('busybox', join(rootfs, 'bin', name))
   writeFileSync(join(rootfs, 'etc/passwd'), 'root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n')
   writeFileSync(join(rootfs, 'etc/group'), 'root:x:0:\napp:x:1000:\naudio:x:63:app\n')
+  for (const path of ['bin/busybox', 'etc/passwd', 'etc/group']) chmodSync(join(rootfs, path), 0o755)
   const host = await readHostFacts()
   const cgroup = `/${directory.slice('/tmp/'.length)}`
   const pinned: string[] = []
@@ -116,6 +130,12 @@ export async function makeSandbox(): Promise<Sandbox> {
       return existsSync(directory) ? [...left, directory] : left
     },
   }
+}
+
+/** A directory any user may enter, whatever the umask of the test. */
+function makeOpen(path: string): void {
+  mkdirSync(path, { recursive: true })
+  chmodSync(path, 0o755)
 }
 
 export function mountsBelow(directory: string): string[] {

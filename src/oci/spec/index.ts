@@ -4,6 +4,7 @@ export { deviceNumber, readHostDevices } from './host-devices.ts'
 export { resolveIdentity } from './identity.ts'
 export { baseEnv, buildExecProcess, buildPauseSpec, type ExecWanted, type PauseInput } from './process.ts'
 export { qosClass } from './resources.ts'
+export { secureRootfs } from './rootfs.ts'
 export type {
   DeviceNumber,
   HostDevice,

@@ -25,6 +25,8 @@ const MASKED_PATHS = [
   '/sys/firmware',
   '/sys/fs/selinux',
 ]
+/** The first with mount_setattr(2), by which a whole tree of mounts is made read-only. */
+const RECURSIVE_KERNEL = '5.12'
 const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
 /** Single files of /proc that may be replaced: what lxcfs offers. Anything else there would undo the masks. */
@@ -78,11 +80,10 @@ function safeTarget(target: string): string {
 function bindMount(mount: ResolvedMount, privileged: boolean, host: HostFacts): OciMount {
   const options = ['rbind', mount.propagation === 'private' ? 'rprivate' : mount.propagation]
   if (mount.readOnly) options.push('ro')
-  // Without it, what is mounted below the source stays writable. It cannot be combined with propagation.
-  if (mount.readOnly && mount.propagation === 'private' && atLeast(host.kernel, '5.12')) options.push('rro')
   if (!privileged) options.push('nosuid')
   if (!privileged && mount.device === undefined) options.push('nodev')
-  const extra = (mount.options ?? []).filter(option => !options.includes(option))
+  const recursive = mount.readOnly && mount.propagation === 'private' && atLeast(host.kernel, RECURSIVE_KERNEL)
+  const extra = (mount.options ?? []).filter(option => !options.includes(option) && (option !== 'rro' || recursive))
   return { destination: mount.target, type: 'bind', source: mount.source, options: [...options, ...extra] }
 }
 

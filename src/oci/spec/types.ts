@@ -33,7 +33,7 @@ export type ResolvedMount = {
   readOnly: boolean
   propagation: 'private' | 'rslave' | 'rshared'
   kind: 'bind'
-  /** Further mount options, such as nosuid. */
+  /** Further mount options. `rro`, for directories only, makes what is mounted below read-only where that works. */
   options?: string[]
   /** Set when the source is a device node: the container is allowed to use it. */
   device?: DeviceNumber

@@ -25,7 +25,7 @@ const cases: Record<string, { input: Partial<SpecInput>; host?: Partial<HostFact
     input: {
       container: containerSpec({ security: restricted, resources: limits }),
       identity: { uid: 1000, gid: 1000, groups: [1000, 63], home: '/home/app' },
-      mounts: [{ ...volume, propagation: 'private', kind: 'bind', readOnly: true }],
+      mounts: [{ ...volume, propagation: 'private', kind: 'bind', readOnly: true, options: ['rro'] }],
     },
   },
   privileged: {

@@ -122,11 +122,10 @@ describe('mounts', () => {
 
   test('volumes are nosuid and nodev; read-only ones all the way down', () => {
     expect(optionsAt(build({ mounts: [volume('/data')] }), '/data')).toEqual(['rbind', 'rprivate', 'nosuid', 'nodev'])
-    expect(optionsAt(build({ mounts: [volume('/data', { readOnly: true })] }), '/data')).toEqual(
-      expect.arrayContaining(['ro', 'rro']),
-    )
-    const old = build({ mounts: [volume('/data', { readOnly: true })] }, { kernel: '5.10.0' })
-    expect(optionsAt(old, '/data')).not.toContain('rro')
+    const tree = volume('/data', { readOnly: true, options: ['rro'] })
+    expect(optionsAt(build({ mounts: [tree] }), '/data')).toEqual(expect.arrayContaining(['ro', 'rro']))
+    expect(optionsAt(build({ mounts: [tree] }, { kernel: '5.10.0' }), '/data')).not.toContain('rro')
+    expect(optionsAt(build({ mounts: [{ ...tree, propagation: 'rslave' }] }), '/data')).not.toContain('rro')
   })
 
   test('a volume replaces a default at its place, and the later of two wins', () => {

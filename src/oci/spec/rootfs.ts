@@ -1,0 +1,16 @@
+/** The root file system of an image, before a runtime mounts into it. */
+import { openBeneath } from '../../files.ts'
+
+/** Where the sandbox mounts file systems of the kernel; runtimes also make links and nodes in /dev. */
+const MOUNT_POINTS = ['dev', 'proc', 'sys']
+
+/**
+ * Makes sure that /dev, /proc and /sys of a root file system are directories of its own, and makes those that are
+ * missing. runc 1.1.5 mounts our /dev where an image's link leads inside the root, but then makes `ptmx` and the
+ * links to standard streams where that link leads on the *host* (measured; the class of CVE-2026-41579).
+ * Call it before every start. Throws UNSAFE_PATH when one of them is a link; a plain file there is for the runtime to
+ * refuse.
+ */
+export function secureRootfs(rootfs: string): void {
+  for (const name of MOUNT_POINTS) openBeneath(rootfs, name, { create: 'directory', mode: 0o755 }).close()
+}
