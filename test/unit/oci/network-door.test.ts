@@ -1,4 +1,7 @@
-import { describe, expect, test } from '@jest/globals'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from '@jest/globals'
 import { defaultNetwork } from '../../../src/oci/network-define.ts'
 import { type NetworkDoor, networkDoor } from '../../../src/oci/network-door.ts'
 import { netavarkInput } from '../../../src/oci/network-input.ts'
@@ -6,7 +9,9 @@ import { pathsFor } from '../../../src/paths.ts'
 import type { Run } from '../../../src/process.ts'
 
 const network = defaultNetwork('tspod0', [])
-const root = `/tmp/tspod-door-${process.pid}`
+const root = mkdtempSync(join(tmpdir(), 'tspod-door-'))
+
+afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 /** Answers like netavark and keeps who was at work together: one list per moment. */
 function recorder(fails: ReadonlySet<string> = new Set()): { run: Run; together: string[][] } {

@@ -14,7 +14,7 @@ const judge = (msg: string, loggedIn = false) =>
     loggedIn,
   )
 
-/** As skopeo 1.9 and 1.18 print them. */
+/** Those that test/integration/image does not provoke are in the wording of the containers/image library. */
 const messages: [message: string, why: string][] = [
   [
     'initializing source docker://x: reading manifest 1 in x: unauthorized: authentication required',
