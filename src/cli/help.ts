@@ -120,7 +120,7 @@ function twoColumns(rows: readonly [left: string, right: string][], columns: num
 }
 
 /** Breaks text at blanks; lines end where `text` has line ends. */
-export function wrap(text: string, width: number): string[] {
+function wrap(text: string, width: number): string[] {
   return text.split('\n').flatMap(paragraph => {
     const lines: string[] = []
     let line = ''

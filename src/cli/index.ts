@@ -2,4 +2,4 @@
 export { failureText, type StopSignal, signalExitCode } from './failure.ts'
 export { type Invocation, interpret } from './interpret.ts'
 export { makeOutput } from './output.ts'
-export type { Outcome, Output, World } from './verb.ts'
+export type { Outcome, World } from './verb.ts'
