@@ -58,6 +58,8 @@ export type Sandbox = {
   paths: Paths
   podId: Id
   host: HostFacts
+  /** The cgroup everything here is put below. */
+  cgroup: string
   /** Builds the config for a line of shell and runs it to its end. */
   sh(runtime: string, script: string, changes?: Changes): Promise<Finished>
   /** The argv of a runtime with this sandbox's state directory. */
@@ -70,7 +72,7 @@ export type Sandbox = {
 
 export type Changes = Partial<Omit<SpecInput, 'container'>> & {
   container?: Partial<ContainerSpec>
-  /** A last change of the finished configuration, and where to put it. */
+  /** Name of the container; made up when absent. */
   id?: string
 }
 
@@ -91,7 +93,7 @@ export async function makeSandbox(): Promise<Sandbox> {
   const argv = (runtime: string, ...args: string[]): [string, ...string[]] =>
     [...(RUNTIMES[runtime] ?? []), '--root', join(directory, `state-${runtime}`), ...args] as [string, ...string[]]
   return {
-    ...{ directory, rootfs, host, argv },
+    ...{ directory, rootfs, host, cgroup, argv },
     paths: pathsFor(join(directory, 'root'), join(directory, 'run')),
     podId: randomBytes(32).toString('hex') as Id,
     sh: async (runtime, script, { container, id = randomBytes(6).toString('hex'), ...changes } = {}) => {

@@ -2,10 +2,10 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { buildExecProcess, resolveIdentity, secureRootfs } from '../../../src/oci/spec/index.ts'
+import { buildExecProcess, buildPauseSpec, resolveIdentity, secureRootfs } from '../../../src/oci/spec/index.ts'
 import { run } from '../../../src/process.ts'
-import { makeSandbox, RUNTIMES, type Sandbox } from '../../support/sandbox.ts'
-import { securityOf } from '../../support/spec-input.ts'
+import { makeSandbox, RUNTIMES, type Sandbox, SECCOMP_PROFILE } from '../../support/sandbox.ts'
+import { securityOf, specInput } from '../../support/spec-input.ts'
 
 const DEFAULT_MASK = '00000000800405fb'
 const STATUS = 'grep -E "^(Cap|NoNewPrivs|Seccomp:|Groups)" /proc/self/status'
@@ -233,3 +233,31 @@ async function untilRunning<T extends { exitCode: number; stderr: string }>(act:
 }
 
 const pause = (): Promise<void> => new Promise(resolve => setTimeout(resolve, 50))
+
+for (const runtime of Object.keys(RUNTIMES)) {
+  test(`the container that holds a PID namespace runs under ${runtime}, and others join it`, async () => {
+    const id = `pause-${runtime}`
+    const bundle = join(sandbox.directory, id)
+    fs.mkdirSync(join(bundle, 'rootfs'), { recursive: true })
+    const input = specInput({ namespaces: {}, seccompProfile: SECCOMP_PROFILE, cgroupPath: `${sandbox.cgroup}/${id}` })
+    const pause = { ...input, rootfs: join(bundle, 'rootfs'), catatonit: '/usr/bin/catatonit' }
+    fs.writeFileSync(join(bundle, 'config.json'), JSON.stringify(buildPauseSpec(pause, sandbox.host)))
+    const holding = run({ argv: sandbox.argv(runtime, 'run', '--bundle', bundle, id) })
+    try {
+      const state = await untilRunning(() => run({ argv: sandbox.argv(runtime, 'state', id) }))
+      const pid = `/proc/${JSON.parse(state.stdout).pid}/ns/pid`
+      const { stdout } = await sandbox.sh(runtime, `cat /proc/1/comm; ${STATUS.replace('self', '1')}`, {
+        namespaces: { pid },
+      })
+      expect(stdout).toMatch(/^catatonit\n/)
+      expect(fields(stdout.slice('catatonit\n'.length))).toMatchObject({
+        CapBnd: '0000000000000000',
+        NoNewPrivs: '1',
+        Seccomp: '2',
+      })
+    } finally {
+      await run({ argv: sandbox.argv(runtime, 'kill', id, 'KILL') })
+      await holding
+    }
+  })
+}
