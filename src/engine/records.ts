@@ -129,6 +129,7 @@ export async function readPods(store: Reader): Promise<PodRecord[]> {
   return (await store.all('SELECT * FROM pod ORDER BY created_ms, name')).map(podRecord)
 }
 
+/** The pod of this name, which is unique among pods. */
 export async function readPod(store: Reader, name: string): Promise<PodRecord | undefined> {
   const rows = await store.all('SELECT * FROM pod WHERE name = ?', [name])
   return rows[0] && podRecord(rows[0])
@@ -162,6 +163,7 @@ export async function writeSandbox(store: Store, podId: string, boot: string, fa
   await store.write(tx => tx.run('INSERT OR REPLACE INTO sandbox (pod, boot, facts) VALUES (?, ?, ?)', [podId, boot, JSON.stringify(facts)]))
 }
 
+/** Writes the row of a new pod; it counts as incomplete until `updatePod` says otherwise. */
 export async function insertPod(tx: Transaction, pod: PodRecord): Promise<void> {
   await tx.run('INSERT INTO pod (id, name, spec, settings, goal, complete, created_ms) VALUES (?, ?, ?, ?, ?, 0, ?)', [
     pod.id,
@@ -176,6 +178,7 @@ export async function insertPod(tx: Transaction, pod: PodRecord): Promise<void> 
   }
 }
 
+/** Writes the row of a new container, after that of its pod. */
 export async function insertContainer(tx: Transaction, container: ContainerRecord): Promise<void> {
   await tx.run(
     `INSERT INTO container (id, pod, name, short_name, kind, ordinal, state, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -222,6 +225,7 @@ export type ContainerPatch = {
   stopSignal?: string
 }
 
+/** Changes the given columns of one container; an absent key leaves its column alone. */
 export async function updateContainer(tx: Transaction, id: string, patch: ContainerPatch): Promise<void> {
   const keys = Object.keys(patch) as (keyof ContainerPatch)[]
   if (keys.length === 0) return
@@ -232,6 +236,7 @@ export async function updateContainer(tx: Transaction, id: string, patch: Contai
   await tx.run(`UPDATE container SET ${keys.map(key => `${COLUMN[key]} = ?`).join(', ')} WHERE id = ?`, [...values, id])
 }
 
+/** Changes the given columns of one pod; an absent key leaves its column alone. */
 export async function updatePod(
   tx: Transaction,
   id: string,

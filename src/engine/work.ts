@@ -30,6 +30,7 @@ export async function lockPods(context: EngineContext, names: readonly string[],
   }
 }
 
+/** Lets go of all the locks at once. */
 export async function releaseAll(locks: Iterable<Lock>): Promise<void> {
   await Promise.all([...locks].map(lock => lock[Symbol.asyncDispose]()))
 }

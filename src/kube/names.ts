@@ -38,6 +38,7 @@ export function qualifiedProblem(text: string): string | undefined {
     : 'must be letters, digits, "-", "_" and ".", with a letter or digit at both ends'
 }
 
+/** What is wrong with the value of a label; undefined when nothing is. An empty one is allowed. */
 export function labelValueProblem(text: string): string | undefined {
   if (text === '') return undefined
   if (text.length > MAX_LABEL) return `must be no more than ${MAX_LABEL} characters`
@@ -58,6 +59,7 @@ export function configKeyProblem(text: string): string | undefined {
   return CONFIG_KEY.test(text) ? undefined : 'must be letters, digits, "-", "_" and "."'
 }
 
+/** What is wrong with the name of a port (IANA service name); undefined when nothing is. */
 export function portNameProblem(text: string): string | undefined {
   if (text.length > 15) return 'must be no more than 15 characters'
   return PORT_NAME.test(text)

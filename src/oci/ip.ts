@@ -54,10 +54,12 @@ export function lastOf(subnet: Subnet): Ip {
   return { family: subnet.base.family, value: subnet.base.value + (1n << hostBits) - 1n }
 }
 
+/** True for every address of the subnet, its first and last included; families never mix. */
 export function inSubnet(ip: Ip, subnet: Subnet): boolean {
   return ip.family === subnet.base.family && ip.value >= subnet.base.value && ip.value <= lastOf(subnet).value
 }
 
+/** True when the two share an address: then one of them holds the other. */
 export function overlaps(a: Subnet, b: Subnet): boolean {
   return inSubnet(a.base, b) || inSubnet(b.base, a)
 }

@@ -63,6 +63,7 @@ function buildProcess(input: SpecInput, capabilities: string[], host: HostFacts,
   }
 }
 
+/** The `user` of an OCI process. */
 export function ociUser(identity: Identity): OciUser {
   return { uid: identity.uid, gid: identity.gid, umask: UMASK, additionalGids: identity.groups }
 }

@@ -44,6 +44,7 @@ export function hiddenPaths(input: SpecInput, host: HostFacts): { maskedPaths: s
   return { maskedPaths: maskedPaths(host), readonlyPaths: [...READONLY_PATHS, ...cgroups] }
 }
 
+/** What a container must not read below /proc and /sys, on a host with this many processors. */
 export function maskedPaths(host: HostFacts): string[] {
   // Per-CPU temperature counters are a side channel; they exist for every CPU or for none.
   const thermal = Array.from({ length: host.cpus }, (_, cpu) => `/sys/devices/system/cpu/cpu${cpu}/thermal_throttle`)

@@ -129,6 +129,7 @@ function wantedOomScore(pod: PodSpec, container: ContainerSpec, host: HostFacts)
   return Math.min(999, Math.max(3, 1000 - Math.floor(1000 * share)))
 }
 
+/** The `oom_score_adj` that this host lets tspod set; a difference is added to `notices`. */
 export function clampOom(wanted: number, host: HostFacts, notices: string[]): number {
   if (wanted >= 0 || host.canLowerOom) return wanted
   notices.push(`oom_score_adj is 0 instead of ${wanted}: tspod lacks CAP_SYS_RESOURCE`)
