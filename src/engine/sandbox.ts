@@ -3,11 +3,11 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { writeAtomic } from '../files.ts'
 import {
-  cgroupExists,
-  enterCgroup,
+  enterPod,
   hostsFile,
   type NamespaceKind,
   type NetavarkInput,
+  type PodScope,
   pinNamespaces,
   resolvConf,
 } from '../oci/index.ts'
@@ -78,18 +78,11 @@ async function writeManagedFiles(work: PodWork): Promise<Map<string, string>> {
 }
 
 /**
- * Returns what moves a conmon into the pod's control cgroup while it waits. Under systemd the first one of a pod
- * brings the pod's scope to life: a scope has to start with a process.
+ * Moves a conmon into the pod's control cgroup while it waits. Under systemd the first one of a pod brings the pod's
+ * scope to life: a scope has to start with a process.
  */
-export function enterPodCgroup(work: PodWork): (conmonPid: number) => Promise<void> {
-  const { cgroup, context } = work
-  const wanted = cgroup.scope
-  let scope: Promise<unknown> | undefined
-  return async pid => {
-    if (wanted !== undefined && (scope !== undefined || !cgroupExists(context.hierarchies, cgroup.path))) {
-      scope ??= context.manager.startScope({ ...wanted, pids: [pid] })
-      await scope
-    }
-    await enterCgroup(context.hierarchies, cgroup.control, pid)
-  }
+export async function enterPodCgroup(work: PodWork, conmonPid: number): Promise<void> {
+  const { hierarchies, manager, clock } = work.context
+  const startScope = (scope: PodScope, pid: number): Promise<'started' | 'exists'> => manager.startScope({ ...scope, pids: [pid] })
+  await enterPod(hierarchies, work.cgroup, conmonPid, startScope, clock)
 }

@@ -22,7 +22,6 @@ export function startExecutors(work: PodWork, tail: Promise<unknown>[]): Executo
   const { context } = work
   // Volumes, hosts file and the like: needed by the first container, prepared next to the namespaces.
   const files = once(() => prepareSandboxFiles(work))
-  const place = enterPodCgroup(work)
   return {
     sandbox: async () => {
       await Promise.all([pinSandbox(work), files()])
@@ -54,7 +53,7 @@ export function startExecutors(work: PodWork, tail: Promise<unknown>[]): Executo
           tty: bundle.tty,
           stdin: bundle.stdin,
           exitHook: exitHookOf(work, record),
-          beforeStart: place,
+          beforeStart: pid => enterPodCgroup(work, pid),
         },
         context.clock,
       )
