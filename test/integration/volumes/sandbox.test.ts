@@ -202,6 +202,40 @@ for (const runtime of Object.keys(RUNTIMES)) {
   })
 }
 
+for (const runtime of Object.keys(RUNTIMES)) {
+  test(`links of an image where something is mounted under ${runtime} stay inside the image`, async () => {
+    const host = fs.mkdtempSync(join(sandbox.directory, 'host-'))
+    fs.chmodSync(host, 0o755)
+    fs.writeFileSync(join(host, 'canary'), 'untouched', { mode: 0o644 })
+    const managed = join(sandbox.directory, 'managed')
+    fs.writeFileSync(managed, 'managed', { mode: 0o644 })
+    const links = {
+      'etc/hosts': `${host}/canary`,
+      'etc/mtab': `${host}/mtab`,
+      'var/tmp': host,
+      data: `../../../..${host}/new`,
+    }
+    fs.mkdirSync(join(sandbox.rootfs, 'var'), { recursive: true })
+    for (const [path, target] of Object.entries(links)) {
+      fs.rmSync(join(sandbox.rootfs, path), { recursive: true, force: true })
+      fs.symlinkSync(target, join(sandbox.rootfs, path))
+    }
+    const at = (target: string) =>
+      ({ source: managed, target, readOnly: false, propagation: 'private', kind: 'bind' }) as const
+    const before = fs.readFileSync('/proc/self/mountinfo', 'utf8')
+    const { stdout } = await sandbox.sh(runtime, 'cat /etc/hosts /var/tmp/*; echo x > /var/tmp/x', {
+      container: { security: securityOf({ readOnlyRootFilesystem: true }) },
+      mounts: [at('/etc/hosts'), at('/data')],
+    })
+    // Made anew where the links lead inside the image, the mounts are there; the host's file is not.
+    expect(stdout).not.toContain('untouched')
+    expect(fs.readdirSync(host)).toEqual(['canary'])
+    expect(fs.readFileSync(join(host, 'canary'), 'utf8')).toBe('untouched')
+    expect(fs.readFileSync('/proc/self/mountinfo', 'utf8')).toBe(before)
+    for (const path of Object.keys(links)) fs.rmSync(join(sandbox.rootfs, path))
+  })
+}
+
 test('an image whose /dev, /proc or /sys is a link is refused before a runtime sees it', async () => {
   for (const name of ['dev', 'proc', 'sys']) {
     const path = join(sandbox.rootfs, name)
