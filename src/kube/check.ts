@@ -72,10 +72,11 @@ function checkMember(child: Field, type: TypeCode, name: string, known: FieldTyp
   const { node } = child
   const emptyList = node?.kind === 'list' && node.items.length === 0
   const emptyMap = node?.kind === 'map' && node.entries.size === 0
+  const harmless = isHarmless(row.path, node?.kind === 'scalar' ? node.text : undefined)
   if (row.verdict === 'accepted') {
-    if (!emptyList && !emptyMap) child.note(row.note)
+    if (!emptyList && !emptyMap && !harmless) child.note(row.note)
     checkField(child, known.type, false)
-  } else if (!emptyList && !isHarmless(row.path, node?.kind === 'scalar' ? node.text : undefined)) {
+  } else if (!emptyList && !harmless) {
     child.issueAt(child.key, 'NOT_SUPPORTED', `${name} is not yet supported`, row.note)
   }
 }

@@ -82,7 +82,10 @@ function readImage(container: Field): { image: string; pullPolicy: PullPolicy } 
   return { image, pullPolicy: explicit || defaultPolicy(reference) }
 }
 
-/** As in Kubernetes; an image of `localhost/` was built here, and no registry could have a newer one. */
+/**
+ * For the tag latest a registry is asked, as in Kubernetes, without failing where the image is present already. An
+ * image of `localhost/` was built here, and no registry could have a newer one.
+ */
 function defaultPolicy(reference: { name: string; tag?: string; digest?: string }): PullPolicy {
   const isLatest = reference.digest === undefined && (reference.tag ?? 'latest') === 'latest'
   return isLatest && !reference.name.startsWith('localhost/') ? 'Newer' : 'IfNotPresent'

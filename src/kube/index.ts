@@ -19,8 +19,8 @@ import { readDeployment, readPodDocument } from './workload.ts'
 
 export { expandEnv, expandWords } from './expand.ts'
 export { parseAnnotations } from './flags.ts'
-export { namesIn, type ObjectNames } from './names-in.ts'
-export { type SupportRow, support, type Verdict } from './support.ts'
+export { namesIn } from './names-in.ts'
+export { support } from './support.ts'
 
 /** One input: `file` is what messages call it, `-` for standard input, the URL for a URL. */
 export type SourceText = { file: string; text: string }

@@ -149,7 +149,7 @@ function renderIssue(issue: Issue): string {
 }
 
 /** Control characters become blanks, one for one: a manifest must not steer the terminal it is quoted on. */
-export function printable(text: string): string {
+function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, ' ')
 }
 
@@ -164,7 +164,7 @@ export function either(words: readonly string[]): string {
 }
 
 /** The candidate that `word` is most probably a slip of, or undefined when none is near. */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+function nearest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > 64) return undefined
   const wanted = word.toLowerCase()
   let best: string | undefined

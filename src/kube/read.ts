@@ -4,19 +4,7 @@
  * The scanner runs first and is stopped by size, number of tokens or depth; only what passes is composed. Anchors,
  * merge keys and duplicate keys are handled here and not by the library, whose own ways are quadratic or recursive.
  */
-import {
-  Composer,
-  type CST,
-  type Document,
-  isAlias,
-  isMap,
-  isPair,
-  isScalar,
-  isSeq,
-  Lexer,
-  type Pair,
-  Parser,
-} from 'yaml'
+import { Composer, type CST, type Document, isAlias, isMap, isScalar, isSeq, Lexer, type Pair, Parser } from 'yaml'
 import type { Issue, Issues, SourceFile, Span } from './issue.ts'
 
 export type ScalarNode = Span & { kind: 'scalar'; text: string; plain: boolean; tag?: string }
@@ -27,7 +15,7 @@ export type Entry = { key: Span; value: YamlNode }
 
 /** Limits on one source. A manifest of 1000 containers has 200000 tokens; what meets
  * a limit costs less than two seconds and 256 MiB. */
-export const LIMITS = { characters: 4_000_000, tokens: 250_000, nodes: 100_000, depth: 100, documents: 2_000 }
+const LIMITS = { characters: 4_000_000, tokens: 250_000, nodes: 100_000, depth: 100, documents: 2_000 }
 
 /** One character that YAML forbids: it stands in for the backslash of an escaped apostrophe. */
 const FILLER = '\uffff'
@@ -175,8 +163,7 @@ class Builder {
       this.#collectionTag(input.tag, 'seq', span)
       const items: YamlNode[] = []
       for (const item of input.items) {
-        if (isPair(item)) items.push({ kind: 'map', ...span, entries: this.#entries([item], depth + 1) })
-        else items.push(this.#node(item, depth + 1))
+        items.push(this.#node(item, depth + 1))
         if (this.stopped) break
       }
       return { kind: 'list', ...span, items }

@@ -15,8 +15,6 @@ const BINARY = /^([-+]?)0b([01_]+)$/
 const FLOAT = /^[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?$/
 const SPECIAL_FLOAT = /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/
 
-export type Scalar = { is: 'null' } | { is: 'boolean' } | { is: 'number' } | { is: 'string' }
-
 /** True for a missing value: an empty plain scalar, `~` or `null`. */
 export function isNull(node: YamlNode): boolean {
   return node.kind === 'scalar' && node.tag !== 'str' && node.plain && NULL.test(node.text)

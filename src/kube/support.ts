@@ -202,9 +202,13 @@ const TABLE: Record<string, Verdicts> = {
   PersistentVolumeClaimVolumeSource: { honoured: 'claimName readOnly' },
 }
 
-/** Values that ask for what happens anyway: they pass although their field is refused, and need no note. */
+/** Values that ask for what happens anyway: they are neither refused nor noted. */
 const HARMLESS: Record<string, string> = {
+  'DeploymentSpec.paused': 'false',
+  'PodSpec.automountServiceAccountToken': 'false',
+  'PodSpec.enableServiceLinks': 'false',
   'PodSpec.hostUsers': 'true',
+  'PodSpec.schedulerName': 'default-scheduler',
   'PodSpec.setHostnameAsFQDN': 'false',
   'PodSecurityContext.supplementalGroupsPolicy': 'Merge',
   'VolumeMount.recursiveReadOnly': 'Disabled',

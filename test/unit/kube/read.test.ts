@@ -132,6 +132,10 @@ describe('hostile YAML ends soon, with a place', () => {
     })
   }
 
+  test('an alias to itself is called that', () => {
+    expect(detailsOf('a: &a [*a]')).toContain('*a contains itself')
+  })
+
   test('an exponent does not become a number of its size', () => {
     expect(issuesOf(podText('', 'resources: {limits: {cpu: 1e999999999}}'))).toHaveLength(1)
   })

@@ -3,7 +3,7 @@ import { isTspodError } from '../../../src/errors.ts'
 import { type TranslateOptions, type Translation, translate } from '../../../src/kube/index.ts'
 import type { ContainerSpec, PodSpec } from '../../../src/model.ts'
 
-export const OPTIONS: TranslateOptions = {
+const OPTIONS: TranslateOptions = {
   configMaps: [],
   annotations: {},
   publish: [],
