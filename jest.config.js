@@ -3,16 +3,16 @@
  * Run through `make` or `node --experimental-vm-modules node_modules/jest/bin/jest.js test/unit/kube`.
  */
 
-/** Longest a single test may take, by kind. Integration and system tests drive real programs. */
-const TIMEOUT_MS = { unit: 5_000, golden: 5_000, integration: 60_000, system: 180_000, fault: 180_000 }
+const KINDS = ['unit', 'golden', 'integration', 'system', 'fault']
+/** Longest a single test may take. Jest knows one limit for all projects; the slowest, of a booted machine, sets it. */
+const TIMEOUT_MS = 180_000
 
-const project = ([kind, testTimeout]) => ({
+const project = kind => ({
   displayName: kind,
   rootDir: import.meta.dirname,
   roots: ['<rootDir>/test'],
   testMatch: [`<rootDir>/test/${kind}/**/*.test.ts`],
   testEnvironment: 'node',
-  testTimeout,
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'esnext' }, module: { type: 'es6' } }],
@@ -22,5 +22,6 @@ const project = ([kind, testTimeout]) => ({
 })
 
 export default {
-  projects: Object.entries(TIMEOUT_MS).map(project),
+  projects: KINDS.map(project),
+  testTimeout: TIMEOUT_MS,
 }
