@@ -4,7 +4,6 @@
  * Node has no openat2, so a path is walked one component at a time through /proc/self/fd/N/component with
  * O_NOFOLLOW. Every step is pinned by its descriptor, so swapping a directory for a link changes nothing.
  */
-import { randomBytes } from 'node:crypto'
 import {
   type BigIntStats,
   chmodSync,
@@ -20,6 +19,7 @@ import {
 import { type FileHandle, open, readdir, rename, rmdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { isMissing, TspodError } from './errors.ts'
+import { randomHex } from './random.ts'
 
 /** Names a file without opening it: no device is touched, no FIFO waits. Node does not list this Linux flag. */
 const O_PATH = 0o10000000
@@ -47,7 +47,7 @@ export async function writeAtomic(
   options: WriteOptions = {},
 ): Promise<void> {
   const durable = options.durable ?? true
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`)
+  const temporary = join(dirname(path), `.${basename(path)}.${randomHex(6)}`)
   const file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
   try {
     try {
@@ -270,7 +270,7 @@ async function removeEntry(parent: FileHandle, name: Buffer, removal: Removal): 
 
 async function emptyDirectory(directory: FileHandle, path: Buffer, removal: Removal): Promise<void> {
   if (removal.top !== undefined && removal.depth >= MAX_REMOVE_DEPTH) {
-    await rename(path, `/proc/self/fd/${removal.top.fd}/.gone-${randomBytes(8).toString('hex')}`)
+    await rename(path, `/proc/self/fd/${removal.top.fd}/.gone-${randomHex(8)}`)
     return
   }
   const inner = { ...removal, top: removal.top ?? directory, depth: removal.depth + 1 }

@@ -46,14 +46,20 @@ export async function bundleFor(work: PodWork, record: ContainerRecord, files: S
   }
   const { run } = placesOf(work, record.id)
   await mkdir(run, { recursive: true, mode: 0o700 })
-  const ready = record.kind === 'infra' ? await pauseBundle(work, record, run) : await workloadBundle(work, record, run, files)
+  const ready =
+    record.kind === 'infra' ? await pauseBundle(work, record, run) : await workloadBundle(work, record, run, files)
   await writeFile(join(run, 'config.json'), JSON.stringify(ready.config), { mode: 0o600 })
   return { ...ready, conmonPath, log: logTargets(work, record) }
 }
 
 type Built = Omit<ReadyBundle, 'conmonPath' | 'log'> & { config: OciConfig }
 
-async function workloadBundle(work: PodWork, record: ContainerRecord, run: string, files: SandboxFiles): Promise<Built> {
+async function workloadBundle(
+  work: PodWork,
+  record: ContainerRecord,
+  run: string,
+  files: SandboxFiles,
+): Promise<Built> {
   const { spec } = work.pod
   const container = specOf(work, record)
   const image = await imageOf(work, record)
@@ -105,11 +111,17 @@ export async function imageOf(work: PodWork, record: ContainerRecord): Promise<L
   const { findImage } = work.context
   const container = specOf(work, record)
   const image =
-    work.images.get(record.id) ?? (record.imageId && (await findImage(record.imageId))) ?? (await findImage(container.image))
+    work.images.get(record.id) ??
+    (record.imageId && (await findImage(record.imageId))) ??
+    (await findImage(container.image))
   if (image) return image
-  throw new TspodError('IMAGE_NOT_FOUND', `image ${container.image} of container ${record.name} is not on this host any more`, {
-    remedy: `pull it: tspod image pull ${container.image}`,
-  })
+  throw new TspodError(
+    'IMAGE_NOT_FOUND',
+    `image ${container.image} of container ${record.name} is not on this host any more`,
+    {
+      remedy: `pull it: tspod image pull ${container.image}`,
+    },
+  )
 }
 
 /** The owner of a shared PID namespace: catatonit alone in an empty root. */
@@ -150,7 +162,12 @@ function namespacesOf(work: PodWork): { net?: string; ipc?: string; uts?: string
   }
 }
 
-function environment(work: PodWork, container: ContainerSpec, image: ImageConfig, identity: Identity): Record<string, string> {
+function environment(
+  work: PodWork,
+  container: ContainerSpec,
+  image: ImageConfig,
+  identity: Identity,
+): Record<string, string> {
   const base = baseEnv(image, { home: identity.home, hostname: podHostname(work), tty: container.tty })
   return { ...base, ...expandEnv(container.env, base, field => runtimeFact(work, container, field)) }
 }
@@ -189,9 +206,13 @@ function argvOf(container: ContainerSpec, image: LocalImage, env: Record<string,
   const rest = container.args ? expandWords(container.args, env) : container.command ? [] : cmd
   const argv = [...start, ...rest]
   if (argv.length > 0) return argv
-  throw new TspodError('IMAGE_BAD_CONFIG', `container ${container.name}: image ${container.image} names no program to run`, {
-    remedy: 'set command in the manifest',
-  })
+  throw new TspodError(
+    'IMAGE_BAD_CONFIG',
+    `container ${container.name}: image ${container.image} names no program to run`,
+    {
+      remedy: 'set command in the manifest',
+    },
+  )
 }
 
 /** Managed files first: a volume that is mounted on the same path wins. */
@@ -199,7 +220,9 @@ async function allMounts(container: ContainerSpec, run: string, files: SandboxFi
   const taken = new Set(container.mounts.map(mount => mount.path))
   const managed = [...files.managed, [container.terminationMessagePath, await terminationLog(run)] as const]
     .filter(([target]) => !taken.has(target))
-    .map(([target, source]): ResolvedMount => ({ source, target, readOnly: false, propagation: 'private', kind: 'bind' }))
+    .map(
+      ([target, source]): ResolvedMount => ({ source, target, readOnly: false, propagation: 'private', kind: 'bind' }),
+    )
   return [...managed, ...(await mountsOf(container, files.volumes))]
 }
 
@@ -225,7 +248,10 @@ export function logTargets(work: PodWork, record: ContainerRecord): LogTarget[] 
 }
 
 /** The k8s-file of one container; empty when its driver keeps none. */
-export function logPath(work: Pick<PodWork, 'pod'> & { context: { paths: PodWork['context']['paths'] } }, record: ContainerRecord): string {
+export function logPath(
+  work: Pick<PodWork, 'pod'> & { context: { paths: PodWork['context']['paths'] } },
+  record: ContainerRecord,
+): string {
   const { log } = work.pod.settings
   if (log.driver !== 'k8s-file' && log.driver !== 'json-file') return ''
   return log.path ?? join(podLogDirectory(work.context.paths, work.pod.name, work.pod.id), `${record.shortName}.log`)

@@ -1,6 +1,16 @@
 /** What the engine works with during one command, and what it works on for one pod. */
 import type { Id, LocalImage } from '../model.ts'
-import type { CgroupPlace, Hierarchy, HostFacts, NetworkDoor, PodCgroup, PullDoor, RootfsDoor, Runtime, Store as ImageStore } from '../oci/index.ts'
+import type {
+  CgroupPlace,
+  Hierarchy,
+  HostFacts,
+  Store as ImageStore,
+  NetworkDoor,
+  PodCgroup,
+  PullDoor,
+  RootfsDoor,
+  Runtime,
+} from '../oci/index.ts'
 import { containerRunDirectory, exitDirectory, podRunDirectory } from '../paths.ts'
 import type { Manager } from '../systemd/index.ts'
 import type { ContainerPatch, ContainerRecord, PodRecord, SandboxFacts } from './records.ts'

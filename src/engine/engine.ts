@@ -8,11 +8,11 @@ import {
   networkDoor,
   openStorage,
   pullDoor,
+  type Runtime,
   readHierarchies,
   readHostFacts,
   rootfsDoor,
   selectRuntime,
-  type Runtime,
 } from '../oci/index.ts'
 import { databasePath } from '../paths.ts'
 import { openManager, systemdPresent } from '../systemd/index.ts'
@@ -57,7 +57,8 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     pulls: once(async () => pullDoor(doors.stream, await storage(), doors.paths)),
     findImage: name => cached(found, name, async () => findImage(await storage(), name)),
     runtime: wanted => cached(runtimes, wanted ?? '', () => selectRuntime(doors.run, doors.paths, host, wanted)),
-    seccompProfile: path => cached(profiles, path ?? '', () => readProfile(path === undefined ? SECCOMP_PROFILES : [path])),
+    seccompProfile: path =>
+      cached(profiles, path ?? '', () => readProfile(path === undefined ? SECCOMP_PROFILES : [path])),
   }
   return {
     play: (bundle, options, progress, signal) => play(context, bundle, options, progress, signal),

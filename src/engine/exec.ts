@@ -1,11 +1,19 @@
 /** A command in a running container, by the runtime's own exec, with the container's limits and rights. */
-import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TspodError } from '../errors.ts'
 import { removeTree } from '../files.ts'
-import { buildExecProcess, type ExecWanted, execArgs, lastMessage, type OciConfig, resolveIdentity, runtimeArgs } from '../oci/index.ts'
+import {
+  buildExecProcess,
+  type ExecWanted,
+  execArgs,
+  lastMessage,
+  type OciConfig,
+  resolveIdentity,
+  runtimeArgs,
+} from '../oci/index.ts'
 import { containerRunDirectory } from '../paths.ts'
+import { randomHex } from '../random.ts'
 import type { EngineContext } from './context.ts'
 import { find } from './query.ts'
 import { readPodOf, readSandbox } from './records.ts'
@@ -15,18 +23,31 @@ import type { ContainerView, ExecRequest, Found } from './types.ts'
  * Runs `request` with the caller's terminal or pipes and returns the exit code of the command.
  * @throws NO_SUCH_OBJECT, WRONG_STATE in Podman's words, EXEC_NOT_FOUND (127), EXEC_CANNOT_INVOKE (126).
  */
-export async function exec(context: EngineContext, nameOrId: string, request: ExecRequest, signal: AbortSignal): Promise<number> {
+export async function exec(
+  context: EngineContext,
+  nameOrId: string,
+  request: ExecRequest,
+  signal: AbortSignal,
+): Promise<number> {
   const container = containerIn(await find(context, nameOrId))
   if (container.state !== 'running') {
-    throw new TspodError('WRONG_STATE', 'can only create exec sessions on running containers: container state improper', {
-      remedy: `${container.name} is ${container.state}; see tspod ps -a`,
-    })
+    throw new TspodError(
+      'WRONG_STATE',
+      'can only create exec sessions on running containers: container state improper',
+      {
+        remedy: `${container.name} is ${container.state}; see tspod ps -a`,
+      },
+    )
   }
   const pod = await readPodOf(context.store, container.id)
   const sandbox = pod && (await readSandbox(context.store, pod.id, context.boot))
-  const spec = [...(pod?.spec.initContainers ?? []), ...(pod?.spec.containers ?? [])].find(one => one.name === container.shortName)
+  const spec = [...(pod?.spec.initContainers ?? []), ...(pod?.spec.containers ?? [])].find(
+    one => one.name === container.shortName,
+  )
   if (pod === undefined || sandbox === undefined || spec === undefined) {
-    throw new TspodError('NO_SUCH_OBJECT', `container ${container.name} was removed meanwhile`, { remedy: 'see tspod ps -a' })
+    throw new TspodError('NO_SUCH_OBJECT', `container ${container.name} was removed meanwhile`, {
+      remedy: 'see tspod ps -a',
+    })
   }
   const directory = containerRunDirectory(context.paths, container.id)
   const config = JSON.parse(await readFile(join(directory, 'config.json'), 'utf8')) as OciConfig
@@ -35,9 +56,11 @@ export async function exec(context: EngineContext, nameOrId: string, request: Ex
     env: wantedEnv(request.env, config),
     tty: request.tty,
     ...(request.cwd !== undefined && { cwd: request.cwd }),
-    ...(request.user !== undefined && { identity: resolveIdentity(config.root.path, '', spec.security, pod.spec.security, request.user) }),
+    ...(request.user !== undefined && {
+      identity: resolveIdentity(config.root.path, '', spec.security, pod.spec.security, request.user),
+    }),
   }
-  const session = join(directory, `exec-${randomBytes(8).toString('hex')}`)
+  const session = join(directory, `exec-${randomHex(8)}`)
   const files = { process: `${session}.json`, log: `${session}.log` }
   try {
     await writeFile(files.process, JSON.stringify(buildExecProcess(config, wanted)), { mode: 0o600 })
@@ -56,7 +79,9 @@ function containerIn(found: Found): ContainerView {
   if (found.kind === 'container') return found.container
   const regular = found.pod.containers.find(container => container.kind === 'regular')
   if (regular !== undefined) return regular
-  throw new TspodError('NO_SUCH_OBJECT', `pod ${found.pod.name} has no container`, { remedy: 'name a container: POD/CONTAINER' })
+  throw new TspodError('NO_SUCH_OBJECT', `pod ${found.pod.name} has no container`, {
+    remedy: 'name a container: POD/CONTAINER',
+  })
 }
 
 /** `KEY=value`, or `KEY` for the value tspod itself was started with. */
@@ -65,7 +90,8 @@ function wantedEnv(entries: readonly string[], config: OciConfig): Record<string
   for (const entry of entries) {
     const equals = entry.indexOf('=')
     if (equals > 0) env[entry.slice(0, equals)] = entry.slice(equals + 1)
-    else if (equals < 0) env[entry] = config.process.env.find(one => one.startsWith(`${entry}=`))?.slice(entry.length + 1) ?? ''
+    else if (equals < 0)
+      env[entry] = config.process.env.find(one => one.startsWith(`${entry}=`))?.slice(entry.length + 1) ?? ''
     else throw new TspodError('USAGE', `"${entry}" is no environment variable`, { remedy: 'write -e NAME=value' })
   }
   return env
@@ -77,11 +103,17 @@ function judgeCode(code: number, log: string, request: ExecRequest): number {
   if (said === '') return code
   const command = request.args[0] ?? ''
   if (/not found|no such file/i.test(said)) {
-    throw new TspodError('EXEC_NOT_FOUND', `the container has no program "${command}": ${said}`, { remedy: 'check the command and its path' })
+    throw new TspodError('EXEC_NOT_FOUND', `the container has no program "${command}": ${said}`, {
+      remedy: 'check the command and its path',
+    })
   }
   if (/permission denied|exec format error|is a directory/i.test(said)) {
-    throw new TspodError('EXEC_CANNOT_INVOKE', `"${command}" cannot be run: ${said}`, { remedy: 'check its mode and the user (-u)' })
+    throw new TspodError('EXEC_CANNOT_INVOKE', `"${command}" cannot be run: ${said}`, {
+      remedy: 'check its mode and the user (-u)',
+    })
   }
   if (code === 0 || /level":"(warning|info)/.test(log.split('\n').filter(Boolean).at(-1) ?? '')) return code
-  throw new TspodError('START_FAILED', said, { remedy: 'see tspod inspect for the container, and tspod doctor for the host' })
+  throw new TspodError('START_FAILED', said, {
+    remedy: 'see tspod inspect for the container, and tspod doctor for the host',
+  })
 }

@@ -17,5 +17,7 @@ export async function holdPod(paths: Paths, podId: string): Promise<void> {
 
 /** Takes the mark away. Whoever does must look at the pod once more: an exit just before found the mark set. */
 export async function unholdPod(paths: Paths, podId: string): Promise<void> {
-  await unlink(join(podRunDirectory(paths, podId), 'hold')).catch(error => (isMissing(error) ? undefined : Promise.reject(error)))
+  await unlink(join(podRunDirectory(paths, podId), 'hold')).catch(error =>
+    isMissing(error) ? undefined : Promise.reject(error),
+  )
 }

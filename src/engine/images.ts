@@ -4,7 +4,6 @@ import type { Bundle, ContainerSpec, LocalImage, PullPolicy } from '../model.ts'
 import type { PullOptions } from '../oci/index.ts'
 import type { EngineContext } from './context.ts'
 import { takeLock } from './lock.ts'
-import { createHash } from 'node:crypto'
 import type { Progress } from './types.ts'
 
 /** A pull of the same image by another process may take this long. */
@@ -28,7 +27,8 @@ export async function resolveImages(
   for (const pod of bundle.pods) {
     for (const container of [...pod.initContainers, ...pod.containers]) {
       const key = keyOf(container)
-      if (!found.has(key)) found.set(key, resolve(context, container.image, container.pullPolicy, options, progress, signal))
+      if (!found.has(key))
+        found.set(key, resolve(context, container.image, container.pullPolicy, options, progress, signal))
     }
   }
   const images = new Map(await Promise.all([...found].map(async ([key, image]) => [key, await image] as const)))
@@ -77,6 +77,7 @@ export async function pull(
   signal: AbortSignal,
 ): Promise<LocalImage> {
   const { paths, clock } = context
+  const { createHash } = await import('node:crypto')
   const key = `image-${createHash('sha256').update(name).digest('hex').slice(0, 16)}`
   const request = { paths, clock, name: key, command: `pulling ${name}`, timeoutMs: PULL_LOCK_TIMEOUT_MS, signal }
   const lock = await takeLock(request)

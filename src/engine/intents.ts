@@ -2,20 +2,21 @@
  * From a bundle to rows: ids, leases and settings are chosen and committed before anything is created, so that a
  * crash leaves names for all there is to clean up.
  */
-import { randomBytes } from 'node:crypto'
+
+import { join } from 'node:path'
 import { TspodError } from '../errors.ts'
 import type { Bundle, ContainerSpec, Id, PodSpec } from '../model.ts'
 import {
-  type Attachment as NetworkAttachment,
   loadNetwork,
   type NetavarkInput,
+  type Attachment as NetworkAttachment,
   type NetworkDefinition,
   netavarkInput,
   nextAddress,
   type Runtime,
 } from '../oci/index.ts'
-import { join } from 'node:path'
 import { podRunDirectory } from '../paths.ts'
+import { randomHex } from '../random.ts'
 import type { EngineContext } from './context.ts'
 import {
   type ContainerRecord,
@@ -39,7 +40,7 @@ export type Draft = {
 
 export type Intent = { pod: PodRecord; containers: ContainerRecord[]; sandbox: SandboxFacts }
 
-const newId = (): Id => randomBytes(32).toString('hex') as Id
+const newId = (): Id => randomHex(32) as Id
 
 /**
  * Everything about the bundle's pods that can be known before the store is asked.
@@ -85,7 +86,11 @@ export async function writeIntents(
     const intent = intentOf(context, draft, options, taken)
     await insertPod(tx, intent.pod)
     for (const container of intent.containers) await insertContainer(tx, container)
-    await tx.run('INSERT INTO sandbox (pod, boot, facts) VALUES (?, ?, ?)', [intent.pod.id, context.boot, JSON.stringify(intent.sandbox)])
+    await tx.run('INSERT INTO sandbox (pod, boot, facts) VALUES (?, ?, ?)', [
+      intent.pod.id,
+      context.boot,
+      JSON.stringify(intent.sandbox),
+    ])
     intents.push(intent)
   }
   return intents
@@ -125,7 +130,11 @@ function intentOf(context: EngineContext, draft: Draft, options: PlayOptions, ta
   }
 }
 
-function attach(draft: Draft, wish: { name: string; ip?: string; mac?: string; aliases: string[] }, taken: Map<string, Set<string>>): NetworkAttachment {
+function attach(
+  draft: Draft,
+  wish: { name: string; ip?: string; mac?: string; aliases: string[] },
+  taken: Map<string, Set<string>>,
+): NetworkAttachment {
   const definition = draft.definitions.get(wish.name)
   const addresses = taken.get(wish.name)
   if (definition === undefined || addresses === undefined) throw new Error(`network ${wish.name} was not loaded`)
@@ -165,7 +174,9 @@ function containersOf(spec: PodSpec, pod: Id, createdMs: number, noPodPrefix: bo
     stopSignal: 'SIGTERM',
   })
   return [
-    ...(spec.shareProcessNamespace ? [record({ name: `${pod.slice(0, 12)}-infra` as ContainerSpec['name'] }, 'infra', 0)] : []),
+    ...(spec.shareProcessNamespace
+      ? [record({ name: `${pod.slice(0, 12)}-infra` as ContainerSpec['name'] }, 'infra', 0)]
+      : []),
     ...spec.initContainers.map((container, ordinal) => record(container, 'init', ordinal)),
     ...spec.containers.map((container, ordinal) => record(container, 'regular', ordinal)),
   ]

@@ -27,14 +27,27 @@ type Transitions = { readonly [S in ContainerState]: Partial<Record<LifecycleEve
 
 export const TRANSITIONS: Transitions = {
   configured: { created: 'created', lost: 'unknown', reset: 'configured', removeRequested: 'removing' },
-  created: { started: 'running', exited: 'exited', lost: 'unknown', stopRequested: 'stopping', reset: 'configured', removeRequested: 'removing' },
+  created: {
+    started: 'running',
+    exited: 'exited',
+    lost: 'unknown',
+    stopRequested: 'stopping',
+    reset: 'configured',
+    removeRequested: 'removing',
+  },
   running: { paused: 'paused', stopRequested: 'stopping', exited: 'exited', lost: 'unknown' },
   paused: { resumed: 'running', stopRequested: 'stopping', exited: 'exited', lost: 'unknown' },
   stopping: { stopRequested: 'stopping', exited: 'stopped', lost: 'unknown' },
   stopped: { reset: 'configured', removeRequested: 'removing' },
   exited: { reset: 'configured', removeRequested: 'removing' },
   removing: { removeRequested: 'removing' },
-  unknown: { exited: 'exited', stopRequested: 'stopping', lost: 'unknown', reset: 'configured', removeRequested: 'removing' },
+  unknown: {
+    exited: 'exited',
+    stopRequested: 'stopping',
+    lost: 'unknown',
+    reset: 'configured',
+    removeRequested: 'removing',
+  },
 }
 
 /** The state after `event`; throws ILLEGAL_TRANSITION when the table has no such pair. */

@@ -113,7 +113,11 @@ async function lockTimeout(name: string, holderFile: string, timeoutMs: number):
   const holder = await readFile(holderFile, 'utf8').catch(() => '')
   const [pid, ...command] = holder.trim().split(' ')
   const who = pid ? `process ${pid} (${command.join(' ')})` : 'another tspod process'
-  return new TspodError('LOCK_TIMEOUT', `pod ${name} was held by ${who} for more than ${Math.round(timeoutMs / 1000)} s`, {
-    remedy: 'wait for it to finish, or stop that process: its lock is free as soon as it ends',
-  })
+  return new TspodError(
+    'LOCK_TIMEOUT',
+    `pod ${name} was held by ${who} for more than ${Math.round(timeoutMs / 1000)} s`,
+    {
+      remedy: 'wait for it to finish, or stop that process: its lock is free as soon as it ends',
+    },
+  )
 }

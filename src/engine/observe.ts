@@ -6,7 +6,11 @@ import { exitDirectory, type Paths, runtimeRoot } from '../paths.ts'
 import type { Observed } from './plan.ts'
 import type { ContainerRecord } from './records.ts'
 
-export type ObserveContext = { paths: Paths; boot: string; /** The runtime of the pod's sandbox. */ runtime: string | undefined }
+export type ObserveContext = {
+  paths: Paths
+  boot: string /** The runtime of the pod's sandbox. */
+  runtime: string | undefined
+}
 
 /** Looks at one container; spawns no process. */
 export function observe(context: ObserveContext, record: ContainerRecord): Observed {
@@ -23,7 +27,11 @@ export function observe(context: ObserveContext, record: ContainerRecord): Obser
   if (verdict.is === 'exited') return { at: 'exited', ...verdict.exit }
   if (verdict.is === 'lost') return { at: 'lost' }
   // Its own process may just have ended, with conmon about to say how: it is then still running for us.
-  return { at: waitsForStart(context, record) && isAlive({ pid, start: pidStart }) ? 'created' : 'running', pid, start: pidStart }
+  return {
+    at: waitsForStart(context, record) && isAlive({ pid, start: pidStart }) ? 'created' : 'running',
+    pid,
+    start: pidStart,
+  }
 }
 
 /** The end that was recorded and whose kernel objects are gone or of no interest any more. */

@@ -102,14 +102,14 @@ class Planner {
 
   /** A container that should run: infra or regular. */
   bringUp(container: PlannedContainer): void {
-    const { observed } = container
+    const { observed, crashes } = container
     if (this.#blocked || observed.at === 'running') return
-    if (observed.at === 'created') return this.#start(container, 'it is created and should run', false, container.crashes)
-    if (observed.at === 'absent') {
-      this.#create(container, 'it does not exist yet')
-      return this.#start(container, 'it should run', false, container.crashes)
+    if (observed.at === 'exited' || observed.at === 'lost') {
+      this.#restart(container)
+      return
     }
-    this.#restart(container)
+    if (observed.at === 'absent') this.#create(container, 'it does not exist yet')
+    this.#start(container, 'it should run', false, crashes)
   }
 
   /** An init container: it must have ended with code 0 before anything later starts. */
@@ -129,7 +129,13 @@ class Planner {
     }
     if (this.#input.goal === 'created') return
     const after = this.#has(`start ${container.id}`)
-    this.#initGate = [this.#add({ do: 'await', container: container.id, because: 'the next one starts when it succeeded' }, `await ${container.id}`, after)]
+    this.#initGate = [
+      this.#add(
+        { do: 'await', container: container.id, because: 'the next one starts when it succeeded' },
+        `await ${container.id}`,
+        after,
+      ),
+    ]
     this.#startGate = this.#initGate
   }
 
@@ -160,7 +166,11 @@ class Planner {
       this.#againAtMs = Math.min(this.#againAtMs ?? verdict.atMs, verdict.atMs)
       return false
     }
-    const discarded = this.#add({ do: 'discard', container: container.id, because: verdict.reason }, `discard ${container.id}`, [])
+    const discarded = this.#add(
+      { do: 'discard', container: container.id, because: verdict.reason },
+      `discard ${container.id}`,
+      [],
+    )
     this.#create(container, verdict.reason, [discarded])
     this.#start(container, verdict.reason, true, verdict.crashes)
     return true
@@ -171,7 +181,10 @@ class Planner {
     if (container.kind !== 'infra') {
       gate.push(this.#add({ do: 'rootfs', container: container.id, because }, `rootfs ${container.id}`, after))
     }
-    const id = this.#add({ do: 'create', container: container.id, because }, `create ${container.id}`, [...gate, ...after])
+    const id = this.#add({ do: 'create', container: container.id, because }, `create ${container.id}`, [
+      ...gate,
+      ...after,
+    ])
     // Everything later lives in the PID namespace of the infra container.
     if (container.kind === 'infra') this.#createGate = [id]
   }

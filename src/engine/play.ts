@@ -4,11 +4,11 @@ import type { Bundle } from '../model.ts'
 import type { EngineContext, PodWork } from './context.ts'
 import { type ImageOf, resolveImages } from './images.ts'
 import { draftPods, type Intent, writeIntents } from './intents.ts'
-import { type Lock } from './lock.ts'
-import { refuseNamesInUse, refusePortsInUse, refuseRepeatedNames } from './preflight.ts'
-import { type PodRecord, readPod, updatePod } from './records.ts'
-import { type Reconciled, reconcile } from './reconcile.ts'
 import { scheduleCleanup } from './later.ts'
+import type { Lock } from './lock.ts'
+import { refuseNamesInUse, refusePortsInUse, refuseRepeatedNames } from './preflight.ts'
+import { type Reconciled, reconcile } from './reconcile.ts'
+import { type PodRecord, readPod, updatePod } from './records.ts'
 import { removeSecrets, writeSecrets } from './secrets.ts'
 import { tearDown } from './teardown.ts'
 import type { ContainerFailure, DownReport, PlayedPod, PlayOptions, PlayReport, Progress } from './types.ts'
@@ -33,7 +33,12 @@ export async function play(
     draftPods(context, bundle, options),
     resolveImages(context, bundle, options.pull, progress, signal),
   ])
-  const locks = await lockPods(context, bundle.pods.map(pod => pod.name), 'tspod kube play', signal)
+  const locks = await lockPods(
+    context,
+    bundle.pods.map(pod => pod.name),
+    'tspod kube play',
+    signal,
+  )
   try {
     const replaced = await makeRoom(context, bundle, options, locks)
     await refusePortsInUse(context, bundle, drafts)
@@ -66,23 +71,42 @@ function prepared(context: EngineContext, intent: Intent, imageOf: ImageOf, sign
 }
 
 /** Removes pods of the same names: interrupted ones always, complete ones only when they are to be replaced. */
-async function makeRoom(context: EngineContext, bundle: Bundle, options: PlayOptions, locks: Map<string, Lock>): Promise<DownReport | undefined> {
-  const found = (await Promise.all(bundle.pods.map(pod => readPod(context.store, pod.name)))).filter(pod => pod !== undefined)
+async function makeRoom(
+  context: EngineContext,
+  bundle: Bundle,
+  options: PlayOptions,
+  locks: Map<string, Lock>,
+): Promise<DownReport | undefined> {
+  const found = (await Promise.all(bundle.pods.map(pod => readPod(context.store, pod.name)))).filter(
+    pod => pod !== undefined,
+  )
   const complete = found.filter(pod => pod.complete && pod.goal !== 'removed')
   if (!options.replace) await refuseNamesInUse(context, bundle, options, complete)
   const report: DownReport = { stopped: [], removed: [], secrets: [], volumes: [], failures: [] }
   await Promise.all(found.map(pod => removeOne(context, pod, locks, report)))
   if (report.failures.length > 0) {
-    throw new TspodError('PARTIAL_FAILURE', report.failures.map(failure => `${failure.object}: ${failure.message}`).join('\n'), {
-      remedy: 'mend what is named above and run the same command again',
-    })
+    throw new TspodError(
+      'PARTIAL_FAILURE',
+      report.failures.map(failure => `${failure.object}: ${failure.message}`).join('\n'),
+      {
+        remedy: 'mend what is named above and run the same command again',
+      },
+    )
   }
   if (!options.replace) return undefined
-  report.secrets = await removeSecrets(context, bundle.secrets.map(secret => secret.name))
+  report.secrets = await removeSecrets(
+    context,
+    bundle.secrets.map(secret => secret.name),
+  )
   return report
 }
 
-async function removeOne(context: EngineContext, pod: PodRecord, locks: Map<string, Lock>, report: DownReport): Promise<void> {
+async function removeOne(
+  context: EngineContext,
+  pod: PodRecord,
+  locks: Map<string, Lock>,
+  report: DownReport,
+): Promise<void> {
   const lock = locks.get(pod.name)
   if (lock === undefined) throw new Error(`pod ${pod.name} is not locked`)
   // The lock file stays: the pod that comes next goes on under the same lock.
@@ -94,7 +118,11 @@ async function removeOne(context: EngineContext, pod: PodRecord, locks: Map<stri
 }
 
 /** Starts all pods side by side; marks them complete together, so that an interrupted play starts over as a whole. */
-async function startAll(works: readonly PodWork[], locks: Map<string, Lock>, signal: AbortSignal): Promise<PlayedPod[]> {
+async function startAll(
+  works: readonly PodWork[],
+  locks: Map<string, Lock>,
+  signal: AbortSignal,
+): Promise<PlayedPod[]> {
   const outcomes = await Promise.all(works.map(async work => ({ work, outcome: await reconcile(work, true) })))
   if (signal.aborted) {
     await Promise.all(works.map(work => undo(work, locks)))

@@ -9,14 +9,23 @@ import type { PlayOptions } from './types.ts'
 
 /** Two pods of one play with the same name, or two containers with `--no-pod-prefix`. Throws NAME_IN_USE. */
 export function refuseRepeatedNames(bundle: Bundle, options: PlayOptions): void {
-  refuseTwice(bundle.pods.map(pod => pod.name), 'pod')
-  if (options.noPodPrefix) refuseTwice(bundle.pods.flatMap(pod => pod.containers.map(container => container.name)), 'container')
+  refuseTwice(
+    bundle.pods.map(pod => pod.name),
+    'pod',
+  )
+  if (options.noPodPrefix)
+    refuseTwice(
+      bundle.pods.flatMap(pod => pod.containers.map(container => container.name)),
+      'container',
+    )
 }
 
 function refuseTwice(names: readonly string[], what: string): void {
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice === undefined) return
-  throw new TspodError('NAME_IN_USE', `two ${what}s of this play are named "${twice}"`, { remedy: 'give each a name of its own' })
+  throw new TspodError('NAME_IN_USE', `two ${what}s of this play are named "${twice}"`, {
+    remedy: 'give each a name of its own',
+  })
 }
 
 /** Names that a complete pod of an earlier play has. Throws NAME_IN_USE in Podman's words; what runs is not touched. */
@@ -33,7 +42,10 @@ export async function refuseNamesInUse(
   }
   if (!options.noPodPrefix) return
   const wanted = bundle.pods.flatMap(pod => pod.containers.map(container => container.name as string))
-  const rows = await context.store.all(`SELECT name FROM container WHERE name IN (${wanted.map(() => '?').join(', ')})`, wanted)
+  const rows = await context.store.all(
+    `SELECT name FROM container WHERE name IN (${wanted.map(() => '?').join(', ')})`,
+    wanted,
+  )
   if (rows[0] === undefined) return
   throw new TspodError('NAME_IN_USE', `the container name "${rows[0].name}" is already in use`, { remedy })
 }
@@ -41,7 +53,11 @@ export async function refuseNamesInUse(
 type Wanted = { pod: string; port: PortSpec & { hostPort: number } }
 
 /** Host ports that another pod or another program has. Throws PORT_IN_USE naming all of them and who has each. */
-export async function refusePortsInUse(context: EngineContext, bundle: Bundle, drafts: readonly Draft[]): Promise<void> {
+export async function refusePortsInUse(
+  context: EngineContext,
+  bundle: Bundle,
+  drafts: readonly Draft[],
+): Promise<void> {
   const bridged = drafts.filter(draft => draft.plan.mode === 'bridge').flatMap(draft => publishedBy(draft.spec))
   if (bridged.length === 0) return
   const names = new Set<string>(bundle.pods.map(pod => pod.name))
@@ -51,7 +67,8 @@ export async function refusePortsInUse(context: EngineContext, bundle: Bundle, d
   const complaints: string[] = []
   for (const [index, wanted] of bridged.entries()) {
     const twin = [...bridged.slice(0, index), ...others].find(other => collide(wanted.port, other.port))
-    if (twin !== undefined) complaints.push(`pod ${wanted.pod}: port ${label(wanted.port)} is published by pod ${twin.pod}`)
+    if (twin !== undefined)
+      complaints.push(`pod ${wanted.pod}: port ${label(wanted.port)} is published by pod ${twin.pod}`)
   }
   const taken = await portsTaken(bridged.map(({ port }) => port))
   for (const { pod, port } of bridged) {
@@ -65,7 +82,9 @@ export async function refusePortsInUse(context: EngineContext, bundle: Bundle, d
 
 function publishedBy(spec: PodSpec): Wanted[] {
   return spec.containers.flatMap(container =>
-    container.ports.flatMap(port => (port.hostPort === undefined ? [] : [{ pod: spec.name, port: port as Wanted['port'] }])),
+    container.ports.flatMap(port =>
+      port.hostPort === undefined ? [] : [{ pod: spec.name, port: port as Wanted['port'] }],
+    ),
   )
 }
 

@@ -8,13 +8,13 @@
  *
  * Containers only ever get it read-only, so nothing they do can make us write elsewhere (CVE-2025-9566).
  */
-import { createHash, randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { chmod, chown, lstat, mkdir, open, readdir, readlink, rename, symlink, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isMissing, TspodError } from '../errors.ts'
 import { removeTree } from '../files.ts'
 import type { ProjectedFile } from '../model.ts'
+import { randomHex } from '../random.ts'
 
 const DATA = '..data'
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
@@ -30,7 +30,7 @@ export async function projectFiles(
   group: number | undefined,
 ): Promise<string> {
   for (const file of files) checkPath(file.path)
-  const generation = generationName(files, group)
+  const generation = await generationName(files, group)
   const current = await readlink(join(directory, DATA)).catch(ignoreMissing)
   if (current !== generation) {
     await writeGeneration(directory, generation, files, group)
@@ -43,7 +43,8 @@ export async function projectFiles(
 }
 
 /** The same content always has the same name, so "is it up to date" is a comparison of names. */
-function generationName(files: readonly ProjectedFile[], group: number | undefined): string {
+async function generationName(files: readonly ProjectedFile[], group: number | undefined): Promise<string> {
+  const { createHash } = await import('node:crypto')
   const hash = createHash('sha256').update(JSON.stringify([group ?? null, files.map(f => [f.path, f.mode, f.base64])]))
   return `..${hash.digest('hex').slice(0, 32)}`
 }
@@ -64,7 +65,7 @@ async function writeGeneration(
   files: readonly ProjectedFile[],
   group: number | undefined,
 ): Promise<void> {
-  const temporary = join(directory, `..new-${randomBytes(6).toString('hex')}`)
+  const temporary = join(directory, `..new-${randomHex(6)}`)
   await makeDirectory(temporary, group)
   for (const file of files) {
     await makeParents(temporary, dirname(file.path), group)
@@ -105,7 +106,7 @@ async function linkVisible(directory: string, name: string): Promise<void> {
 }
 
 async function swapLink(directory: string, name: string, target: string): Promise<void> {
-  const temporary = join(directory, `..link-${randomBytes(6).toString('hex')}`)
+  const temporary = join(directory, `..link-${randomHex(6)}`)
   await symlink(target, temporary)
   await rename(temporary, join(directory, name))
 }

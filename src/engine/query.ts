@@ -43,7 +43,9 @@ const ID_PREFIX = /^[0-9a-f]{4,64}$/
  */
 export async function find(context: EngineContext, nameOrId: string): Promise<Found> {
   const { loaded, container } = await match(context, nameOrId)
-  return container === undefined ? { kind: 'pod', pod: loaded.view } : { kind: 'container', pod: loaded.view, container }
+  return container === undefined
+    ? { kind: 'pod', pod: loaded.view }
+    : { kind: 'container', pod: loaded.view, container }
 }
 
 async function match(context: EngineContext, nameOrId: string): Promise<Match> {
@@ -62,7 +64,10 @@ async function match(context: EngineContext, nameOrId: string): Promise<Match> {
       ]
     : []
   if (byId[0] !== undefined && byId.length === 1) return byId[0]
-  const why = byId.length > 1 ? `more than one object has an id that begins with "${nameOrId}"` : `no pod or container with name or ID "${nameOrId}" found: no such object`
+  const why =
+    byId.length > 1
+      ? `more than one object has an id that begins with "${nameOrId}"`
+      : `no pod or container with name or ID "${nameOrId}" found: no such object`
   throw new TspodError('NO_SUCH_OBJECT', why, { remedy: 'see what there is: tspod ps -a, tspod pod ps' })
 }
 

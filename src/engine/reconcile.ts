@@ -1,11 +1,12 @@
 /** Bringing one pod to its goal: observe, plan, apply, and look again until nothing happened meanwhile. */
-import { planPod, type PlannedContainer } from './plan.ts'
+
 import { containerOf, type PodWork, patch } from './context.ts'
 import { recordEnd } from './ends.ts'
-import { execute, type Execution } from './execute.ts'
+import { type Execution, execute } from './execute.ts'
 import { holdPod, unholdPod } from './hold.ts'
-import { startExecutors } from './start.ts'
+import { type PlannedContainer, planPod, type Step } from './plan.ts'
 import type { ContainerRecord } from './records.ts'
+import { startExecutors } from './start.ts'
 import { look, writePatches } from './work.ts'
 
 /** A pod whose containers end as fast as they start must not keep one process busy for ever. */
@@ -31,6 +32,7 @@ export async function reconcile(work: PodWork, fresh: boolean): Promise<Reconcil
     all.failures.push(...failures)
     all.skipped.push(...skipped)
     await Promise.all(tail)
+    for (const { step, error } of failures) noteFailure(work, step, error)
     sandboxReady = true
     // A play writes all its pods in one transaction at its end.
     if (!fresh) await context.store.write(tx => writePatches(tx, work))
@@ -40,6 +42,13 @@ export async function reconcile(work: PodWork, fresh: boolean): Promise<Reconcil
       return { ...all, ...(planned.againAtMs !== undefined && { againAtMs: planned.againAtMs }) }
     }
   }
+}
+
+/** What `ps` says of a container that could not be made or started: Kubernetes' reason, and the sentence behind it. */
+function noteFailure(work: PodWork, step: Step, error: unknown): void {
+  if (step.do !== 'rootfs' && step.do !== 'create' && step.do !== 'start') return
+  const reason = step.do === 'start' ? 'RunContainerError' : 'CreateContainerError'
+  patch(work, step.container, { reason, message: (error as Error).message })
 }
 
 /** An end that is not recorded yet. */
@@ -54,7 +63,11 @@ function plan(work: PodWork, sandboxReady: boolean): ReturnType<typeof planPod> 
   for (const record of work.containers) {
     const observed = look(work, record)
     if (!hasEnded(work, record)) continue
-    recordEnd(work, record, observed.at === 'exited' ? { code: observed.code, finishedMs: observed.finishedMs } : undefined)
+    recordEnd(
+      work,
+      record,
+      observed.at === 'exited' ? { code: observed.code, finishedMs: observed.finishedMs } : undefined,
+    )
   }
   const planned = planPod({
     goal: pod.goal === 'created' ? 'created' : 'running',

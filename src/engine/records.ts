@@ -73,8 +73,10 @@ export type SandboxFacts = {
 }
 
 const text = (value: Value | undefined): string => String(value ?? '')
-const optionalNumber = (value: Value | undefined): number | undefined => (value === null || value === undefined ? undefined : Number(value))
-const optionalText = (value: Value | undefined): string | undefined => (value === null || value === undefined ? undefined : String(value))
+const optionalNumber = (value: Value | undefined): number | undefined =>
+  value === null || value === undefined ? undefined : Number(value)
+const optionalText = (value: Value | undefined): string | undefined =>
+  value === null || value === undefined ? undefined : String(value)
 
 /** Drops the keys whose value is undefined, so that records compare and print as what they hold. */
 function compact<T extends object>(record: T): T {
@@ -137,7 +139,10 @@ export async function readPod(store: Reader, name: string): Promise<PodRecord | 
 
 /** The pod a container belongs to. */
 export async function readPodOf(store: Reader, containerId: string): Promise<PodRecord | undefined> {
-  const rows = await store.all('SELECT pod.* FROM pod JOIN container ON container.pod = pod.id WHERE container.id = ?', [containerId])
+  const rows = await store.all(
+    'SELECT pod.* FROM pod JOIN container ON container.pod = pod.id WHERE container.id = ?',
+    [containerId],
+  )
   return rows[0] && podRecord(rows[0])
 }
 
@@ -160,7 +165,9 @@ export async function readSandbox(store: Reader, podId: string, boot: string): P
 
 /** Records what will be torn down, before it is set up. */
 export async function writeSandbox(store: Store, podId: string, boot: string, facts: SandboxFacts): Promise<void> {
-  await store.write(tx => tx.run('INSERT OR REPLACE INTO sandbox (pod, boot, facts) VALUES (?, ?, ?)', [podId, boot, JSON.stringify(facts)]))
+  await store.write(tx =>
+    tx.run('INSERT OR REPLACE INTO sandbox (pod, boot, facts) VALUES (?, ?, ?)', [podId, boot, JSON.stringify(facts)]),
+  )
 }
 
 /** Writes the row of a new pod; it counts as incomplete until `updatePod` says otherwise. */
@@ -182,7 +189,16 @@ export async function insertPod(tx: Transaction, pod: PodRecord): Promise<void> 
 export async function insertContainer(tx: Transaction, container: ContainerRecord): Promise<void> {
   await tx.run(
     `INSERT INTO container (id, pod, name, short_name, kind, ordinal, state, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-    [container.id, container.pod, container.name, container.shortName, container.kind, container.ordinal, container.state, container.createdMs],
+    [
+      container.id,
+      container.pod,
+      container.name,
+      container.shortName,
+      container.kind,
+      container.ordinal,
+      container.state,
+      container.createdMs,
+    ],
   )
 }
 
@@ -243,7 +259,8 @@ export async function updatePod(
   patch: { goal?: PodRecord['goal']; complete?: boolean; startedMs?: number },
 ): Promise<void> {
   if (patch.goal !== undefined) await tx.run('UPDATE pod SET goal = ? WHERE id = ?', [patch.goal, id])
-  if (patch.complete !== undefined) await tx.run('UPDATE pod SET complete = ? WHERE id = ?', [patch.complete ? 1 : 0, id])
+  if (patch.complete !== undefined)
+    await tx.run('UPDATE pod SET complete = ? WHERE id = ?', [patch.complete ? 1 : 0, id])
   if (patch.startedMs !== undefined) await tx.run('UPDATE pod SET started_ms = ? WHERE id = ?', [patch.startedMs, id])
 }
 

@@ -35,7 +35,10 @@ export function judgeExit(policy: RestartPolicy, kind: 'init' | 'regular', ended
     restart: true,
     atMs: ended.finishedMs + delayMs,
     crashes: crashes + 1,
-    reason: delayMs === 0 ? `${outcome}; restartPolicy is ${policy}` : `back-off ${delayMs / 1000}s restarting failed container`,
+    reason:
+      delayMs === 0
+        ? `${outcome}; restartPolicy is ${policy}`
+        : `back-off ${delayMs / 1000}s restarting failed container`,
   }
 }
 

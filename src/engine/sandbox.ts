@@ -63,9 +63,16 @@ async function writeManagedFiles(work: PodWork): Promise<Map<string, string>> {
   const directory = podRunDirectory(work.context.paths, work.pod.id)
   const texts = new Map<string, string>()
   const name = podHostname(work)
-  if (!settings.noHosts) texts.set('/etc/hosts', await hostsFile(spec, { hostname: name, addresses: work.sandbox.addresses, network: settings.network }))
+  if (!settings.noHosts)
+    texts.set(
+      '/etc/hosts',
+      await hostsFile(spec, { hostname: name, addresses: work.sandbox.addresses, network: settings.network }),
+    )
   if (!settings.noHostname) texts.set('/etc/hostname', `${name}\n`)
-  texts.set('/etc/resolv.conf', await resolvConf(spec.dns, { servers: work.sandbox.dnsServers, network: settings.network }))
+  texts.set(
+    '/etc/resolv.conf',
+    await resolvConf(spec.dns, { servers: work.sandbox.dnsServers, network: settings.network }),
+  )
   const managed = new Map<string, string>()
   await Promise.all(
     [...texts].map(async ([target, text]) => {
@@ -83,6 +90,7 @@ async function writeManagedFiles(work: PodWork): Promise<Map<string, string>> {
  */
 export async function enterPodCgroup(work: PodWork, conmonPid: number): Promise<void> {
   const { hierarchies, manager, clock } = work.context
-  const startScope = (scope: PodScope, pid: number): Promise<'started' | 'exists'> => manager.startScope({ ...scope, pids: [pid] })
+  const startScope = (scope: PodScope, pid: number): Promise<'started' | 'exists'> =>
+    manager.startScope({ ...scope, pids: [pid] })
   await enterPod(hierarchies, work.cgroup, conmonPid, startScope, clock)
 }

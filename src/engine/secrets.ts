@@ -1,12 +1,16 @@
 /** Secrets of plays: kept in the store, readable by later plays, never shown. */
-import { randomBytes } from 'node:crypto'
 import { TspodError } from '../errors.ts'
 import type { SecretSpec } from '../model.ts'
+import { randomHex } from '../random.ts'
 import type { EngineContext } from './context.ts'
 import type { Transaction } from './store.ts'
 
 /** Writes the secrets of a play and returns their names and ids. Throws NAME_IN_USE for a changed immutable one. */
-export async function writeSecrets(tx: Transaction, context: EngineContext, secrets: readonly SecretSpec[]): Promise<{ name: string; id: string }[]> {
+export async function writeSecrets(
+  tx: Transaction,
+  context: EngineContext,
+  secrets: readonly SecretSpec[],
+): Promise<{ name: string; id: string }[]> {
   const written: { name: string; id: string }[] = []
   for (const secret of secrets) {
     const [old] = await tx.all('SELECT immutable FROM secret WHERE name = ?', [secret.name])
@@ -15,15 +19,11 @@ export async function writeSecrets(tx: Transaction, context: EngineContext, secr
         remedy: 'remove it with `tspod kube down` first, or give the new one another name',
       })
     }
-    const id = randomBytes(13).toString('hex').slice(0, 25)
-    await tx.run('INSERT OR REPLACE INTO secret (name, id, type, immutable, data, created_ms) VALUES (?, ?, ?, ?, ?, ?)', [
-      secret.name,
-      id,
-      secret.type,
-      secret.immutable ? 1 : 0,
-      JSON.stringify(secret.data),
-      context.clock.nowMs(),
-    ])
+    const id = randomHex(13).slice(0, 25)
+    await tx.run(
+      'INSERT OR REPLACE INTO secret (name, id, type, immutable, data, created_ms) VALUES (?, ?, ?, ?, ?, ?)',
+      [secret.name, id, secret.type, secret.immutable ? 1 : 0, JSON.stringify(secret.data), context.clock.nowMs()],
+    )
     written.push({ name: secret.name, id })
   }
   return written
@@ -45,7 +45,9 @@ export async function removeSecrets(context: EngineContext, names: readonly stri
 }
 
 /** Looks secrets up by name; key → base64. */
-export async function storedSecrets(context: EngineContext): Promise<(name: string) => Record<string, string> | undefined> {
+export async function storedSecrets(
+  context: EngineContext,
+): Promise<(name: string) => Record<string, string> | undefined> {
   const rows = await context.store.all('SELECT name, data FROM secret')
   const secrets = new Map(rows.map(row => [String(row.name), JSON.parse(String(row.data)) as Record<string, string>]))
   return name => secrets.get(name)

@@ -24,9 +24,13 @@ export function networkPlan(pod: PodSpec, index: number, options: PlayOptions): 
   if (options.ips.length === 0 && options.macs.length === 0) return plan
   const only = plan.mode === 'bridge' && plan.networks.length === 1 ? plan.networks[0] : undefined
   if (only === undefined) {
-    throw usage('--ip and --mac-address need bridge mode and exactly one network', 'leave them out, or give one --network')
+    throw usage(
+      '--ip and --mac-address need bridge mode and exactly one network',
+      'leave them out, or give one --network',
+    )
   }
-  if (ip !== undefined && !isIPv4(ip) && !isIPv6(ip)) throw usage(`"${ip}" is not an IP address`, 'give --ip an address such as 10.91.0.10')
+  if (ip !== undefined && !isIPv4(ip) && !isIPv6(ip))
+    throw usage(`"${ip}" is not an IP address`, 'give --ip an address such as 10.91.0.10')
   if (mac !== undefined && !MAC.test(mac)) throw usage(`"${mac}" is not a MAC address`, 'write it as 92:d0:c6:0a:29:33')
   return { mode: 'bridge', networks: [{ ...only, ...(ip !== undefined && { ip }), ...(mac !== undefined && { mac }) }] }
 }
@@ -40,7 +44,8 @@ function byManifest(pod: PodSpec): NetworkPlan {
 function byFlags(values: readonly string[]): NetworkPlan {
   const alone = values.find(value => value === 'host' || value === 'none')
   if (alone !== undefined) {
-    if (values.length > 1) throw usage(`--network ${alone} cannot be combined with another network`, 'give one --network')
+    if (values.length > 1)
+      throw usage(`--network ${alone} cannot be combined with another network`, 'give one --network')
     return { mode: alone as 'host' | 'none' }
   }
   return { mode: 'bridge', networks: values.map(networkWish) }
@@ -53,7 +58,8 @@ function networkWish(value: string): NetworkWish {
   if (['slirp4netns', 'pasta', 'container', 'ns', 'private'].includes(name)) {
     throw usage(`--network ${name} is not yet supported`, 'use host, none, bridge, or a network of /etc/tspod/networks')
   }
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) throw usage(`"${name}" is not a network name`, 'use letters, digits, _, . and -')
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name))
+    throw usage(`"${name}" is not a network name`, 'use letters, digits, _, . and -')
   const wish: NetworkWish = { name: name === 'bridge' ? DEFAULT_NETWORK : name, aliases: [] }
   for (const option of colon < 0 ? [] : value.slice(colon + 1).split(',')) applyNetworkOption(wish, option, value)
   return wish
@@ -64,7 +70,11 @@ function applyNetworkOption(wish: NetworkWish, option: string, value: string): v
   if (key === 'ip' && isIPv4(content)) wish.ip = content
   else if (key === 'mac' && MAC.test(content)) wish.mac = content
   else if (key === 'alias' && content !== '') wish.aliases.push(content)
-  else throw usage(`--network ${value}: cannot use "${option}"`, 'options are ip=ADDRESS, mac=ADDRESS and alias=NAME, separated by commas')
+  else
+    throw usage(
+      `--network ${value}: cannot use "${option}"`,
+      'options are ip=ADDRESS, mac=ADDRESS and alias=NAME, separated by commas',
+    )
 }
 
 /**
@@ -75,14 +85,16 @@ export function logSettings(options: Pick<PlayOptions, 'logDriver' | 'logOptions
   const settings: LogSettings = { driver: 'k8s-file', maxBytes: DEFAULT_LOG_BYTES }
   for (const option of options.logOptions) {
     const [key, value] = option.split(/=(.*)/s)
-    if (value === undefined) throw usage(`invalid log option "${option}": must be key=value`, 'for example --log-opt max-size=10mb')
+    if (value === undefined)
+      throw usage(`invalid log option "${option}": must be key=value`, 'for example --log-opt max-size=10mb')
     if (key === 'driver') settings.driver = logDriver(value)
     else if (key === 'path') settings.path = value
     else if (key === 'max-size') settings.maxBytes = logBytes(value)
     else throw usage(`log option "${key}" is not known`, 'known are driver, path and max-size')
   }
   if (options.logDriver !== undefined) settings.driver = logDriver(options.logDriver)
-  if (settings.path !== undefined && !settings.path.startsWith('/')) throw usage('--log-opt path must be absolute', 'write path=/var/log/app.log')
+  if (settings.path !== undefined && !settings.path.startsWith('/'))
+    throw usage('--log-opt path must be absolute', 'write path=/var/log/app.log')
   return settings
 }
 

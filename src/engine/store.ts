@@ -132,9 +132,13 @@ export async function openDatabase(path: string): Promise<Database> {
 }
 
 const storeNewer = (path: string, version: number): TspodError =>
-  new TspodError('STORE_NEWER', `${path} was written by a newer tspod (schema ${version}, this one knows ${MIGRATIONS.length})`, {
-    remedy: 'use the newer tspod, or give this one its own --root',
-  })
+  new TspodError(
+    'STORE_NEWER',
+    `${path} was written by a newer tspod (schema ${version}, this one knows ${MIGRATIONS.length})`,
+    {
+      remedy: 'use the newer tspod, or give this one its own --root',
+    },
+  )
 
 function asStoreError(error: unknown, path: string): unknown {
   const code = (error as { code?: string } | null)?.code ?? ''

@@ -2,7 +2,7 @@
  * subPath mounts without races: what a subPath leads to is opened without following links, and that very file is
  * bound to a place of tspod's own, which the runtime then mounts (as the kubelet after CVE-2021-25741).
  */
-import { stat, mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing, TspodError } from '../errors.ts'
 import { type Opened, openBeneath, removeTree } from '../files.ts'

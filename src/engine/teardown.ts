@@ -20,8 +20,8 @@ import { recordEnd } from './ends.ts'
 import { holdPod } from './hold.ts'
 import type { Lock } from './lock.ts'
 import { deletePod, updatePod } from './records.ts'
-import { endStrays } from './strays.ts'
 import { watched } from './start.ts'
+import { endStrays } from './strays.ts'
 import { removeVolumes } from './volumes.ts'
 import { look } from './work.ts'
 
@@ -55,7 +55,9 @@ export async function tearDown(work: PodWork, lock: Lock): Promise<Teardown> {
  */
 async function stopAll(work: PodWork): Promise<boolean> {
   const { clock, paths } = work.context
-  const running = work.containers.filter(container => container.kind !== 'infra' && look(work, container).at === 'running')
+  const running = work.containers.filter(
+    container => container.kind !== 'infra' && look(work, container).at === 'running',
+  )
   if (running.length === 0) return false
   for (const container of running) {
     if (container.pid === undefined || container.pidStart === undefined) continue
@@ -112,7 +114,9 @@ async function releaseAll(work: PodWork): Promise<string[]> {
 
 async function deleteAll(work: PodWork, ids: readonly Id[]): Promise<void> {
   const { context, sandbox } = work
-  const outcomes = await Promise.allSettled(ids.map(id => deleteContainer(context.run, sandbox.runtime, id, { force: true })))
+  const outcomes = await Promise.allSettled(
+    ids.map(id => deleteContainer(context.run, sandbox.runtime, id, { force: true })),
+  )
   const failed = outcomes.flatMap(outcome => (outcome.status === 'rejected' ? [(outcome.reason as Error).message] : []))
   if (failed.length === 0) return
   // A runtime that cannot end a container does not decide about it: its cgroup knows its processes.

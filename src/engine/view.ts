@@ -42,7 +42,9 @@ function publishedPorts(ports: readonly PortSpec[]): PortSpec[] {
 
 function viewContainer(facts: PodFacts, seen: Seen): ContainerView {
   const { record, observed } = seen
-  const spec = [...facts.pod.spec.initContainers, ...facts.pod.spec.containers].find(one => one.name === record.shortName)
+  const spec = [...facts.pod.spec.initContainers, ...facts.pod.spec.containers].find(
+    one => one.name === record.shortName,
+  )
   const state = stateOf(record, observed)
   const { reason, message } = explain(facts, record, observed, state)
   const exitCode = observed.at === 'exited' ? observed.code : record.exitCode
@@ -74,7 +76,8 @@ function viewContainer(facts: PodFacts, seen: Seen): ContainerView {
 
 /** The state now: what the kernel says, in the words of the lifecycle. */
 export function stateOf(record: ContainerRecord, observed: Observed): ContainerState {
-  if (observed.at === 'running') return record.state === 'paused' || record.state === 'stopping' ? record.state : 'running'
+  if (observed.at === 'running')
+    return record.state === 'paused' || record.state === 'stopping' ? record.state : 'running'
   if (observed.at === 'created') return 'created'
   if (observed.at === 'lost') return 'unknown'
   if (observed.at === 'exited') return record.state === 'stopped' || record.state === 'stopping' ? 'stopped' : 'exited'
@@ -87,11 +90,17 @@ function explain(facts: PodFacts, record: ContainerRecord, observed: Observed, s
   if (observed.at === 'running') return { reason: 'Running', message: '' }
   if (record.reason !== '' && observed.at !== 'exited') return { reason: record.reason, message: record.message }
   if (observed.at === 'created') return { reason: 'Created', message: '' }
-  if (observed.at === 'lost') return { reason: 'Unknown', message: 'its process is gone and nobody recorded how it ended' }
+  if (observed.at === 'lost')
+    return { reason: 'Unknown', message: 'its process is gone and nobody recorded how it ended' }
   if (observed.at === 'absent') return { reason: 'ContainerCreating', message: '' }
   if (state === 'exited' && facts.pod.goal === 'running') {
     const kind = record.kind === 'init' ? 'init' : 'regular'
-    const ended = { exitCode: observed.code, startedMs: record.startedMs, finishedMs: observed.finishedMs, crashes: record.crashes }
+    const ended = {
+      exitCode: observed.code,
+      startedMs: record.startedMs,
+      finishedMs: observed.finishedMs,
+      crashes: record.crashes,
+    }
     const verdict = judgeExit(facts.pod.spec.restartPolicy, kind, ended)
     if (verdict.restart && verdict.atMs > facts.nowMs) {
       return { reason: 'CrashLoopBackOff', message: `${verdict.reason}=${record.shortName} pod=${facts.pod.name}` }
@@ -132,6 +141,7 @@ function podReason(pod: PodRecord, phase: PodPhase, containers: readonly Contain
   }
   const waiting = regular.find(container => !['Running', 'Completed'].includes(container.reason))
   if (waiting !== undefined) return waiting.reason
-  if (phase === 'Running' && regular.length > 0 && regular.every(container => container.reason === 'Completed')) return 'Completed'
+  if (phase === 'Running' && regular.length > 0 && regular.every(container => container.reason === 'Completed'))
+    return 'Completed'
   return phase === 'Succeeded' ? 'Completed' : phase
 }

@@ -32,7 +32,9 @@ export async function removeVolume(context: EngineContext, name: string): Promis
     pod.spec.volumes.some(volume => volume.kind === 'claim' && volume.claim === name),
   )
   if (user !== undefined) {
-    throw new TspodError('WRONG_STATE', `volume ${name} is being used by pod ${user.name}`, { remedy: 'remove that pod first' })
+    throw new TspodError('WRONG_STATE', `volume ${name} is being used by pod ${user.name}`, {
+      remedy: 'remove that pod first',
+    })
   }
   const [row] = await context.store.all('SELECT name FROM volume WHERE name = ?', [name])
   if (row === undefined) return false

@@ -6,7 +6,14 @@ import type { Intent } from './intents.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { observe } from './observe.ts'
 import type { Observed } from './plan.ts'
-import { type ContainerRecord, type PodRecord, readContainers, readSandbox, type SandboxFacts, updateContainer } from './records.ts'
+import {
+  type ContainerRecord,
+  type PodRecord,
+  readContainers,
+  readSandbox,
+  type SandboxFacts,
+  updateContainer,
+} from './records.ts'
 import type { Transaction } from './store.ts'
 
 /** How long one command waits for another that works on the same pod. */
@@ -19,7 +26,12 @@ export function lockPod(context: EngineContext, name: string, command: string, s
 }
 
 /** Takes the locks of several pods, in sorted order, so that two commands never wait for each other. */
-export async function lockPods(context: EngineContext, names: readonly string[], command: string, signal?: AbortSignal): Promise<Map<string, Lock>> {
+export async function lockPods(
+  context: EngineContext,
+  names: readonly string[],
+  command: string,
+  signal?: AbortSignal,
+): Promise<Map<string, Lock>> {
   const locks = new Map<string, Lock>()
   try {
     for (const name of [...new Set(names)].sort()) locks.set(name, await lockPod(context, name, command, signal))
@@ -63,7 +75,9 @@ export async function loadWork(context: EngineContext, pod: PodRecord, signal?: 
 async function formerSandbox(context: EngineContext, pod: PodRecord): Promise<SandboxFacts> {
   const rows = await context.store.all('SELECT facts FROM sandbox WHERE pod = ?', [pod.id])
   if (rows[0] === undefined) {
-    throw new TspodError('STORE_CORRUPT', `the record of pod ${pod.name} has no sandbox`, { remedy: 'run `tspod kube down` for it' })
+    throw new TspodError('STORE_CORRUPT', `the record of pod ${pod.name} has no sandbox`, {
+      remedy: 'run `tspod kube down` for it',
+    })
   }
   return JSON.parse(String(rows[0].facts)) as SandboxFacts
 }

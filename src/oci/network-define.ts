@@ -1,5 +1,4 @@
 /** Networks: the default one, and those an administrator wrote down. Pure, but for `loadNetwork` and `definedNetworks`. */
-import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TspodError } from '../errors.ts'
@@ -69,7 +68,7 @@ const SYSTEM_BRIDGE = 'tspod0'
 /** `tspod0` for the system's installation; another installation has a bridge of its own. */
 function bridgeName(paths: Paths): string {
   if (paths.runRoot === SYSTEM_PATHS.runRoot && paths.root === SYSTEM_PATHS.root) return SYSTEM_BRIDGE
-  return `tspod-${sha256(`${paths.root}\0${paths.runRoot}`).slice(0, 8)}`
+  return `tspod-${shortHash(`${paths.root}\0${paths.runRoot}`)}`
 }
 
 /**
@@ -94,7 +93,7 @@ export function defaultNetwork(bridge: string, routes: readonly Route[]): Networ
   return {
     // netavark names its chains after the network: another installation's have to be others.
     name: bridge === SYSTEM_BRIDGE ? DEFAULT_NETWORK : bridge,
-    id: sha256(`tspod network ${bridge}`),
+    id: networkId(bridge),
     driver: 'bridge',
     network_interface: bridge,
     subnets: [{ subnet: `${formatIp(chosen.base)}/${chosen.prefix}`, gateway: formatIp(offset(chosen.base, 1n)) }],
@@ -158,10 +157,7 @@ export function parseDefinition(name: string, file: string, text: string): Netwo
   }
   return {
     name,
-    id:
-      typeof document.id === 'string' && /^[0-9a-f]{64}$/.test(document.id)
-        ? document.id
-        : sha256(`tspod network ${name}`),
+    id: typeof document.id === 'string' && /^[0-9a-f]{64}$/.test(document.id) ? document.id : networkId(name),
     driver: 'bridge',
     network_interface: networkInterface,
     subnets,
@@ -209,4 +205,12 @@ function stringTable(value: unknown, error: () => TspodError): Record<string, st
   return Object.fromEntries(entries as [string, string][])
 }
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+/** netavark wants 64 hexadecimal digits: the name itself, spelled out. */
+const networkId = (name: string): string => Buffer.from(name).toString('hex').padEnd(64, '0').slice(0, 64)
+
+/** FNV-1a, eight digits: it keeps a handful of installations on one host apart, and protects nothing. */
+function shortHash(text: string): string {
+  let hash = 0x811c9dc5
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193)
+  return (hash >>> 0).toString(16).padStart(8, '0')
+}

@@ -38,12 +38,20 @@ test('a failure skips its dependants, not those that only come later in order', 
     if (id === 'a') throw new Error('no')
     ran.push(id)
   })
-  const { failures, skipped } = await execute([step('a'), step('b', ['a']), step('c', ['b']), step('d', [], ['a', 'b'])], executors)
+  const { failures, skipped } = await execute(
+    [step('a'), step('b', ['a']), step('c', ['b']), step('d', [], ['a', 'b'])],
+    executors,
+  )
   expect(failures.map(failure => failure.step.id)).toEqual(['a'])
   expect(skipped.map(one => one.id)).toEqual(['b', 'c'])
   expect(ran).toEqual(['d'])
 })
 
 test('a step that waits for none of the earlier ones is a bug of the planner', async () => {
-  await expect(execute([step('a', ['nowhere'])], recording(async () => undefined))).rejects.toThrow('which is no earlier step')
+  await expect(
+    execute(
+      [step('a', ['nowhere'])],
+      recording(async () => undefined),
+    ),
+  ).rejects.toThrow('which is no earlier step')
 })

@@ -20,7 +20,8 @@ describe('every pair of state and event', () => {
     for (const event of EVENTS) {
       const next = TRANSITIONS[state][event]
       test(`${state} + ${event} → ${next ?? 'refused'}`, () => {
-        if (next === undefined) expect(() => advance(state, event)).toThrow(`a container that is ${state} cannot be ${event}`)
+        if (next === undefined)
+          expect(() => advance(state, event)).toThrow(`a container that is ${state} cannot be ${event}`)
         else expect(advance(state, event)).toBe(next)
       })
     }

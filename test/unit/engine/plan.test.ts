@@ -7,7 +7,12 @@ const NOW = 1_000_000
 const RUNNING: Observed = { at: 'running', pid: 7, start: '1' }
 const exited = (code: number): Observed => ({ at: 'exited', code, finishedMs: NOW })
 
-function container(id: string, kind: ContainerKind, observed: Observed = { at: 'absent' }, more: Partial<PlannedContainer> = {}): PlannedContainer {
+function container(
+  id: string,
+  kind: ContainerKind,
+  observed: Observed = { at: 'absent' },
+  more: Partial<PlannedContainer> = {},
+): PlannedContainer {
   return { id: id as Id, kind, observed, done: false, needsInit: false, crashes: 0, ...more }
 }
 
@@ -97,7 +102,9 @@ const cases: Record<string, { input: PlanInput; steps: string[] }> = {
     steps: ['discard a (; )', 'rootfs a (discard a; )', 'create a (rootfs a, discard a; )', 'start a (create a; )'],
   },
   'Never: an ended container stays ended': {
-    input: input([container('a', 'regular', exited(1)), container('b', 'regular', RUNNING)], { restartPolicy: 'Never' }),
+    input: input([container('a', 'regular', exited(1)), container('b', 'regular', RUNNING)], {
+      restartPolicy: 'Never',
+    }),
     steps: [],
   },
   'create only: nothing is started': {
@@ -117,7 +124,10 @@ describe('planPod', () => {
 
   test('a restart in back-off is not planned but announced, and the earliest one counts', () => {
     const plan = planPod(
-      input([container('a', 'regular', exited(1), { crashes: 3 }), container('b', 'regular', exited(1), { crashes: 1 })]),
+      input([
+        container('a', 'regular', exited(1), { crashes: 3 }),
+        container('b', 'regular', exited(1), { crashes: 1 }),
+      ]),
     )
     expect(plan.steps).toEqual([])
     expect(plan.againAtMs).toBe(NOW + 10_000)
@@ -129,7 +139,9 @@ describe('planPod', () => {
   })
 
   test('a failed init container under Never fails the pod', () => {
-    const plan = planPod(input([container('i', 'init', exited(1)), container('a', 'regular')], { restartPolicy: 'Never' }))
+    const plan = planPod(
+      input([container('i', 'init', exited(1)), container('a', 'regular')], { restartPolicy: 'Never' }),
+    )
     expect(plan.steps).toEqual([])
     expect(plan.failed).toEqual({ container: 'i', reason: 'exited with code 1; restartPolicy is Never' })
   })

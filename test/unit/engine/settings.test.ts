@@ -4,7 +4,8 @@ import type { PlayOptions } from '../../../src/engine/types.ts'
 import type { PodSpec } from '../../../src/model.ts'
 
 const pod = (hostNetwork = false): PodSpec => ({ hostNetwork }) as PodSpec
-const options = (more: Partial<PlayOptions>): PlayOptions => ({ networks: [], ips: [], macs: [], logOptions: [], ...more }) as PlayOptions
+const options = (more: Partial<PlayOptions>): PlayOptions =>
+  ({ networks: [], ips: [], macs: [], logOptions: [], ...more }) as PlayOptions
 const bridge = (...networks: object[]) => ({ mode: 'bridge', networks: networks.map(one => ({ aliases: [], ...one })) })
 
 describe('networkPlan', () => {

@@ -22,7 +22,8 @@ const containerRow = (state: string, more = ''): string =>
 describe('a new database', () => {
   test('is durable, strict about references, and at the newest version', async () => {
     const store = await openStore(path)
-    const pragma = async (name: string): Promise<unknown> => Object.values((await store.all(`PRAGMA ${name}`))[0] ?? {})[0]
+    const pragma = async (name: string): Promise<unknown> =>
+      Object.values((await store.all(`PRAGMA ${name}`))[0] ?? {})[0]
     expect(await pragma('journal_mode')).toBe('wal')
     expect(await pragma('synchronous')).toBe(2)
     expect(await pragma('foreign_keys')).toBe(1)
