@@ -3,15 +3,13 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { TspodError } from '../errors.ts'
-import { expandEnv, expandWords } from '../kube/index.ts'
-import type { ContainerSpec, ImageConfig, LocalImage, RuntimeField } from '../model.ts'
+import type { ContainerSpec, LocalImage, RuntimeField } from '../model.ts'
 import {
   baseEnv,
   buildPauseSpec,
   buildSpec,
   containerCgroup,
   findProgram,
-  type Identity,
   type LogTarget,
   type OciConfig,
   type ResolvedMount,
@@ -19,8 +17,8 @@ import {
   resolveIdentity,
   secureRootfs,
 } from '../oci/index.ts'
-import { podLogDirectory } from '../paths.ts'
 import { type PodWork, placesOf } from './context.ts'
+import { logTargets } from './log-path.ts'
 import type { ContainerRecord } from './records.ts'
 import { podHostname, type SandboxFiles } from './sandbox.ts'
 import { mountsOf } from './volumes.ts'
@@ -49,7 +47,7 @@ export async function bundleFor(work: PodWork, record: ContainerRecord, files: S
   const ready =
     record.kind === 'infra' ? await pauseBundle(work, record, run) : await workloadBundle(work, record, run, files)
   await writeFile(join(run, 'config.json'), JSON.stringify(ready.config), { mode: 0o600 })
-  return { ...ready, conmonPath, log: logTargets(work, record) }
+  return { ...ready, conmonPath, log: logTargets(work.context.paths, work.pod, record) }
 }
 
 type Built = Omit<ReadyBundle, 'conmonPath' | 'log'> & { config: OciConfig }
@@ -67,8 +65,11 @@ async function workloadBundle(
   if (rootfs === undefined) throw new Error(`${record.name} has no root file system yet`)
   secureRootfs(rootfs)
   const identity = resolveIdentity(rootfs, image.config.user, container.security, spec.security)
-  const env = environment(work, container, image.config, identity)
-  const args = argvOf(container, image, env)
+  // Only a start needs it of the translator: queries and most exits get along without loading YAML.
+  const { expandEnv, expandWords } = await import('../kube/index.ts')
+  const base = baseEnv(image.config, { home: identity.home, hostname: podHostname(work), tty: container.tty })
+  const env = { ...base, ...expandEnv(container.env, base, field => runtimeFact(work, field)) }
+  const args = argvOf(container, image, words => expandWords(words, env))
   const { config, notices } = buildSpec(
     {
       container,
@@ -162,17 +163,8 @@ function namespacesOf(work: PodWork): { net?: string; ipc?: string; uts?: string
   }
 }
 
-function environment(
-  work: PodWork,
-  container: ContainerSpec,
-  image: ImageConfig,
-  identity: Identity,
-): Record<string, string> {
-  const base = baseEnv(image, { home: identity.home, hostname: podHostname(work), tty: container.tty })
-  return { ...base, ...expandEnv(container.env, base, field => runtimeFact(work, container, field)) }
-}
-
-function runtimeFact(work: PodWork, container: ContainerSpec, field: RuntimeField): string {
+/** What only this pod on this host can say; of limits the translator asks only where none is set. */
+function runtimeFact(work: PodWork, field: RuntimeField): string {
   const { host } = work.context
   const addresses = work.sandbox.addresses
   switch (field) {
@@ -188,9 +180,9 @@ function runtimeFact(work: PodWork, container: ContainerSpec, field: RuntimeFiel
     case 'spec.nodeName':
       return hostname()
     case 'limits.cpu':
-      return String(Math.ceil((container.resources.cpuLimitMilli ?? host.cpus * 1000) / 1000))
+      return String(host.cpus)
     case 'limits.memory':
-      return String(container.resources.memoryLimitBytes ?? host.memoryBytes)
+      return String(host.memoryBytes)
   }
 }
 
@@ -200,10 +192,10 @@ function hostAddress(): string {
   return all.find(address => address.family === 'IPv4' && !address.internal)?.address ?? '127.0.0.1'
 }
 
-function argvOf(container: ContainerSpec, image: LocalImage, env: Record<string, string>): string[] {
+function argvOf(container: ContainerSpec, image: LocalImage, expand: (words: string[]) => string[]): string[] {
   const { entrypoint, cmd } = image.config
-  const start = container.command ? expandWords(container.command, env) : entrypoint
-  const rest = container.args ? expandWords(container.args, env) : container.command ? [] : cmd
+  const start = container.command ? expand(container.command) : entrypoint
+  const rest = container.args ? expand(container.args) : container.command ? [] : cmd
   const argv = [...start, ...rest]
   if (argv.length > 0) return argv
   throw new TspodError(
@@ -238,21 +230,4 @@ async function seccompOf(work: PodWork, container: ContainerSpec): Promise<unkno
   const { seccomp } = container.security
   if (seccomp.type === 'Unconfined') return undefined
   return work.context.seccompProfile(seccomp.type === 'Localhost' ? seccomp.profile : undefined)
-}
-
-/** Where a container's lines go; the path that `logs` reads is the first file among them. */
-export function logTargets(work: PodWork, record: ContainerRecord): LogTarget[] {
-  const { log } = work.pod.settings
-  const path = logPath(work, record)
-  return [{ driver: log.driver, path, maxBytes: log.maxBytes }]
-}
-
-/** The k8s-file of one container; empty when its driver keeps none. */
-export function logPath(
-  work: Pick<PodWork, 'pod'> & { context: { paths: PodWork['context']['paths'] } },
-  record: ContainerRecord,
-): string {
-  const { log } = work.pod.settings
-  if (log.driver !== 'k8s-file' && log.driver !== 'json-file') return ''
-  return log.path ?? join(podLogDirectory(work.context.paths, work.pod.name, work.pod.id), `${record.shortName}.log`)
 }

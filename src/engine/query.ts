@@ -1,8 +1,8 @@
 /** Reading: what there is, by name or id, and everything about one object. Takes no lock and spawns no process. */
 import { isTspodError, TspodError } from '../errors.ts'
 import type { EnvEntry, PodSpec } from '../model.ts'
-import { logPath } from './bundle.ts'
 import type { EngineContext } from './context.ts'
+import { logPath } from './log-path.ts'
 import { observe } from './observe.ts'
 import { type ContainerRecord, type PodRecord, readContainers, readPods, type SandboxFacts } from './records.ts'
 import type { ContainerView, Found, PodView } from './types.ts'
@@ -26,7 +26,7 @@ export async function loadAll(context: EngineContext): Promise<Loaded[]> {
     const seen = own.map(record => ({
       record,
       observed: observe({ paths, boot, runtime: sandbox?.runtime.name }, record),
-      logPath: logPath({ pod, context }, record),
+      logPath: logPath(paths, pod, record),
     }))
     return { pod, containers: own, sandbox, view: viewPod({ pod, seen, sandbox, nowMs }) }
   })

@@ -153,7 +153,8 @@ function processes(): string[] {
       if (state === '' || state === 'Z' || state === 'X') return []
       const isTspod = textOf(`/proc/${pid}/cmdline`).includes('/dist/tspod.js')
       const isContained = namespaceOf(pid) !== own
-      return HELPERS.test(comm) || isTspod || isContained ? [isTspod ? 'tspod' : comm] : []
+      const args = textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()
+      return HELPERS.test(comm) || isTspod || isContained ? [`${comm}: ${args}`.slice(0, 160)] : []
     })
 }
 
