@@ -188,6 +188,7 @@ function listenForSignals(exitCodeOf: (signal: StopSignal) => number): {
   return state
 }
 
-const code = await main(process.argv.slice(2))
-process.exitCode = code
-ifStillBusy(LINGER_MS, () => process.exit(code))
+void main(process.argv.slice(2)).then(code => {
+  process.exitCode = code
+  ifStillBusy(LINGER_MS, () => process.exit(code))
+})
