@@ -14,8 +14,13 @@ export async function cleanup(context: EngineContext, containerId: string): Prom
   const lock = await lockPod(context, before.name, 'tspod container cleanup')
   try {
     const pod = await readPodOf(context.store, containerId)
+    // It went while this waited, and its lock file with it: the new one made by waiting goes as well.
+    if (pod === undefined) {
+      await lock.removeFile()
+      return {}
+    }
     // An interrupted play is the next play's to clean up: its containers are killed there.
-    if (pod === undefined || !pod.complete || pod.goal !== 'running') return {}
+    if (!pod.complete || pod.goal !== 'running') return {}
     const outcome = await reconcile(await loadWork(context, pod), false)
     const failure = outcome.failures[0]
     if (failure !== undefined) throw failure.error

@@ -13,13 +13,14 @@ const POLL_MS = 10
 const OURS = ['conmon', 'unshare', 'netavark', 'containers-storage', 'crun', 'runc', 'mount', 'umount']
 
 /**
- * Waits until no process is left whose arguments name one of `ids`, and kills those that take too long. Monitors of
- * containers are killed at once: they would wait for ever.
+ * Waits until no process is left whose arguments name one of `ids`, and kills those that take too long. With
+ * `endMonitors`, monitors of containers are killed at once: those of a play that was interrupted would wait for ever.
+ * Without it they are left to report how their containers end.
  */
-export async function endStrays(ids: readonly string[], clock: Clock): Promise<void> {
+export async function endStrays(ids: readonly string[], endMonitors: boolean, clock: Clock): Promise<void> {
   const deadline = clock.monotonicMs() + PATIENCE_MS
   for (;;) {
-    const strays = findStrays(ids)
+    const strays = findStrays(ids).filter(stray => endMonitors || !stray.monitor)
     if (strays.length === 0) return
     const late = clock.monotonicMs() > deadline
     for (const stray of strays) {

@@ -40,7 +40,10 @@ export async function tearDown(work: PodWork, lock: Lock): Promise<Teardown> {
   const { context, pod } = work
   await holdPod(context.paths, pod.id)
   await context.store.write(tx => updatePod(tx, pod.id, { goal: 'removed' }))
-  if (!pod.complete) await endStrays([pod.id, ...work.containers.map(container => container.id)], context.clock)
+  // A play or an earlier removal was killed: its helpers may still be at work on the same things.
+  if (!pod.complete || pod.goal === 'removed') {
+    await endStrays([pod.id, ...work.containers.map(container => container.id)], !pod.complete, context.clock)
+  }
   const stopped = await stopAll(work)
   const failures = await releaseAll(work)
   if (failures.length > 0) return { stopped, failures }
