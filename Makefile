@@ -28,9 +28,9 @@ SOURCES := $(shell find src templates -type f) package.json package-lock.json sc
 
 .PHONY: build
 build: setup ## bundle into dist/, if anything changed
-	@$(MAKE) -s dist/tspod.js
+	@$(MAKE) -s dist/tspod.cjs
 
-dist/tspod.js: $(SOURCES)
+dist/tspod.cjs: $(SOURCES)
 	@$(NODE) scripts/build.ts
 
 .PHONY: play

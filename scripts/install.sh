@@ -57,7 +57,7 @@ put_filled() {
 
 install_all() {
   node=$(echo node_modules/node-linux-*/bin/node)
-  [ -x "$node" ] && [ -f dist/tspod.js ] || fail "there is nothing built to install: run \`make build\` first"
+  [ -x "$node" ] && [ -f dist/tspod.cjs ] || fail "there is nothing built to install: run \`make build\` first"
   if [ -f "$stage$manifest" ]; then remove_installed; fi
   umask 022
   created=

@@ -13,17 +13,11 @@ import { EXIT_OWN_ERROR, TspodError } from './errors.ts'
 import type { Log, LogLevel } from './log.ts'
 import { type Paths, pathsFor } from './paths.ts'
 import type { Run } from './process.ts'
-import { VERSION } from './version.ts'
 
 /** How long whatever is left over may keep a finished process alive. */
 const LINGER_MS = 500
 
 async function main(argv: readonly string[]): Promise<number> {
-  // Asked by scripts and shell prompts all the time: nothing more is loaded for it.
-  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {
-    process.stdout.write(`tspod version ${VERSION}\n`)
-    return 0
-  }
   process.umask(0o077)
   const { failureText, interpret, makeOutput, signalExitCode } = await import('./cli/index.ts')
   const out = makeOutput(process.stdout, process.env)
@@ -58,7 +52,7 @@ async function runVerb(
   terminal: Terminal,
 ): Promise<Outcome> {
   requireHost(command.name, verb.anyUser === true)
-  const { closeInheritedDescriptors, ...doors } = await import('./process.ts')
+  const { closeInheritedDescriptors, detach, interact, run: plainRun, runStreaming } = await import('./process.ts')
   closeInheritedDescriptors()
   const { flags } = input
   const textOf = (name: string): string | undefined => {
@@ -71,7 +65,7 @@ async function runVerb(
   }
   const paths = pathsFor(absolute('root'), absolute('runroot'))
   const log = await openLogFor(textOf('log-level') ?? process.env.TSPOD_LOG)
-  const run = log === undefined ? doors.run : logged(doors.run, log)
+  const run = log === undefined ? plainRun : logged(plainRun, log)
   let engine: Promise<Engine> | undefined
   const world: World = {
     ...terminal,
@@ -82,7 +76,7 @@ async function runVerb(
     run,
     paths,
     engine: () => {
-      engine ??= openEngineIn(paths, { ...doors, run, note: text => log?.info(text) })
+      engine ??= openEngineIn(paths, { run, stream: runStreaming, interact, detach, note: text => log?.info(text) })
       return engine
     },
   }
@@ -111,15 +105,14 @@ function requireHost(command: string, anyUser: boolean): void {
   }
 }
 
-type ProcessDoors = Pick<Doors, 'run' | 'detach' | 'interact' | 'note'> & { runStreaming: Doors['stream'] }
+type ProcessDoors = Pick<Doors, 'run' | 'stream' | 'detach' | 'interact' | 'note'>
 
-async function openEngineIn(paths: Paths, { runStreaming, ...doors }: ProcessDoors): Promise<Engine> {
+async function openEngineIn(paths: Paths, doors: ProcessDoors): Promise<Engine> {
   const { openEngine } = await import('./engine/index.ts')
   // The bundle is in dist/, this file in src/: both one below the folder that holds the launcher and the templates.
   const home = resolve(import.meta.dirname, '..')
   return openEngine({
     ...doors,
-    stream: runStreaming,
     clock: systemClock,
     paths,
     launcher: join(home, 'bin/tspod'),

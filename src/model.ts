@@ -94,7 +94,15 @@ export type EnvEntry = { name: string; secret: boolean } & (
 )
 
 /** Facts that exist only when the pod does. */
-export type RuntimeField = 'metadata.uid' | 'status.podIP' | 'status.podIPs' | 'status.hostIP' | 'status.hostIPs' | 'spec.nodeName' | 'limits.cpu' | 'limits.memory'
+export type RuntimeField =
+  | 'metadata.uid'
+  | 'status.podIP'
+  | 'status.podIPs'
+  | 'status.hostIP'
+  | 'status.hostIPs'
+  | 'spec.nodeName'
+  | 'limits.cpu'
+  | 'limits.memory'
 
 export type PortSpec = {
   name?: string
@@ -113,10 +121,7 @@ export type ResourceSpec = {
   memoryRequestBytes?: number
 }
 
-export type SeccompSpec =
-  | { type: 'RuntimeDefault' }
-  | { type: 'Unconfined' }
-  | { type: 'Localhost'; profile: string }
+export type SeccompSpec = { type: 'RuntimeDefault' } | { type: 'Unconfined' } | { type: 'Localhost'; profile: string }
 
 export type ContainerSecurity = {
   runAsUser?: number
@@ -141,7 +146,15 @@ export type MountSpec = {
   propagation: 'None' | 'HostToContainer' | 'Bidirectional'
 }
 
-export type HostPathType = '' | 'DirectoryOrCreate' | 'Directory' | 'FileOrCreate' | 'File' | 'Socket' | 'CharDevice' | 'BlockDevice'
+export type HostPathType =
+  | ''
+  | 'DirectoryOrCreate'
+  | 'Directory'
+  | 'FileOrCreate'
+  | 'File'
+  | 'Socket'
+  | 'CharDevice'
+  | 'BlockDevice'
 
 /** A file of a ConfigMap or Secret volume; `mode` is the permission bits. */
 export type ProjectedFile = { path: string; mode: number; base64: string }

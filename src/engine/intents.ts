@@ -80,7 +80,8 @@ export async function writeIntents(
   const taken = new Map<string, Set<string>>()
   const intents: Intent[] = []
   for (const draft of drafts) {
-    for (const name of draft.definitions.keys()) {
+    // By the definition's own name: the default network of another installation is called otherwise.
+    for (const { name } of draft.definitions.values()) {
       if (!taken.has(name)) taken.set(name, await leasedAddresses(tx, name))
     }
     const intent = intentOf(context, draft, options, taken)
@@ -136,7 +137,7 @@ function attach(
   taken: Map<string, Set<string>>,
 ): NetworkAttachment {
   const definition = draft.definitions.get(wish.name)
-  const addresses = taken.get(wish.name)
+  const addresses = definition && taken.get(definition.name)
   if (definition === undefined || addresses === undefined) throw new Error(`network ${wish.name} was not loaded`)
   const address = nextAddress(definition, addresses, wish.ip)
   addresses.add(address)

@@ -1,5 +1,5 @@
 /** Reading: what there is, by name or id, and everything about one object. Takes no lock and spawns no process. */
-import { isTspodError, TspodError } from '../errors.ts'
+import { TspodError } from '../errors.ts'
 import type { EnvEntry, PodSpec } from '../model.ts'
 import type { EngineContext } from './context.ts'
 import { logPath } from './log-path.ts'
@@ -70,9 +70,6 @@ async function match(context: EngineContext, nameOrId: string): Promise<Match> {
       : `no pod or container with name or ID "${nameOrId}" found: no such object`
   throw new TspodError('NO_SUCH_OBJECT', why, { remedy: 'see what there is: tspod ps -a, tspod pod ps' })
 }
-
-/** True when a lookup failed because there is nothing of that name. */
-export const isNoSuchObject = (error: unknown): boolean => isTspodError(error, 'NO_SUCH_OBJECT')
 
 /** The full record of a pod or container; values that come from Secrets are left out. */
 export async function inspect(context: EngineContext, nameOrId: string): Promise<object> {

@@ -163,13 +163,6 @@ export async function readSandbox(store: Reader, podId: string, boot: string): P
   return rows[0] && (JSON.parse(text(rows[0].facts)) as SandboxFacts)
 }
 
-/** Records what will be torn down, before it is set up. */
-export async function writeSandbox(store: Store, podId: string, boot: string, facts: SandboxFacts): Promise<void> {
-  await store.write(tx =>
-    tx.run('INSERT OR REPLACE INTO sandbox (pod, boot, facts) VALUES (?, ?, ?)', [podId, boot, JSON.stringify(facts)]),
-  )
-}
-
 /** Writes the row of a new pod; it counts as incomplete until `updatePod` says otherwise. */
 export async function insertPod(tx: Transaction, pod: PodRecord): Promise<void> {
   await tx.run('INSERT INTO pod (id, name, spec, settings, goal, complete, created_ms) VALUES (?, ?, ?, ?, ?, 0, ?)', [

@@ -2,11 +2,10 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { TspodError } from '../errors.ts'
 import type { PodSpec } from '../model.ts'
+import { DEFAULT_NETWORK } from '../oci/index.ts'
 import type { LogSettings } from './records.ts'
 import type { PlayOptions } from './types.ts'
 
-/** The network of a pod when neither the manifest nor a flag says otherwise. */
-export const DEFAULT_NETWORK = 'tspod'
 /** kubelet's containerLogMaxSize. */
 const DEFAULT_LOG_BYTES = 10 * 1024 * 1024
 

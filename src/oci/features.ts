@@ -7,7 +7,7 @@ import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Paths } from '../paths.ts'
 import type { Run } from '../process.ts'
-import { findProgram, isOlder, obstacleOf } from './runtime.ts'
+import { findProgram, isOlder, obstacleOf, RUNTIME_FLOORS } from './runtime.ts'
 import type { HostFacts } from './spec/index.ts'
 
 export type HostCheck = {
@@ -51,8 +51,8 @@ type Tool = {
 
 /** The floors are what Debian 12 has; older versions were not tried. */
 const TOOLS: readonly Tool[] = [
-  { name: 'crun', floor: '1.8', need: 'runtime', forWhat: 'runs containers' },
-  { name: 'runc', floor: '1.1', need: 'runtime', forWhat: 'runs containers' },
+  { name: 'crun', floor: RUNTIME_FLOORS.crun as string, need: 'runtime', forWhat: 'runs containers' },
+  { name: 'runc', floor: RUNTIME_FLOORS.runc as string, need: 'runtime', forWhat: 'runs containers' },
   { name: 'conmon', floor: '2.1.2', need: 'required', forWhat: 'watches containers' },
   { name: 'netavark', floor: '1.4', need: 'required', forWhat: 'pod networks' },
   { name: 'aardvark-dns', floor: '1.4', need: 'wanted', forWhat: 'names of pods' },

@@ -29,23 +29,19 @@ export { lastMessage } from './failures.ts'
 export { checkHost, type HostCheck } from './features.ts'
 export { readHostFacts } from './host.ts'
 export { findImage, listImages } from './image.ts'
-export { type ImageName, parseImageName } from './image-name.ts'
 export { type LogLine, type LogOptions, type LogSource, type LogStream, readLogs } from './logs.ts'
 export {
-  isPinned,
   type NamespaceKind,
   type NetworkStatus,
   type Pinned,
   pinNamespaces,
-  setupNetwork,
-  teardownNetwork,
   unpinNamespaces,
 } from './network.ts'
-export { DEFAULT_NETWORK, definedNetworks, loadNetwork, type NetworkDefinition } from './network-define.ts'
+export { DEFAULT_NETWORK, loadNetwork, type NetworkDefinition } from './network-define.ts'
 export { type Exclusive, type NetworkDoor, networkDoor } from './network-door.ts'
 export { hostsFile, type NetworkMode, resolvConf } from './network-files.ts'
 export { type Attachment, type NetavarkInput, netavarkInput, nextAddress } from './network-input.ts'
-export { type HostPort, portsTaken, publishedPorts } from './ports.ts'
+export { type HostPort, portsTaken } from './ports.ts'
 export { type PullDoor, type PullOptions, pullDoor } from './pull.ts'
 export {
   deleteContainer,

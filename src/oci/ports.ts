@@ -1,16 +1,9 @@
 /** Host ports that cannot be published, because somebody listens on them already. */
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
-import type { PortSpec, Protocol } from '../model.ts'
+import type { Protocol } from '../model.ts'
 
 export type HostPort = { hostIp: string; hostPort: number; protocol: Protocol }
-
-/** The ports of a pod's containers that are published. */
-export function publishedPorts(ports: readonly PortSpec[]): HostPort[] {
-  return ports.flatMap(({ hostIp, hostPort, protocol }) =>
-    hostPort === undefined ? [] : [{ hostIp, hostPort, protocol }],
-  )
-}
 
 /**
  * Returns those of `ports` that are in use on this host, by binding each for a moment. Forwarded ports of other pods

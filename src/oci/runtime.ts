@@ -26,7 +26,7 @@ const PREFERRED = ['crun', 'runc'] as const
 /**
  * The runtime to use: the one asked for by name or absolute path, otherwise the first of crun and runc that works on
  * this host. Versions are remembered per boot in the run root, so that usually no process is started.
- * Throws RUNTIME_MISSING when none can be used, saying why of each, and UNSAFE_PATH for a path others can write.
+ * Throws RUNTIME_MISSING when none can be used, saying why of each, TOOL_TOO_OLD, and UNSAFE_PATH for a path others can write.
  */
 export async function selectRuntime(run: Run, paths: Paths, host: HostFacts, wanted?: string): Promise<Runtime> {
   if (wanted !== undefined) {
@@ -51,9 +51,18 @@ export async function selectRuntime(run: Run, paths: Paths, host: HostFacts, wan
   throw runtimeMissing(`no OCI runtime works here: ${reasons.join('; ')}`)
 }
 
-/** The runtime at `path`, if it works on this host; otherwise throws RUNTIME_MISSING saying why not. */
+/** What Debian 12 has; older versions were not tried. A runtime of another name is the caller's to judge. */
+export const RUNTIME_FLOORS: Readonly<Record<string, string>> = { crun: '1.8', runc: '1.1' }
+
+/** The runtime at `path`, if it works on this host; otherwise throws RUNTIME_MISSING or TOOL_TOO_OLD saying why not. */
 async function usable(run: Run, paths: Paths, host: HostFacts, path: string): Promise<Runtime> {
   const runtime = await describe(run, paths, path)
+  const floor = RUNTIME_FLOORS[runtime.name]
+  if (floor !== undefined && isOlder(runtime.version, floor)) {
+    throw new TspodError('TOOL_TOO_OLD', `${path} is ${runtime.version}, and tspod needs ${floor} or newer`, {
+      remedy: `install a newer ${runtime.name} (Debian 12 has one), or point --runtime at another`,
+    })
+  }
   const obstacle = obstacleOf(runtime, host)
   if (obstacle === undefined) return runtime
   throw runtimeMissing(`${path} ${runtime.version} cannot work here: ${obstacle}`)

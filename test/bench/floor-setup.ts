@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { mustSucceed, run } from '../../src/process.ts'
 import { INIT_COMMAND, MAIN_COMMAND } from './manifests.ts'
 
-
 type OciConfig = {
   process: { args: string[]; terminal: boolean }
   root: { path: string; readonly: boolean }

@@ -6,12 +6,12 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
-import { failureText, type Finished, run } from '../../src/process.ts'
+import { type Finished, failureText, run } from '../../src/process.ts'
 import { buildImage } from '../support/image.ts'
 import { CASES, type Case } from './budget.ts'
 import { setUpFloor } from './floor-setup.ts'
 import { IMAGE, manifest } from './manifests.ts'
-import { type Contender, type Measured, sampleKey, type Samples, VERSION_KEY } from './report.ts'
+import { type Contender, type Measured, type Samples, sampleKey, VERSION_KEY } from './report.ts'
 
 export type Order = { rounds: number; cases: string[]; contenders: Contender[] }
 
@@ -65,11 +65,10 @@ async function measure(order: Order): Promise<Measured> {
   for (const who of order.contenders) {
     for (const work of cases) writeFileSync(file(who, work), manifest(work.shape, `${who}-${CASES.indexOf(work)}-`))
   }
-  const before = helperMemory()
   for (const work of cases) {
     // Round 0 warms caches and makes what is made once (networks, Podman's pause image); it does not count.
     for (let round = 0; round <= order.rounds; round++) {
-      for (const who of order.contenders) await sample(who, work, round > 0, before)
+      for (const who of order.contenders) await sample(who, work, round > 0)
     }
   }
   for (let round = 0; round <= order.rounds * VERSION_ROUNDS; round++) {
@@ -83,13 +82,14 @@ async function measure(order: Order): Promise<Measured> {
   return { versions: await versions(order.contenders), samples, troubles }
 }
 
-async function sample(who: Contender, work: Case, counts: boolean, before: number): Promise<void> {
+async function sample(who: Contender, work: Case, counts: boolean): Promise<void> {
   const tool = TOOLS[who]
+  const before = helpers()
   const played = await timed(tool.play(work), tool.env)
   const expected = work.shape.pods * work.shape.containers
   const up = await settled(expected)
   if (up !== expected) troubles.push(`${who}: ${work.name}: ${up} of ${expected} containers run after play`)
-  const resident = (helperMemory() - before) / work.shape.pods
+  const resident = helperMemory(before) / work.shape.pods
   const downed = await timed(tool.down(work), tool.env)
   const left = await settled(0)
   if (left !== 0) troubles.push(`${who}: ${work.name}: ${left} containers run after down`)
@@ -109,7 +109,8 @@ async function timed(argv: Argv, env: Record<string, string> = {}): Promise<{ ms
   const started = systemClock.monotonicMs()
   const finished = await run({ argv, env: { HOME: '/root', ...env } })
   const ms = systemClock.monotonicMs() - started
-  if (finished.exitCode !== 0) troubles.push(`${argv.slice(0, 4).join(' ')} → ${finished.exitCode}: ${failureText(finished)}`)
+  if (finished.exitCode !== 0)
+    troubles.push(`${argv.slice(0, 4).join(' ')} → ${finished.exitCode}: ${failureText(finished)}`)
   return { ms, finished }
 }
 
@@ -119,20 +120,30 @@ async function settled(expected: number): Promise<number> {
   return containersUp()
 }
 
-/** Containers whose first process runs: every main container is a shell with the trap of the manifest. */
+/** Containers whose first process runs: in each, process 1 is a shell with the trap of the manifest. */
 function containersUp(): number {
   return processes().filter(({ pid, state }) => {
-    if (state === 'Z') return false
+    if (state === 'Z' || !/^NSpid:.*\t1$/m.test(readText(`/proc/${pid}/status`))) return false
     const [shell, flag, script] = readText(`/proc/${pid}/cmdline`).split('\0')
     return shell === 'sh' && flag === '-c' && script?.startsWith('trap "exit 0" TERM') === true
   }).length
 }
 
-/** Sum of the proportional set sizes of all helper processes, in kB. */
-function helperMemory(): number {
-  const helpers = processes().filter(({ pid, comm }) => HELPERS.test(comm) && pid !== process.pid)
-  return helpers.reduce((sum, { pid }) => sum + Number(/^Pss:\s+(\d+)/m.exec(readText(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0), 0)
+/** Sum of the proportional set sizes of all helper processes but those of `before`, in kB. */
+function helperMemory(before: ReadonlySet<number>): number {
+  const pids = [...helpers()].filter(pid => !before.has(pid))
+  return pids.reduce(
+    (sum, pid) => sum + Number(/^Pss:\s+(\d+)/m.exec(readText(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0),
+    0,
+  )
 }
+
+const helpers = (): Set<number> =>
+  new Set(
+    processes()
+      .filter(({ pid, comm }) => HELPERS.test(comm) && pid !== process.pid)
+      .map(({ pid }) => pid),
+  )
 
 function processes(): { pid: number; comm: string; state: string }[] {
   return readdirSync('/proc')

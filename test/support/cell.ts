@@ -29,7 +29,10 @@ export async function startCell(options: CellOptions = {}): Promise<Place> {
   const checkout = join(import.meta.dirname, '../..')
   const output = openSync(join(state, 'output'), 'w')
   const script = join(import.meta.dirname, 'cell-boot.sh')
-  const unshare = spawn(script, [name, state, options.view ?? 'host'], { stdio: ['ignore', output, output], detached: true })
+  const unshare = spawn(script, [name, state, options.view ?? 'host'], {
+    stdio: ['ignore', output, output],
+    detached: true,
+  })
   closeSync(output)
   unshare.unref()
 
@@ -84,14 +87,18 @@ function childOf(pid: number): number | undefined {
 }
 
 function cgroupTrees(): string[] {
-  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n').map(line => line.split(' '))
+  const mounts = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .map(line => line.split(' '))
   return mounts.filter(([, , type]) => type === 'cgroup' || type === 'cgroup2').map(([, target]) => target!)
 }
 
 function processesOf(name: string): string[] {
   return cgroupTrees().flatMap(tree => {
     try {
-      return below(join(tree, name)).flatMap(path => readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean))
+      return below(join(tree, name)).flatMap(path =>
+        readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean),
+      )
     } catch {
       return []
     }

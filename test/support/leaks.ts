@@ -19,6 +19,8 @@ const TEMPORARY = ['/tmp', '/var/tmp']
 const OWN_CGROUP = /tspod|libpod|crun|conmon|[0-9a-f]{64}/
 const OWN_TEMPORARY = /^(tspod|containers?[-_.]|storage)/
 const HELPERS = /^(conmon|catatonit|aardvark-dns|netavark|skopeo|crun|runc|containers-stora|unshare)$/
+/** A unit of Debian that systemd starts on demand and that ends by itself. */
+const FOREIGN = 'dhcp-proxy'
 /** Rows that outlive their pods by design. */
 const LASTING_TABLES = new Set(['volume'])
 /** Exit hooks, aardvark-dns and the kernel's own release of namespaces end a moment after the command that caused it. */
@@ -124,7 +126,9 @@ function nftRules(): string[] {
     // Counters of packets grow without anything being added.
     rule === undefined
       ? []
-      : [`${rule.family} ${rule.table} ${rule.chain} ${JSON.stringify(rule.expr).replace(/"(packets|bytes)":\d+/g, '')}`],
+      : [
+          `${rule.family} ${rule.table} ${rule.chain} ${JSON.stringify(rule.expr).replace(/"(packets|bytes)":\d+/g, '')}`,
+        ],
   )
 }
 
@@ -151,10 +155,11 @@ function processes(): string[] {
     .flatMap(pid => {
       const [, comm = '', state = ''] = /^\d+ \((.*)\) (\S)/s.exec(textOf(`/proc/${pid}/stat`)) ?? []
       if (state === '' || state === 'Z' || state === 'X') return []
-      const isTspod = textOf(`/proc/${pid}/cmdline`).includes('/dist/tspod.js')
+      const isTspod = textOf(`/proc/${pid}/cmdline`).includes('/dist/tspod.cjs')
       const isContained = namespaceOf(pid) !== own
       const args = textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()
-      return HELPERS.test(comm) || isTspod || isContained ? [`${comm}: ${args}`.slice(0, 160)] : []
+      const isOurs = (HELPERS.test(comm) && !args.includes(FOREIGN)) || isTspod || isContained
+      return isOurs ? [`${comm}: ${args}`.slice(0, 160)] : []
     })
 }
 

@@ -2,9 +2,9 @@
  * A Debian 13 with systemd as PID 1 and cgroup v2, booted in two seconds by systemd-nspawn. Every machine starts
  * from the same clean tree; what happens inside stays in its own directory until `remove`.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
-import { openSync, closeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
 import { run } from '../../src/process.ts'
@@ -76,7 +76,18 @@ function machineOn(tree: string, state: string): Machine {
     const deadline = `--property=RuntimeMaxSec=${Math.ceil(timeoutMs / 1000)}`
     const setenv = Object.entries(options.env ?? {}).map(([key, value]) => `--setenv=${key}=${value}`)
     return run({
-      argv: [...entering(leader), 'systemd-run', '-q', '--pipe', '--wait', '--collect', deadline, ...setenv, '--', ...argv],
+      argv: [
+        ...entering(leader),
+        'systemd-run',
+        '-q',
+        '--pipe',
+        '--wait',
+        '--collect',
+        deadline,
+        ...setenv,
+        '--',
+        ...argv,
+      ],
       ...(options.input === undefined ? {} : { input: options.input }),
       timeoutMs: timeoutMs + 5_000,
     })
@@ -167,7 +178,10 @@ async function removeCgroup(path: string): Promise<void> {
   const entries = await readdir(path, { withFileTypes: true }).catch(() => [])
   for (const entry of entries) if (entry.isDirectory()) await removeCgroup(join(path, entry.name))
   for (let attempt = 0; attempt < REMOVE_ATTEMPTS; attempt++) {
-    const isGone = await rmdir(path).then(() => true, error => (error as NodeJS.ErrnoException).code !== 'EBUSY')
+    const isGone = await rmdir(path).then(
+      () => true,
+      error => (error as NodeJS.ErrnoException).code !== 'EBUSY',
+    )
     if (isGone) return
     await systemClock.sleep(POLL_MS)
   }

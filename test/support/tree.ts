@@ -47,7 +47,9 @@ export async function machineLack(): Promise<string | undefined> {
 export async function preparedTree(): Promise<string> {
   const tree = join(cacheDirectory(), SUITE)
   const stampFile = `${tree}.stamp`
-  const wanted = createHash('sha256').update(JSON.stringify([SUITE, PACKAGES, CONTAINERS_CONF])).digest('hex')
+  const wanted = createHash('sha256')
+    .update(JSON.stringify([SUITE, PACKAGES, CONTAINERS_CONF]))
+    .digest('hex')
   const stamp = await readFile(stampFile, 'utf8').catch(() => undefined)
   if (stamp?.trim() === wanted) return tree
   if (await isBootstrapped(tree)) await complete(tree)
@@ -59,7 +61,11 @@ export async function preparedTree(): Promise<string> {
 
 /** True when debootstrap went through: it removes its own directory as its last act. */
 async function isBootstrapped(tree: string): Promise<boolean> {
-  const exists = (path: string): Promise<boolean> => access(path).then(() => true, () => false)
+  const exists = (path: string): Promise<boolean> =>
+    access(path).then(
+      () => true,
+      () => false,
+    )
   return (await exists(join(tree, 'usr/bin/apt-get'))) && !(await exists(join(tree, 'debootstrap')))
 }
 
@@ -86,7 +92,10 @@ async function complete(tree: string): Promise<void> {
   const missing = PACKAGES.filter(name => !listed.includes(`${name} installed`))
   if (missing.length > 0) {
     const env = { DEBIAN_FRONTEND: 'noninteractive' }
-    mustSucceed(await run({ argv: ['chroot', tree, 'apt-get', 'update'], env, timeoutMs: BUILD_TIMEOUT_MS }), 'apt-get update')
+    mustSucceed(
+      await run({ argv: ['chroot', tree, 'apt-get', 'update'], env, timeoutMs: BUILD_TIMEOUT_MS }),
+      'apt-get update',
+    )
     const install = ['chroot', tree, 'apt-get', 'install', '-y', '--no-install-recommends', ...missing] as const
     mustSucceed(await run({ argv: [...install], env, timeoutMs: BUILD_TIMEOUT_MS }), `installing ${missing.join(' ')}`)
   }
@@ -100,7 +109,8 @@ async function configure(tree: string): Promise<void> {
   await writeFile(join(tree, 'etc/hostname'), 'tspod-test\n')
   await rm(join(tree, 'etc/resolv.conf'), { force: true })
   await writeFile(join(tree, 'etc/resolv.conf'), 'nameserver 127.0.0.1\n')
-  for (const cache of ['var/cache/apt', 'var/lib/apt/lists']) await rm(join(tree, cache), { recursive: true, force: true })
+  for (const cache of ['var/cache/apt', 'var/lib/apt/lists'])
+    await rm(join(tree, cache), { recursive: true, force: true })
   await mkdir(join(tree, 'src'), { recursive: true })
   await mkdir(join(tree, 'var/cache/apt/archives/partial'), { recursive: true })
 }

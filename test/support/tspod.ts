@@ -34,10 +34,11 @@ export async function readyCell(options: CellOptions = {}): Promise<Place> {
   return place
 }
 
-/** Plays one pod and takes it down, so that leak counters start after everything that is made once. */
-export async function warmUp(place: Place): Promise<void> {
+/** Plays one pod and takes it down, so that leak counters start after everything that is made once per runtime. */
+export async function warmUp(place: Place, runtime?: string): Promise<void> {
+  const chosen = runtime === undefined ? [] : ['--runtime', runtime]
   const text = podText('warm-up', { script: WAIT_COMMAND, port: 18_999 })
-  await succeeds(place, ['kube', 'play', '-'], { input: text })
+  await succeeds(place, [...chosen, 'kube', 'play', '-'], { input: text })
   await succeeds(place, ['kube', 'down', '-'], { input: text })
 }
 
@@ -87,5 +88,6 @@ export const pods = async (place: Place): Promise<ListedPod[]> =>
 /** Removes every pod of the installation, by name. */
 export async function takeDownAll(place: Place): Promise<void> {
   const names = (await pods(place)).map(({ name }) => name)
-  if (names.length > 0) await succeeds(place, ['kube', 'down', '-'], { input: names.map(name => podText(name)).join('') })
+  if (names.length > 0)
+    await succeeds(place, ['kube', 'down', '-'], { input: names.map(name => podText(name)).join('') })
 }

@@ -3,7 +3,6 @@ export { buildSpec } from './build.ts'
 export { deviceNumber, readHostDevices } from './host-devices.ts'
 export { resolveIdentity } from './identity.ts'
 export { baseEnv, buildExecProcess, buildPauseSpec, type ExecWanted, type PauseInput } from './process.ts'
-export { qosClass } from './resources.ts'
 export { secureRootfs } from './rootfs.ts'
 export type {
   DeviceNumber,

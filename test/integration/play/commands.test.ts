@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { snapshotIn, difference, withLeakCheck } from '../../support/leaks.ts'
+import { difference, snapshotIn, withLeakCheck } from '../../support/leaks.ts'
 import { type Place, program } from '../../support/place.ts'
-import { containers, launcher, podText, pods, readyCell, succeeds, takeDownAll, tspod } from '../../support/tspod.ts'
+import { containers, launcher, pods, podText, readyCell, succeeds, takeDownAll, tspod } from '../../support/tspod.ts'
 
 const ID = /^[0-9a-f]{64}$/
 let cell: Place
@@ -37,7 +37,10 @@ const claim = (name: string): string =>
 describe('what kube play and kube down print', () => {
   test('volumes, then each pod with its containers; down prints four headings', () =>
     withLeakCheck(cell, async () => {
-      const manifest = file('two.yaml', `${claim('kept')}${podText('one')}${podText('two', { scripts: ['sleep 9', 'sleep 9'] })}`)
+      const manifest = file(
+        'two.yaml',
+        `${claim('kept')}${podText('one')}${podText('two', { scripts: ['sleep 9', 'sleep 9'] })}`,
+      )
       const played = (await succeeds(cell, ['kube', 'play', manifest])).split('\n')
       expect(played.map(line => (ID.test(line) ? 'ID' : line))).toEqual([
         ...['Volumes:', 'kept'],
@@ -134,7 +137,7 @@ describe('where manifests come from', () => {
         ${launcher(cell)} kube play http://127.0.0.1:8123/absent.yaml; echo "code $?"; kill $server`
       file('c.yaml', podText('fetched'))
       const served = await cell.sh(`( ${serve} ) 2>&1`)
-      expect(served.stdout).toMatch(/Pod:\n[0-9a-f]{64}\n[^]*code 0\n[^]*404[^]*code 125\n/)
+      expect(served.stdout).toMatch(/Pod:\n[0-9a-f]{64}\n[\s\S]*code 0\n[\s\S]*404[\s\S]*code 125\n/)
       expect((await pods(cell)).map(({ name }) => name).sort()).toEqual(['fetched', 'file-a', 'file-b', 'piped'])
       await succeeds(cell, ['kube', 'down', ...['a.yaml', 'b.yaml', 'c.yaml'].map(name => join(shared, name))])
       await succeeds(cell, ['kube', 'down', '-'], { input: podText('piped') })
@@ -230,10 +233,13 @@ test('the leak counters see what is left behind', async () => {
     'unshare --pid --fork --kill-child sh -c "sleep 20" </dev/null >/dev/null 2>&1 & echo $! >/run/leaked-pid',
   ].join('\n')
   await expect(withLeakCheck(cell, () => cell.sh(leave))).rejects.toThrow(
-    /mounts: tmpfs \/run\/tspod\/leaked[^]*links: bridge leaked[^]*iptables[^]*4242[^]*cgroups: [^\n]*tspod-leaked[^]*processes: /,
+    /mounts: tmpfs \/run\/tspod\/leaked[\s\S]*links: bridge leaked[\s\S]*iptables[\s\S]*4242[\s\S]*cgroups: [^\n]*tspod-leaked[\s\S]*processes: /,
   )
   await expect(withLeakCheck(cell, async () => undefined)).resolves.toBeUndefined()
-  const undo = 'ip link delete leaked; umount /run/tspod/leaked; rmdir /run/tspod/leaked /sys/fs/cgroup/pids/tspod-leaked'
-  await cell.sh(`${undo}; iptables -D INPUT -p tcp --dport 4242 -j ACCEPT; ip netns delete leaked; kill -9 $(cat /run/leaked-pid)`)
+  const undo =
+    'ip link delete leaked; umount /run/tspod/leaked; rmdir /run/tspod/leaked /sys/fs/cgroup/pids/tspod-leaked'
+  await cell.sh(
+    `${undo}; iptables -D INPUT -p tcp --dport 4242 -j ACCEPT; ip netns delete leaked; kill -9 $(cat /run/leaked-pid)`,
+  )
   expect((await cell.exec(program(cell, 'test/support/snapshot.ts'))).exitCode).toBe(0)
 })

@@ -3,12 +3,14 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
-import { playThreeOfEverything } from '../../support/three.ts'
+import { playThreeOfEverything, threeOfEverything } from '../../support/three.ts'
 import { containers, example, pods, readyCell, succeeds, takeDownAll } from '../../support/tspod.ts'
 
 /** The address of a cell's own interface. */
 const CELL_ADDRESS = '192.0.2.10'
-const EXAMPLES = readdirSync(join(import.meta.dirname, '../../../examples/manifests')).filter(name => name.endsWith('.yaml'))
+const EXAMPLES = readdirSync(join(import.meta.dirname, '../../../examples/manifests')).filter(name =>
+  name.endsWith('.yaml'),
+)
 
 /** What a host is like, and the runtime that works there. */
 const HOSTS = [
@@ -26,7 +28,7 @@ for (const { view, runtime } of HOSTS) {
     afterAll(() => cell?.remove())
 
     test('two init containers, three containers, files, secrets, a claim and ports, asked by every verb', () =>
-      playThreeOfEverything(cell, runtime, CELL_ADDRESS))
+      playThreeOfEverything(cell, { runtime, address: CELL_ADDRESS, manifest: threeOfEverything({ limits: true }) }))
 
     for (const name of EXAMPLES) {
       test(`example ${name} runs, and down leaves nothing`, () =>

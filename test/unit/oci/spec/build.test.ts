@@ -6,8 +6,8 @@ import {
   type ResolvedMount,
   type SpecInput,
 } from '../../../../src/oci/spec/index.ts'
-import { containerSpec, hostFacts, imageConfig, podSpec, securityOf, specInput } from '../../../support/spec-input.ts'
 import { schemaMistakes } from '../../../support/runtime-spec.ts'
+import { containerSpec, hostFacts, imageConfig, podSpec, securityOf, specInput } from '../../../support/spec-input.ts'
 
 const build = (changes: Partial<SpecInput> = {}, host: Partial<HostFacts> = {}): OciConfig =>
   buildSpec(specInput(changes), hostFacts(host)).config

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { baseEnv, buildExecProcess, buildPauseSpec, buildSpec } from '../../../../src/oci/spec/index.ts'
-import { containerSpec, hostFacts, imageConfig, securityOf, specInput } from '../../../support/spec-input.ts'
 import { schemaMistakes } from '../../../support/runtime-spec.ts'
+import { containerSpec, hostFacts, imageConfig, securityOf, specInput } from '../../../support/spec-input.ts'
 
 describe('the environment a container starts from', () => {
   const facts = { home: '/root', tty: false }

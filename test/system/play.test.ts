@@ -1,0 +1,92 @@
+import { afterAll, afterEach, beforeAll, describe, expect } from '@jest/globals'
+import { withLeakCheck } from '../support/leaks.ts'
+import { type Machine, startMachine } from '../support/machine.ts'
+import { program } from '../support/place.ts'
+import { testUnless } from '../support/requires.ts'
+import { playThreeOfEverything, threeOfEverything } from '../support/three.ts'
+import { machineLack } from '../support/tree.ts'
+import { containers, pods, podText, succeeds, takeDownAll, tspod, warmUp } from '../support/tspod.ts'
+
+const RUNTIMES = ['crun', 'runc']
+const MACHINE_ADDRESS = '192.0.2.20'
+/** Its cgroup v2 has no cpu and memory controllers: on the development machines they live in v1 trees. */
+const MANIFEST = threeOfEverything({ limits: false })
+const lack = await machineLack()
+const onMachine = testUnless(lack)
+let machine: Machine
+
+beforeAll(async () => {
+  if (lack !== undefined) return
+  machine = await startMachine()
+  await prepare()
+}, 240_000)
+afterEach(async () => {
+  if (machine !== undefined) await takeDownAll(machine)
+})
+afterAll(() => machine?.remove())
+
+/** What a boot does not keep: an address; and what a first use makes. */
+async function prepare(): Promise<void> {
+  await addAddress()
+  const image = await machine.exec(program(machine, 'scripts/demo-image.ts'))
+  expect(image.stderr).toBe('')
+  for (const runtime of RUNTIMES) await warmUp(machine, runtime)
+}
+
+describe('on Debian 13 with systemd and cgroup v2', () => {
+  for (const runtime of RUNTIMES) {
+    onMachine(`two init containers, three containers, files, secrets, a claim and ports, with ${runtime}`, () =>
+      playThreeOfEverything(machine, { runtime, address: MACHINE_ADDRESS, manifest: MANIFEST }),
+    )
+  }
+
+  onMachine('a pod outlives the unit that played it, in a scope of its own', () =>
+    withLeakCheck(machine, async () => {
+      // Every command here runs in a transient unit that is gone once the command has ended.
+      await succeeds(machine, ['kube', 'play', '-'], { input: podText('lasting') })
+      const [container] = await containers(machine)
+      expect(container).toMatchObject({ state: 'running' })
+      const cgroup = await machine.sh(`cat /proc/${container!.pid}/cgroup`)
+      expect(cgroup.stdout).toMatch(/^0::\/machine\.slice\/tspod-pod-lasting-[0-9a-f]{12}\.scope\//m)
+      await succeeds(machine, ['kube', 'down', '-'], { input: podText('lasting') })
+    }),
+  )
+
+  onMachine('tspod and Podman share the image store and leave each other alone', () =>
+    withLeakCheck(machine, async () => {
+      const images = await machine.exec(['podman', 'image', 'exists', 'localhost/tspod-demo:latest'])
+      expect(images.exitCode).toBe(0)
+      await succeeds(machine, ['kube', 'play', '-'], { input: podText('neighbour') })
+      expect((await machine.exec(['podman', 'ps', '-aq'])).stdout).toBe('')
+      const inUse = await machine.exec(['podman', 'image', 'rm', 'localhost/tspod-demo:latest'])
+      expect(inUse.exitCode).not.toBe(0)
+      await succeeds(machine, ['kube', 'down', '-'], { input: podText('neighbour') })
+    }),
+  )
+
+  onMachine('after a power cut the same play works again, and down leaves nothing of either boot', async () => {
+    const before = await podsAfterWarmUp()
+    await succeeds(machine, ['kube', 'play', '-'], { input: MANIFEST })
+    await machine.crash()
+    await machine.boot()
+    await addAddress()
+    expect((await containers(machine)).filter(({ state }) => state === 'running')).toEqual([])
+    const again = await tspod(machine, ['kube', 'play', '--replace', '-'], { input: MANIFEST })
+    expect(`${again.exitCode} ${again.stderr.replace(/^note: .*\n/gm, '')}`).toBe('0 ')
+    expect((await pods(machine)).map(({ phase }) => phase)).toEqual(['Running'])
+    await succeeds(machine, ['kube', 'down', '-'], { input: MANIFEST })
+    expect(await podsAfterWarmUp()).toEqual(before)
+  })
+})
+
+/** Root file systems in the image store, and rows: what a power cut could leave for ever. */
+async function podsAfterWarmUp(): Promise<string> {
+  const kept = await machine.sh('containers-storage containers; find /var/lib/tspod/pods /var/log/tspod -mindepth 1')
+  return `${kept.stdout}${JSON.stringify(await pods(machine))}`
+}
+
+/** The machine has no network of its own: an interface with a default route makes it like a host that has. */
+async function addAddress(): Promise<void> {
+  await machine.sh(`ip link add eth0 type veth peer name uplink && ip link set uplink up && ip link set eth0 up &&
+    ip address add ${MACHINE_ADDRESS}/24 dev eth0 && ip route add default via 192.0.2.1`)
+}
