@@ -100,9 +100,8 @@ async function sample(who: Contender, work: Case, counts: boolean): Promise<void
 }
 
 function keep(key: string, who: Contender, value: number): void {
-  samples[key] ??= {}
-  const list = (samples[key][who] ??= [])
-  list.push(value)
+  const taken = samples[key] ?? {}
+  samples[key] = { ...taken, [who]: [...(taken[who] ?? []), value] }
 }
 
 async function timed(argv: Argv, env: Record<string, string> = {}): Promise<{ ms: number; finished: Finished }> {

@@ -1,5 +1,5 @@
 /**
- * A UDP server and client for published ports: busybox has neither.
+ * A UDP server of one answer, and a client, for published ports: busybox has neither.
  * usage: datagram.ts answer PORT | datagram.ts ask ADDRESS PORT TEXT
  */
 import { createSocket } from 'node:dgram'
@@ -9,7 +9,7 @@ const ANSWER_TIMEOUT_MS = 3_000
 const [mode, ...words] = process.argv.slice(2)
 const socket = createSocket('udp4')
 if (mode === 'answer') {
-  socket.on('message', (text, from) => socket.send(`answer to ${text}`, from.port, from.address))
+  socket.on('message', (text, from) => socket.send(`answer to ${text}`, from.port, from.address, () => socket.close()))
   socket.bind(Number(words[0]), () => console.log('ready'))
 } else {
   const [address, port, text] = words

@@ -79,7 +79,7 @@ async function expectExec(place: Place): Promise<void> {
 async function expectLogs(place: Place): Promise<void> {
   expect(await succeeds(place, ['logs', 'three-worker'])).toBe('token of 16 characters\n')
   // Whoever follows sees what is printed later, and stays.
-  const follow = `timeout 5 ${launcher(place)} logs -f three-worker & follower=$!; sleep 1
+  const follow = `timeout 4 ${launcher(place)} logs -f three-worker & follower=$!; sleep 1
     ${launcher(place)} exec three-worker sh -c 'echo printed later >/proc/1/fd/1'; wait $follower; echo "code $?"`
   const followed = await place.sh(follow)
   expect(followed.stdout).toBe('token of 16 characters\nprinted later\ncode 124\n')
@@ -101,11 +101,11 @@ async function expectPorts(place: Place, address: string): Promise<void> {
   const [echoing] = (await containers(place)).filter(({ name }) => name === 'three-echo')
   // busybox cannot answer datagrams: a program of ours does, in the pod's network.
   const answer = program(place, 'test/support/datagram.ts', 'answer', String(DATAGRAM_PORT_INSIDE)).join(' ')
-  const server = place.sh(`exec timeout 8 nsenter -t ${echoing!.pid} -n ${answer}`)
+  const server = place.sh(`exec timeout 20 nsenter -t ${echoing!.pid} -n ${answer}`)
   const ask = program(place, 'test/support/datagram.ts', 'ask', address, String(BOTH_PORT), 'udp')
   await eventually(
     () => place.exec(ask),
     ({ stdout }) => stdout === 'answer to udp\n',
   )
-  expect((await server).exitCode).toBe(124)
+  expect((await server).exitCode).toBe(0)
 }

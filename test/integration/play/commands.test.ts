@@ -233,7 +233,7 @@ test('the leak counters see what is left behind', async () => {
     'unshare --pid --fork --kill-child sh -c "sleep 20" </dev/null >/dev/null 2>&1 & echo $! >/run/leaked-pid',
   ].join('\n')
   await expect(withLeakCheck(cell, () => cell.sh(leave))).rejects.toThrow(
-    /mounts: tmpfs \/run\/tspod\/leaked[\s\S]*links: bridge leaked[\s\S]*iptables[\s\S]*4242[\s\S]*cgroups: [^\n]*tspod-leaked[\s\S]*processes: /,
+    /mounts: tmpfs \/run\/tspod\/leaked[\s\S]*links: bridge leaked[\s\S]*iptables[\s\S]*4242[\s\S]*cgroups: [^\n]*tspod-leaked[\s\S]*processes: /s,
   )
   await expect(withLeakCheck(cell, async () => undefined)).resolves.toBeUndefined()
   const undo =
