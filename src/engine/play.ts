@@ -33,12 +33,9 @@ export async function play(
     draftPods(context, bundle, options),
     resolveImages(context, bundle, options.pull, progress, signal),
   ])
-  const locks = await lockPods(
-    context,
-    bundle.pods.map(pod => pod.name),
-    'tspod kube play',
-    signal,
-  )
+  // Only now: a pull may take minutes, and an older pod of the same name goes on being looked after meanwhile.
+  const names = bundle.pods.map(pod => pod.name)
+  const locks = await lockPods(context, names, 'tspod kube play', signal)
   try {
     const replaced = await makeRoom(context, bundle, options, locks)
     await refusePortsInUse(context, bundle, drafts)

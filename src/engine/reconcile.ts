@@ -24,7 +24,7 @@ export async function reconcile(work: PodWork, fresh: boolean): Promise<Reconcil
   const all: Execution = { failures: [], skipped: [] }
   let sandboxReady = !fresh
   for (let round = 0; ; round++) {
-    await holdPod(context.paths, pod.id)
+    holdPod(context.paths, pod.id)
     const planned = plan(work, sandboxReady)
     if (!fresh || round > 0) await context.store.write(tx => writePatches(tx, work))
     const tail: Promise<unknown>[] = []
@@ -36,7 +36,7 @@ export async function reconcile(work: PodWork, fresh: boolean): Promise<Reconcil
     sandboxReady = true
     // A play writes all its pods in one transaction at its end.
     if (!fresh) await context.store.write(tx => writePatches(tx, work))
-    await unholdPod(context.paths, pod.id)
+    unholdPod(context.paths, pod.id)
     const stirred = work.containers.some(container => hasEnded(work, container))
     if (!stirred || failures.length > 0 || round === MAX_ROUNDS || work.signal?.aborted) {
       return { ...all, ...(planned.againAtMs !== undefined && { againAtMs: planned.againAtMs }) }

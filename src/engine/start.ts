@@ -24,7 +24,10 @@ export function startExecutors(work: PodWork, tail: Promise<unknown>[]): Executo
   const files = once(() => prepareSandboxFiles(work))
   return {
     sandbox: async () => {
-      await Promise.all([pinSandbox(work), files()])
+      const pinned = pinSandbox(work)
+      // Begun here, awaited where they are needed: the network does not have to wait for them.
+      files().catch(() => undefined)
+      await pinned
     },
     network: () => attachNetwork(work),
     discard: async step => {

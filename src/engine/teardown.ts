@@ -38,7 +38,7 @@ export type Teardown = {
 /** Stops and removes the pod. Its lock has to be held; the lock file goes with the pod. */
 export async function tearDown(work: PodWork, lock: Lock): Promise<Teardown> {
   const { context, pod } = work
-  await holdPod(context.paths, pod.id)
+  holdPod(context.paths, pod.id)
   await context.store.write(tx => updatePod(tx, pod.id, { goal: 'removed' }))
   // A play or an earlier removal was killed: its helpers may still be at work on the same things.
   if (!pod.complete || pod.goal === 'removed') {

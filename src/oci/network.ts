@@ -3,8 +3,8 @@
  *
  * A sandbox is three files below the pod's run directory onto which namespaces are bind-mounted; nothing runs in it.
  */
-import { existsSync, mkdirSync } from 'node:fs'
-import { mkdir, open, rm, statfs } from 'node:fs/promises'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing, TspodError } from '../errors.ts'
 import { networkRunDirectory, type Paths } from '../paths.ts'
@@ -33,10 +33,11 @@ export async function pinNamespaces(
   how: { isolated?: boolean } = {},
 ): Promise<Pinned> {
   if (which.length === 0) return {}
-  await unpinNamespaces(run, dir)
-  await mkdir(dir, { recursive: true, mode: 0o700 })
+  // Synchronous: on a tmpfs that is a tenth of the time, and everything else of the pod's start waits for it.
+  if (existsSync(dir)) await unpinNamespaces(run, dir)
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
   const pinned: Pinned = Object.fromEntries(which.map(kind => [kind, join(dir, kind)]))
-  await Promise.all(Object.values(pinned).map(async file => (await open(file, 'wx', 0o600)).close()))
+  for (const file of Object.values(pinned)) closeSync(openSync(file, 'wx', 0o600))
   const flags = which.map(kind => `--${kind}=${pinned[kind]}`)
   const inside = which.includes('net') ? insideCommand(how.isolated === true) : { argv: ['true'] }
   const finished = await run({
