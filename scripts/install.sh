@@ -68,7 +68,7 @@ install_all() {
   install -d "$stage$home"
   printf '%s' "$created" >"$stage$manifest"
   put 755 "$node" "$home/node/bin/node"
-  for file in dist/*.js dist/*.node; do put 644 "$file" "$home/$file"; done
+  for file in dist/*.cjs dist/*.node; do put 644 "$file" "$home/$file"; done
   for file in templates/*; do
     case $file in
       *.service | *.timer | *.path) put_filled 644 "$file" "$prefix/lib/systemd/system/${file#templates/}" ;;

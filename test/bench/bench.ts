@@ -8,7 +8,6 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { mustSucceed } from '../../src/process.ts'
 import { NODE_INSIDE, startMachine } from '../support/machine.ts'
 import { machineLack } from '../support/tree.ts'
 import { CASES, QUICK_CASES } from './budget.ts'
@@ -59,7 +58,8 @@ const machine = await startMachine()
 try {
   const inside = join('/src', 'test/bench/inside.ts')
   const finished = await machine.exec([NODE_INSIDE, inside, JSON.stringify(order)], { timeoutMs: TIMEOUT_MS })
-  const measured = JSON.parse(mustSucceed(finished, 'measuring').stdout) as Measured
+  if (finished.exitCode !== 0) throw new Error(`measuring failed:\n${finished.stderr}`)
+  const measured = JSON.parse(finished.stdout) as Measured
   const rows = rowsOf(measured.samples, CASES)
   console.log(`${header(measured, order)}\n\n${tableOf(rows)}`)
   for (const trouble of new Set(measured.troubles)) console.log(`! ${trouble}`)

@@ -6,7 +6,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
-import { type Finished, failureText, run } from '../../src/process.ts'
+import { mustSucceed, run } from '../../src/process.ts'
 import { buildImage } from '../support/image.ts'
 import { CASES, type Case } from './budget.ts'
 import { setUpFloor } from './floor-setup.ts'
@@ -21,12 +21,15 @@ type Tool = { play(work: Case): Argv; down(work: Case): Argv; env?: Record<strin
 /** Not /tmp: that is a tmpfs inside, and everything measured should live on a disk. */
 const WORK = '/var/bench'
 const FLOOR = join(WORK, 'floor')
-const TSPOD = '/src/bin/tspod'
+/** As a user has it, from `make install`; the checkout is read-only here, and Node keeps a cache beside the bundle. */
+const TSPOD = '/usr/local/bin/tspod'
 /** What may stay resident for a pod, besides the containers' own processes and aardvark-dns, one per network. */
 const HELPERS = /^(conmon|catatonit|pause|rootlessport|pasta|netavark|MainThread|node)$/
 /** More --version rounds than the rest: each is short and noisy. */
 const VERSION_ROUNDS = 4
 const SETTLE_ATTEMPTS = 50
+/** Characters of what a failed command said. */
+const MAX_TROUBLE = 2_000
 
 const troubles: string[] = []
 const samples: Samples = {}
@@ -61,6 +64,9 @@ async function measure(order: Order): Promise<Measured> {
   mkdirSync(WORK, { recursive: true })
   buildImage(IMAGE)
   await setUpFloor(FLOOR)
+  if (order.contenders.includes('tspod')) {
+    mustSucceed(await run({ argv: ['sh', '/src/scripts/install.sh', 'install', '/usr/local'] }), 'installing tspod')
+  }
   const cases = CASES.filter(({ name }) => order.cases.includes(name))
   for (const who of order.contenders) {
     for (const work of cases) writeFileSync(file(who, work), manifest(work.shape, `${who}-${CASES.indexOf(work)}-`))
@@ -76,7 +82,7 @@ async function measure(order: Order): Promise<Measured> {
       const { version, env } = TOOLS[who]
       if (version === undefined) continue
       const took = await timed(version, env)
-      if (round > 0) keep(VERSION_KEY, who, took.ms)
+      if (round > 0) keep(VERSION_KEY, who, took)
     }
   }
   return { versions: await versions(order.contenders), samples, troubles }
@@ -94,8 +100,8 @@ async function sample(who: Contender, work: Case, counts: boolean): Promise<void
   const left = await settled(0)
   if (left !== 0) troubles.push(`${who}: ${work.name}: ${left} containers run after down`)
   if (!counts) return
-  keep(sampleKey('play', work.name), who, played.ms)
-  keep(sampleKey('down', work.name), who, downed.ms)
+  keep(sampleKey('play', work.name), who, played)
+  keep(sampleKey('down', work.name), who, downed)
   keep(sampleKey('memory', work.name), who, resident)
 }
 
@@ -104,13 +110,15 @@ function keep(key: string, who: Contender, value: number): void {
   samples[key] = { ...taken, [who]: [...(taken[who] ?? []), value] }
 }
 
-async function timed(argv: Argv, env: Record<string, string> = {}): Promise<{ ms: number; finished: Finished }> {
+async function timed(argv: Argv, env: Record<string, string> = {}): Promise<number> {
   const started = systemClock.monotonicMs()
   const finished = await run({ argv, env: { HOME: '/root', ...env } })
   const ms = systemClock.monotonicMs() - started
-  if (finished.exitCode !== 0)
-    troubles.push(`${argv.slice(0, 4).join(' ')} → ${finished.exitCode}: ${failureText(finished)}`)
-  return { ms, finished }
+  if (finished.exitCode !== 0) {
+    const said = finished.stderr.trim().slice(0, MAX_TROUBLE)
+    troubles.push(`${argv.slice(0, 3).join(' ')} ended with ${finished.exitCode}: ${said}`)
+  }
+  return ms
 }
 
 /** How many containers run; a start returns before its shell is seen, so wait a little for `expected`. */
