@@ -14,6 +14,8 @@ export type ScopeRequest = {
 }
 
 export type Manager = {
+  /** Connects ahead of the first call, so that its caller need not wait for it; a failure is that call's to report. */
+  prepare(): void
   /**
    * Starts a delegated transient scope and waits until systemd has made its cgroup. `exists` when a scope of that
    * name is already active: nothing was moved then. Throws COMMAND_FAILED with systemd's reason, HOST_LACKS.
@@ -43,8 +45,8 @@ export function openManager(clock: Clock, connect: (clock: Clock) => Promise<Bus
   async function connectAndSubscribe(): Promise<Bus> {
     bus = await connect(clock)
     // Without Subscribe systemd sends no JobRemoved to us; without the match the bus does not deliver it.
-    await bus.call({ ...MANAGER, member: 'Subscribe' })
-    await bus.call({
+    const subscribed = bus.call({ ...MANAGER, member: 'Subscribe' })
+    const matched = bus.call({
       destination: 'org.freedesktop.DBus',
       path: '/org/freedesktop/DBus',
       interface: 'org.freedesktop.DBus',
@@ -52,6 +54,7 @@ export function openManager(clock: Clock, connect: (clock: Clock) => Promise<Bus
       signature: 's',
       body: [`type='signal',sender='${PEER.destination}',interface='${MANAGER.interface}',member='JobRemoved'`],
     })
+    await Promise.all([subscribed, matched])
     return bus
   }
 
@@ -88,6 +91,10 @@ export function openManager(clock: Clock, connect: (clock: Clock) => Promise<Bus
   }
 
   return {
+    prepare: () => {
+      connected ??= connectAndSubscribe()
+      connected.catch(() => undefined)
+    },
     startScope: async request => {
       connected ??= connectAndSubscribe()
       const variant = (await connected).variant
