@@ -74,6 +74,14 @@ export async function openBus(clock: Clock, socket: string = SYSTEM_BUS_SOCKET):
     }
   }
 
+  // One listener of the library's for any number of ours: it warns of a leak when many pods wait for their scopes.
+  const listeners = new Set<(signal: Signal) => void>()
+  bus.on('message', (message: Message) => {
+    if (message.type !== dbus.MessageType.SIGNAL) return
+    const { path, interface: name, member, body } = message
+    for (const listener of [...listeners]) listener({ path, interface: name, member, body })
+  })
+
   const close = (): void => bus.disconnect()
   try {
     await within(new Promise<void>(resolve => bus.on('connect', () => resolve())), 'Hello')
@@ -92,12 +100,8 @@ export async function openBus(clock: Clock, socket: string = SYSTEM_BUS_SOCKET):
       }
     },
     listen: listener => {
-      const onMessage = (message: Message): void => {
-        if (message.type !== dbus.MessageType.SIGNAL) return
-        listener({ path: message.path, interface: message.interface, member: message.member, body: message.body })
-      }
-      bus.on('message', onMessage)
-      return () => void bus.removeListener('message', onMessage)
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
     },
     variant: (signature, value) => new dbus.Variant(signature, value),
     close,
