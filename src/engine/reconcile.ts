@@ -27,11 +27,9 @@ export async function reconcile(work: PodWork, fresh: boolean): Promise<Reconcil
     holdPod(context.paths, pod.id)
     const planned = plan(work, sandboxReady)
     if (!fresh || round > 0) await context.store.write(tx => writePatches(tx, work))
-    const tail: Promise<unknown>[] = []
-    const { failures, skipped } = await execute(planned.steps, startExecutors(work, tail))
+    const { failures, skipped } = await execute(planned.steps, startExecutors(work))
     all.failures.push(...failures)
     all.skipped.push(...skipped)
-    await Promise.all(tail)
     for (const { step, error } of failures) noteFailure(work, step, error)
     sandboxReady = true
     // A play writes all its pods in one transaction at its end.

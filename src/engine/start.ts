@@ -14,11 +14,8 @@ import { attachNetwork, enterPodCgroup, pinSandbox, prepareSandboxFiles } from '
 /** An init container may take as long as it likes; the caller's signal ends the wait. */
 const INIT_TIMEOUT_MS = 2 ** 31 - 1
 
-/**
- * One function per kind of step, for one pod. `tail` collects work that nobody has to wait for before the plan ends,
- * such as removing what a finished init container left.
- */
-export function startExecutors(work: PodWork, tail: Promise<unknown>[]): Executors {
+/** One function per kind of step, for one pod. */
+export function startExecutors(work: PodWork): Executors {
   const { context } = work
   // Volumes, hosts file and the like: needed by the first container, prepared next to the namespaces.
   const files = once(() => prepareSandboxFiles(work))
@@ -85,7 +82,7 @@ export function startExecutors(work: PodWork, tail: Promise<unknown>[]): Executo
       })
     },
     await: async step => {
-      await awaitInit(work, containerOf(work, step.container), tail)
+      await awaitInit(work, containerOf(work, step.container))
     },
   }
 }
@@ -97,16 +94,16 @@ export const exitHookOf = (work: PodWork, record: ContainerRecord): string[] => 
   return [context.exitHook, context.launcher, root, runRoot, placesOf(work, record.id).pod, record.id]
 }
 
-/** Waits until an init container has ended; a code other than 0 fails the step. */
-async function awaitInit(work: PodWork, record: ContainerRecord, tail: Promise<unknown>[]): Promise<void> {
+/**
+ * Waits until an init container has ended; a code other than 0 fails the step. What it leaves goes with the pod, as
+ * the kubelet has it: removing it now would keep the others waiting.
+ */
+async function awaitInit(work: PodWork, record: ContainerRecord): Promise<void> {
   const { exits } = placesOf(work, record.id)
   const ended = await waitExit(exits, [watched(record)], INIT_TIMEOUT_MS, work.context.clock, work.signal)
   const verdict = ended.get(record.id)
   recordEnd(work, record, verdict?.is === 'exited' ? verdict.exit : undefined)
-  if (verdict?.is === 'exited' && verdict.exit.code === 0) {
-    tail.push(discard(work, record.id))
-    return
-  }
+  if (verdict?.is === 'exited' && verdict.exit.code === 0) return
   const outcome = verdict?.is === 'exited' ? `exited with code ${verdict.exit.code}` : 'ended unseen'
   throw new TspodError('INIT_FAILED', `init container ${record.name} (${record.id.slice(0, 12)}) ${outcome}`, {
     remedy: `see what it said: tspod logs ${work.pod.name}/${record.shortName}`,

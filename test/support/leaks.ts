@@ -17,7 +17,8 @@ export type Leak = { kind: string; appeared: string[]; vanished: string[] }
 const STORAGE = '/var/lib/containers/storage'
 const TEMPORARY = ['/tmp', '/var/tmp']
 const OWN_CGROUP = /tspod|libpod|crun|conmon|[0-9a-f]{64}/
-const OWN_TEMPORARY = /^(tspod|containers?[-_.]|storage)/
+// Another test run may have a machine of its own at the same time.
+const OWN_TEMPORARY = /^(tspod(?!-machine-)|containers?[-_.]|storage)/
 const HELPERS = /^(conmon|catatonit|aardvark-dns|netavark|skopeo|crun|runc|containers-stora|unshare)$/
 /** A unit of Debian that systemd starts on demand and that ends by itself. */
 const FOREIGN = 'dhcp-proxy'

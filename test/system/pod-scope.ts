@@ -45,7 +45,7 @@ try {
   }
   await removeCgroup(hierarchies, pod.path, { force: true, clock: systemClock })
   for (const lab of labs) await lab.remove()
-  for (let attempt = 0; attempt < 100 && (await unitState()).includes('=active'); attempt++) await systemClock.sleep(20)
+  for (let attempt = 0; attempt < 500 && (await unitState()).includes('=active'); attempt++) await systemClock.sleep(20)
   console.log(
     JSON.stringify({ ...report, after: { scope: await unitState(), cgroup: cgroupExists(hierarchies, pod.path) } }),
   )
