@@ -32,12 +32,16 @@ export async function pullOptions(
   problems: Problem[],
 ): Promise<PlayOptions['pull']> {
   const options: PlayOptions['pull'] = { quiet: flags.quiet }
-  const authFile = flags.authfile ?? world.env.REGISTRY_AUTH_FILE
-  if (authFile !== undefined && authFile !== '') {
-    options.authFile = resolve(world.cwd, authFile)
+  if (flags.authfile !== undefined) {
+    options.authFile = resolve(world.cwd, flags.authfile)
+    problems.push(...(await inaccessible('credential file', flags.authfile, world.cwd)))
+  } else if (world.env.REGISTRY_AUTH_FILE) {
     // A path from the environment need not exist: it is where a login would write to.
-    if (flags.authfile !== undefined) problems.push(...(await inaccessible('credential file', authFile, world.cwd)))
+    const fromLogin = resolve(world.cwd, world.env.REGISTRY_AUTH_FILE)
+    if ((await inaccessible('credential file', fromLogin, world.cwd)).length === 0) options.authFile = fromLogin
   }
+  const proxy = proxyOf(world.env)
+  if (proxy !== undefined) options.proxy = proxy
   if (flags['cert-dir'] !== undefined) {
     options.certDir = resolve(world.cwd, flags['cert-dir'])
     problems.push(...(await inaccessible('certificate directory', flags['cert-dir'], world.cwd)))
@@ -53,6 +57,16 @@ export async function pullOptions(
   }
   if (flags['tls-verify'] !== undefined) options.tlsVerify = flags['tls-verify']
   return options
+}
+
+/** The proxies of the caller's environment, in either spelling. */
+function proxyOf(env: World['env']): PlayOptions['pull']['proxy'] {
+  const names = ['http_proxy', 'https_proxy', 'no_proxy'] as const
+  const known = names.flatMap(name => {
+    const value = env[name] ?? env[name.toUpperCase()]
+    return value ? [[name, value] as const] : []
+  })
+  return known.length === 0 ? undefined : Object.fromEntries(known)
 }
 
 /** The wording is Podman's: scripts look for it. */

@@ -47,7 +47,7 @@ export async function bundleFor(work: PodWork, record: ContainerRecord, files: S
   const ready =
     record.kind === 'infra' ? await pauseBundle(work, record, run) : await workloadBundle(work, record, run, files)
   await writeFile(join(run, 'config.json'), JSON.stringify(ready.config), { mode: 0o600 })
-  return { ...ready, conmonPath, log: logTargets(work.context.paths, work.pod, record) }
+  return { ...ready, conmonPath, log: logTargets(work.context.paths, work.pod, record, work.context.journal) }
 }
 
 type Built = Omit<ReadyBundle, 'conmonPath' | 'log'> & { config: OciConfig }

@@ -26,6 +26,8 @@ export type EngineContext = Doors & {
   /** Where pods' cgroups go: below systemd's own tree when systemd is PID 1. */
   cgroupPlace: CgroupPlace
   manager: Manager
+  /** True where systemd's journal takes the containers' lines as well. */
+  journal: boolean
   storage(): Promise<ImageStore>
   rootfs(): Promise<RootfsDoor>
   networks: NetworkDoor

@@ -1,4 +1,5 @@
 /** Puts the engine together: opens the store, reads what the host is like, and hands out its operations. */
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isMissing, TspodError } from '../errors.ts'
 import type { LocalImage } from '../model.ts'
@@ -32,6 +33,9 @@ import type { Doors, Engine } from './types.ts'
 /** containers-common's default profile, where Debian and Fedora install it. */
 const SECCOMP_PROFILES = ['/etc/containers/seccomp.json', '/usr/share/containers/seccomp.json']
 
+/** Where sd_journal_send(3) writes to. */
+const JOURNAL_SOCKET = '/run/systemd/journal/socket'
+
 /**
  * Opens the engine on one installation.
  * @throws STORE_NEWER, STORE_CORRUPT, STORE_UNUSABLE.
@@ -39,6 +43,7 @@ const SECCOMP_PROFILES = ['/etc/containers/seccomp.json', '/usr/share/containers
 export async function openEngine(doors: Doors): Promise<Engine> {
   const [store, host] = await Promise.all([openStore(databasePath(doors.paths)), readHostFacts()])
   const storage = once(openStorage)
+  const systemd = systemdPresent()
   const runtimes = new Map<string, Promise<Runtime>>()
   const profiles = new Map<string, Promise<unknown>>()
   const found = new Map<string, Promise<LocalImage | undefined>>()
@@ -49,7 +54,8 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     host,
     boot: bootKey(doors.paths),
     hierarchies: readHierarchies(),
-    cgroupPlace: systemdPresent() ? { manager: 'systemd' } : { manager: 'cgroupfs' },
+    cgroupPlace: systemd ? { manager: 'systemd' } : { manager: 'cgroupfs' },
+    journal: systemd && existsSync(JOURNAL_SOCKET),
     manager: openManager(doors.clock),
     storage,
     rootfs,

@@ -50,6 +50,11 @@ export async function draftPods(context: EngineContext, bundle: Bundle, options:
   const definitions = new Map<string, NetworkDefinition>()
   const drafts: Draft[] = []
   const runtime = await context.runtime(options.runtime)
+  if (logSettings(options).driver === 'journald' && !context.journal) {
+    throw new TspodError('HOST_LACKS', 'there is no systemd journal on this host to write to', {
+      remedy: 'leave out --log-driver journald: lines then go to a file that `tspod logs` reads',
+    })
+  }
   for (const [index, spec] of bundle.pods.entries()) {
     const plan = networkPlan(spec, index, options)
     for (const { name } of plan.mode === 'bridge' ? plan.networks : []) {

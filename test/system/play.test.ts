@@ -5,7 +5,8 @@ import { program } from '../support/place.ts'
 import { testUnless } from '../support/requires.ts'
 import { playThreeOfEverything, threeOfEverything } from '../support/three.ts'
 import { machineLack } from '../support/tree.ts'
-import { containers, pods, podText, succeeds, takeDownAll, tspod, warmUp } from '../support/tspod.ts'
+import { containers, pods, podText, succeeds, takeDownAll, tspod, WAIT_COMMAND, warmUp } from '../support/tspod.ts'
+import { eventually } from '../support/wait.ts'
 
 /** netavark and aardvark-dns once lost track of each other in every other round of many pods. */
 const ROUNDS = 4
@@ -51,6 +52,43 @@ describe('on Debian 13 with systemd and cgroup v2', () => {
       const cgroup = await machine.sh(`cat /proc/${container!.pid}/cgroup`)
       expect(cgroup.stdout).toMatch(/^0::\/machine\.slice\/tspod-pod-lasting-[0-9a-f]{12}\.scope\//m)
       await succeeds(machine, ['kube', 'down', '-'], { input: podText('lasting') })
+    }),
+  )
+
+  onMachine('what a container prints is in the journal as well, under its name', () =>
+    withLeakCheck(machine, async () => {
+      const text = podText('speaking', { script: `echo said-once; ${WAIT_COMMAND}` })
+      await succeeds(machine, ['kube', 'play', '-'], { input: text })
+      const lines = await eventually(
+        async () => (await machine.sh('journalctl --output=cat CONTAINER_NAME=speaking-c1')).stdout,
+        said => said !== '',
+      )
+      expect(lines.trim()).toBe('said-once')
+      expect(await succeeds(machine, ['logs', 'speaking/c1'])).toBe('said-once\n')
+      await succeeds(machine, ['kube', 'down', '-'], { input: text })
+    }),
+  )
+
+  onMachine('the unit plays its manifest when it starts and takes it down when it stops', () =>
+    withLeakCheck(machine, async () => {
+      const manifest = '/etc/my apps/web 1%.yaml'
+      await machine.sh(`mkdir -p '/etc/my apps' && cat >'${manifest}' <<'EOF'\n${podText('served')}\nEOF`)
+      await machine.sh(
+        'sed s,@TSPOD@,/src/bin/tspod,g /src/templates/tspod-kube@.service >/run/systemd/system/tspod-kube@.service',
+      )
+      const [unit = ''] = (
+        await machine.exec(['systemd-escape', '--template=tspod-kube@.service', manifest])
+      ).stdout.split('\n')
+      await machine.exec(['systemctl', 'daemon-reload'])
+      expect(await machine.exec(['systemctl', 'start', unit])).toMatchObject({ exitCode: 0 })
+      expect((await machine.exec(['systemctl', 'is-active', unit])).stdout).toBe('active\n')
+      expect((await pods(machine)).map(({ name, phase }) => `${name} ${phase}`)).toEqual(['served Running'])
+      expect(await machine.exec(['systemctl', 'stop', unit])).toMatchObject({ exitCode: 0 })
+      expect((await machine.exec(['systemctl', 'is-active', unit])).stdout).toBe('inactive\n')
+      expect(await pods(machine)).toEqual([])
+      await machine.sh("rm -r '/etc/my apps' /run/systemd/system/tspod-kube@.service; systemctl daemon-reload")
+      // systemd keeps the slice of a template's instances until it is told.
+      await machine.exec(['systemctl', 'stop', 'system-tspod\\x2dkube.slice'])
     }),
   )
 
