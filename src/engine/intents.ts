@@ -14,6 +14,7 @@ import {
   netavarkInput,
   nextAddress,
   type Runtime,
+  refuseLimits,
 } from '../oci/index.ts'
 import { podRunDirectory } from '../paths.ts'
 import { randomHex } from '../random.ts'
@@ -44,7 +45,7 @@ const newId = (): Id => randomHex(32) as Id
 
 /**
  * Everything about the bundle's pods that can be known before the store is asked.
- * @throws USAGE for flags that do not fit, NETWORK_UNKNOWN, RUNTIME_MISSING.
+ * @throws USAGE for flags that do not fit, NETWORK_UNKNOWN, RUNTIME_MISSING, HOST_LACKS for limits and the journal.
  */
 export async function draftPods(context: EngineContext, bundle: Bundle, options: PlayOptions): Promise<Draft[]> {
   const definitions = new Map<string, NetworkDefinition>()
@@ -55,6 +56,10 @@ export async function draftPods(context: EngineContext, bundle: Bundle, options:
       remedy: 'leave out --log-driver journald: lines then go to a file that `tspod logs` reads',
     })
   }
+  refuseLimits(
+    bundle.pods.flatMap(pod => [...pod.initContainers, ...pod.containers]),
+    context.host,
+  )
   for (const [index, spec] of bundle.pods.entries()) {
     const plan = networkPlan(spec, index, options)
     for (const { name } of plan.mode === 'bridge' ? plan.networks : []) {

@@ -67,6 +67,7 @@ export {
   type OciConfig,
   type ResolvedMount,
   readHostDevices,
+  refuseLimits,
   resolveIdentity,
   secureRootfs,
 } from './spec/index.ts'

@@ -21,13 +21,9 @@ const MEMLOCK_BYTES = 8 * 1024 * 1024
  * are left out there with a notice.
  */
 export function buildResources(input: SpecInput, host: HostFacts, notices: string[]): OciResources {
-  const { resources, name } = input.container
-  const has = (controller: string): boolean => host.controllers?.includes(controller) ?? true
-  const asked = (controller: string, field: string, value: number | undefined): void => {
-    if (value !== undefined && !has(controller)) throw lacksController(name, controller, field)
-  }
-  asked('cpu', 'resources.limits.cpu', resources.cpuLimitMilli)
-  asked('memory', 'resources.limits.memory', resources.memoryLimitBytes)
+  const { resources } = input.container
+  const has = hasController(host)
+  refuseLimits([input.container], host)
   if (!has('cpu') && resources.cpuRequestMilli !== undefined) {
     notices.push('resources.requests.cpu has no effect: this host has no cpu controller for containers')
   }
@@ -38,6 +34,24 @@ export function buildResources(input: SpecInput, host: HostFacts, notices: strin
     ...(has('cpu') && { cpu: cpuLimits(resources) }),
     ...(has('pids') && { pids: { limit: PIDS_LIMIT } }),
   }
+}
+
+const hasController =
+  (host: HostFacts) =>
+  (controller: string): boolean =>
+    host.controllers?.includes(controller) ?? true
+
+/** Throws HOST_LACKS naming every limit that the manifest asks for and this host cannot set. */
+export function refuseLimits(containers: readonly Pick<ContainerSpec, 'name' | 'resources'>[], host: HostFacts): void {
+  const has = hasController(host)
+  const complaints = containers.flatMap(({ name, resources }) => [
+    ...(resources.cpuLimitMilli === undefined || has('cpu') ? [] : [lacksController(name, 'cpu')]),
+    ...(resources.memoryLimitBytes === undefined || has('memory') ? [] : [lacksController(name, 'memory')]),
+  ])
+  if (complaints.length === 0) return
+  throw new TspodError('HOST_LACKS', complaints.join('\n'), {
+    remedy: 'remove the limit, or enable the controller; `tspod doctor` shows what is there',
+  })
 }
 
 /** No swap beside the memory limit, as the kubelet's NoSwap; v1 hosts often cannot count swap, so it stays open there. */
@@ -136,9 +150,5 @@ export function clampOom(wanted: number, host: HostFacts, notices: string[]): nu
   return 0
 }
 
-function lacksController(container: string, controller: string, field: string): TspodError {
-  const message = `container ${container} sets ${field}, and this host has no ${controller} cgroup controller to enforce it`
-  return new TspodError('HOST_LACKS', message, {
-    remedy: `remove ${field}, or enable the controller; \`tspod doctor\` shows what is there`,
-  })
-}
+const lacksController = (container: string, controller: string): string =>
+  `container ${container} sets resources.limits.${controller}, and this host has no ${controller} cgroup controller to enforce it`
