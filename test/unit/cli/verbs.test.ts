@@ -123,12 +123,27 @@ describe('image pull', () => {
         return { id: 'i' } as LocalImage
       },
     }
-    await run(['pull', '-q', 'a'], keeping, { env: { REGISTRY_AUTH_FILE: 'auth.json' }, cwd: '/here' })
-    await run(['pull', '--authfile', '/dev/null', 'a'], keeping, { env: { REGISTRY_AUTH_FILE: 'auth.json' } })
+    await run(['pull', '-q', 'a'], keeping, { env: { REGISTRY_AUTH_FILE: 'absent.json' }, cwd: '/here' })
+    await run(['pull', '-q', 'a'], keeping, { env: { REGISTRY_AUTH_FILE: 'passwd' }, cwd: '/etc' })
+    await run(['pull', '--authfile', '/dev/null', 'a'], keeping, { env: { REGISTRY_AUTH_FILE: '/etc/passwd' } })
     expect(seen).toEqual([
-      { quiet: true, authFile: '/here/auth.json' },
+      { quiet: true },
+      { quiet: true, authFile: '/etc/passwd' },
       { quiet: false, authFile: '/dev/null' },
     ])
+  })
+  test('proxies of the environment reach the pull, in either spelling', async () => {
+    let seen: unknown
+    const keeping: Partial<Engine> = {
+      pull: async (_name, options) => {
+        seen = options
+        return { id: 'i' } as LocalImage
+      },
+    }
+    await run(['pull', '-q', 'a'], keeping, {
+      env: { HTTPS_PROXY: 'http://up', https_proxy: 'http://low', NO_PROXY: 'x' },
+    })
+    expect(seen).toEqual({ quiet: true, proxy: { https_proxy: 'http://low', no_proxy: 'x' } })
   })
 })
 
