@@ -79,7 +79,7 @@ export const play = defineVerb({
 
 async function playSources(input: PlayInput, options: PlayOptions, world: World): Promise<Outcome> {
   const { flags } = input
-  const [sources, configMaps, { translate }, engine] = await Promise.all([
+  const [sources, configMaps, { parseAnnotations, translate }, engine] = await Promise.all([
     readSources(input.operands, world),
     readSources(flags.configmap, world),
     import('../kube/index.ts'),
@@ -87,7 +87,7 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
   ])
   const { bundle, notes } = translate(sources, {
     configMaps,
-    annotations: annotationsOf(flags.annotation),
+    annotations: parseAnnotations(flags.annotation),
     publish: flags.publish,
     publishAll: flags['publish-all'],
     noHosts: flags['no-hosts'],
@@ -104,13 +104,6 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
   } finally {
     progress.finish()
   }
-}
-
-/** The flag's values were checked for their `=`; a later one wins. */
-function annotationsOf(values: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    values.map(value => [value.slice(0, value.indexOf('=')), value.slice(value.indexOf('=') + 1)]),
-  )
 }
 
 function playOptions({ flags }: PlayInput, pull: PlayOptions['pull']): PlayOptions {

@@ -73,10 +73,12 @@ export function startExecutors(work: PodWork): Executors {
     },
     start: async step => {
       const record = containerOf(work, step.container)
+      // Taken before: a short container has ended by the time the runtime returns.
+      const startedMs = context.clock.nowMs()
       await startContainer(context.run, work.sandbox.runtime, record.id, record.name)
       patch(work, record.id, {
         state: 'running',
-        startedMs: context.clock.nowMs(),
+        startedMs,
         crashes: step.crashes,
         ...(step.restart && { restarts: record.restarts + 1 }),
       })

@@ -86,6 +86,7 @@ async function releaseAll(work: PodWork): Promise<string[]> {
   const { run, paths, clock } = context
   const ids = work.containers.map(container => container.id)
   const rootfs = await context.rootfs()
+  const keepTop = cgroup.scope !== undefined
   const failures: string[] = []
   const attempt = async (what: string, work: () => Promise<unknown>): Promise<void> => {
     try {
@@ -100,7 +101,7 @@ async function releaseAll(work: PodWork): Promise<string[]> {
   await Promise.all([
     inOrder(
       () => attempt('containers', () => deleteAll(work, ids)),
-      () => attempt('cgroup', () => removeCgroup(context.hierarchies, cgroup.path, { force: true, clock })),
+      () => attempt('cgroup', () => removeCgroup(context.hierarchies, cgroup.path, { force: true, keepTop, clock })),
     ),
     inOrder(
       () => attempt('network', () => releaseNetwork(work)),

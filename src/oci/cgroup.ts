@@ -198,16 +198,20 @@ const REMOVE_PAUSE_MS = 25
  * so it is tried for a second. With `force` what still runs inside is killed first. Already gone is success.
  * Called from inside (the exit hook runs in its pod's `control`) it removes everything but `control` and returns
  * `left`: nobody can remove the ground he stands on.
+ * With `keepTop` only what is below goes: the cgroup of a scope is systemd's, which misses that the scope has become
+ * empty, and keeps it active for ever, when somebody else removes its cgroup first.
  * Throws PARTIAL_FAILURE naming what is left and who is in it.
  */
 export async function removeCgroup(
   hierarchies: readonly Hierarchy[],
   path: string,
-  options: { force: boolean; clock: Clock },
+  options: { force: boolean; keepTop?: boolean; clock: Clock },
 ): Promise<'removed' | 'left'> {
   if (!/^\/[^/]/.test(path) || path.split('/').includes('..')) throw new Error(`not a cgroup of ours: ${path}`)
   const inside = cgroupProcesses(hierarchies, path).includes(process.pid)
-  const targets = inside ? childPaths(hierarchies, path).filter(child => child !== `${path}/control`) : [path]
+  const children = (): string[] => childPaths(hierarchies, path)
+  const below = inside ? children().filter(child => child !== `${path}/control`) : children()
+  const targets = inside || options.keepTop ? below : [path]
   for (let attempt = 1; ; attempt++) {
     if (options.force) for (const target of targets) killCgroup(hierarchies, target)
     const directories = hierarchies.flatMap(tree => targets.map(target => join(tree.mount, target)))

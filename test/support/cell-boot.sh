@@ -51,7 +51,19 @@ done
 
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/lock
+# A checkout below /tmp, as CI may make it, has to stay in sight.
+checkout=$(cd "$(dirname "$0")/../.." && pwd -P)
+mkdir /run/checkout
+mount --bind "$checkout" /run/checkout
 mount -t tmpfs -o mode=1777 tmpfs /tmp
+case $checkout in
+/tmp/*)
+	mkdir -p "$checkout"
+	mount --bind /run/checkout "$checkout"
+	;;
+esac
+umount /run/checkout
+rmdir /run/checkout
 for directory in /var/lib/containers /var/lib/tspod /var/log/tspod /etc/tspod; do
 	mkdir -p "$directory" "$state$directory"
 	mount --bind "$state$directory" "$directory"

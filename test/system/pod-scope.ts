@@ -43,7 +43,7 @@ try {
     containers: created.map(one => unifiedPath(one.pid)),
     again: await manager.startScope({ ...pod.scope!, pids: [process.pid] }),
   }
-  await removeCgroup(hierarchies, pod.path, { force: true, clock: systemClock })
+  await removeCgroup(hierarchies, pod.path, { force: true, keepTop: true, clock: systemClock })
   for (const lab of labs) await lab.remove()
   for (let attempt = 0; attempt < 500 && (await unitState()).includes('=active'); attempt++) await systemClock.sleep(20)
   console.log(
