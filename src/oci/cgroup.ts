@@ -209,9 +209,8 @@ export async function removeCgroup(
 ): Promise<'removed' | 'left'> {
   if (!/^\/[^/]/.test(path) || path.split('/').includes('..')) throw new Error(`not a cgroup of ours: ${path}`)
   const inside = cgroupProcesses(hierarchies, path).includes(process.pid)
-  const children = (): string[] => childPaths(hierarchies, path)
-  const below = inside ? children().filter(child => child !== `${path}/control`) : children()
-  const targets = inside || options.keepTop ? below : [path]
+  const children = inside || options.keepTop ? childPaths(hierarchies, path) : [path]
+  const targets = inside ? children.filter(child => child !== `${path}/control`) : children
   for (let attempt = 1; ; attempt++) {
     if (options.force) for (const target of targets) killCgroup(hierarchies, target)
     const directories = hierarchies.flatMap(tree => targets.map(target => join(tree.mount, target)))
