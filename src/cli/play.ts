@@ -166,7 +166,9 @@ export function playOutcome(report: PlayReport): Outcome {
     lines.push(pod.containers.length === 1 ? 'Container:' : 'Containers:', ...pod.containers.map(each => each.id), '')
   }
   const failures = report.pods.flatMap(pod => pod.failures)
-  const warnings = failures.map(({ container, message }) => printable(`${container}: ${message}`))
+  const warnings = failures.map(({ container, message }) =>
+    printable(message.includes(container) ? message : `${container}: ${message}`),
+  )
   if (failures.length > 0) {
     warnings.push(`Error: failed to start ${failures.length} containers`, '  see `tspod logs` and `tspod ps --all`')
   }

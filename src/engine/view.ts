@@ -117,14 +117,18 @@ function phaseOf(pod: PodRecord, containers: readonly ContainerView[]): PodPhase
   const failedInit = init.some(container => container.state === 'exited' && container.exitCode !== 0)
   if (failedInit && policy === 'Never') return 'Failed'
   if (!init.every(isDone)) return 'Pending'
-  const ended = regular.filter(container => container.state === 'exited' || container.state === 'stopped')
-  if (regular.some(container => container.state === 'configured' || container.state === 'created')) return 'Pending'
+  const ended = regular.filter(hasEnded)
+  const waiting = regular.filter(container => container.state === 'configured' || container.state === 'created')
+  if (waiting.some(container => !hasEnded(container))) return 'Pending'
   if (regular.some(container => container.state === 'unknown')) return 'Unknown'
   if (ended.length < regular.length || regular.length === 0) return 'Running'
   if (policy === 'Always') return 'Running'
   if (ended.every(container => container.exitCode === 0)) return 'Succeeded'
   return policy === 'Never' ? 'Failed' : 'Running'
 }
+
+/** Between two runs a container waits, but it has ended before: Kubernetes counts it as stopped. */
+const hasEnded = ({ state, exitCode }: ContainerView): boolean => state !== 'running' && exitCode !== undefined
 
 const isDone = (container: ContainerView): boolean => container.state === 'exited' && container.exitCode === 0
 

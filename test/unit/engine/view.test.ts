@@ -81,6 +81,11 @@ describe('what ps says of a pod', () => {
     ['one is done badly', status([regular(exited(0)), regular(exited(3))], 'Never'), 'Error Failed 0/2'],
     ['one of two is done', status([regular(exited(0)), regular(RUNNING)], 'Never'), 'Running Running 1/2'],
     ['a restart is in back-off', status([regular(exited(3), { crashes: 1 })]), 'CrashLoopBackOff Running 0/1'],
+    [
+      'one is made anew after it ended',
+      status([regular({ at: 'absent' }, { state: 'configured', reason: 'Error', exitCode: 1, restarts: 1 })]),
+      'Error Running 0/1',
+    ],
     ['killed for memory', status([regular(exited(137), { reason: 'OOMKilled' })], 'Never'), 'OOMKilled Failed 0/1'],
     ['nobody knows how it ended', status([regular({ at: 'lost' })]), 'Unknown Unknown 0/1'],
     [
