@@ -40,7 +40,8 @@ export function snapshot(paths: Paths): Snapshot {
     processes: processes(),
     rows: rows(databasePath(paths)),
     'files of root': files(paths.root).filter(path => !/^(state\.db|volumes\/)/.test(path)),
-    'files of run root': files(paths.runRoot),
+    // crun keeps compiled seccomp profiles, one for each different set of capabilities, for all containers to come.
+    'files of run root': files(paths.runRoot).filter(path => !/^runtime\/crun\/\.cache\//.test(path)),
     'files of log root': files(paths.logRoot),
     'storage containers': storageIds('overlay-containers', 'containers.json', 'volatile-containers.json'),
     'storage layers': storageIds('overlay-layers', 'layers.json', 'volatile-layers.json'),
