@@ -227,7 +227,8 @@ describe('processStart', () => {
   })
 
   test('a zombie is dead', async () => {
-    const parent = spawn('sh', ['-c', 'sh -c "exit 0" & echo $!; exec sleep 5'], {
+    // The child must outlive the shell, which would reap it; the sleep that the shell becomes does not.
+    const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 5'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     })
     try {
