@@ -19,7 +19,7 @@ import {
 } from '../oci/index.ts'
 import { type PodWork, placesOf } from './context.ts'
 import { logTargets } from './log-path.ts'
-import type { ContainerRecord } from './records.ts'
+import { type ContainerRecord, specNamed } from './records.ts'
 import { podHostname, type SandboxFiles } from './sandbox.ts'
 import { mountsOf } from './volumes.ts'
 
@@ -101,8 +101,7 @@ async function workloadBundle(
 }
 
 function specOf(work: PodWork, record: ContainerRecord): ContainerSpec {
-  const { initContainers, containers } = work.pod.spec
-  const container = [...initContainers, ...containers].find(one => one.name === record.shortName)
+  const container = specNamed(work.pod.spec, record.shortName)
   if (container === undefined) throw new Error(`pod ${work.pod.name} has no container ${record.shortName}`)
   return container
 }

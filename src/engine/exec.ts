@@ -16,7 +16,7 @@ import { containerRunDirectory } from '../paths.ts'
 import { randomHex } from '../random.ts'
 import type { EngineContext } from './context.ts'
 import { find } from './query.ts'
-import { readPodOf, readSandbox } from './records.ts'
+import { readPodOf, readSandbox, specNamed } from './records.ts'
 import type { ContainerView, ExecRequest, Found } from './types.ts'
 
 /**
@@ -41,9 +41,7 @@ export async function exec(
   }
   const pod = await readPodOf(context.store, container.id)
   const sandbox = pod && (await readSandbox(context.store, pod.id, context.boot))
-  const spec = [...(pod?.spec.initContainers ?? []), ...(pod?.spec.containers ?? [])].find(
-    one => one.name === container.shortName,
-  )
+  const spec = pod && specNamed(pod.spec, container.shortName)
   if (pod === undefined || sandbox === undefined || spec === undefined) {
     throw new TspodError('NO_SUCH_OBJECT', `container ${container.name} was removed meanwhile`, {
       remedy: 'see tspod ps -a',
@@ -84,7 +82,7 @@ function containerIn(found: Found): ContainerView {
   })
 }
 
-/** `KEY=value`, or `KEY` for the value tspod itself was started with. */
+/** `KEY=value`, or `KEY` for the value the container itself has. */
 function wantedEnv(entries: readonly string[], config: OciConfig): Record<string, string> {
   const env: Record<string, string> = {}
   for (const entry of entries) {
@@ -112,7 +110,7 @@ function judgeCode(code: number, log: string, request: ExecRequest): number {
       remedy: 'check its mode and the user (-u)',
     })
   }
-  if (code === 0 || /level":"(warning|info)/.test(log.split('\n').filter(Boolean).at(-1) ?? '')) return code
+  if (/level":"(warning|info)/.test(log.split('\n').filter(Boolean).at(-1) ?? '')) return code
   throw new TspodError('START_FAILED', said, {
     remedy: 'see tspod inspect for the container, and tspod doctor for the host',
   })

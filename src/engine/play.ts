@@ -8,7 +8,7 @@ import { scheduleCleanup } from './later.ts'
 import type { Lock } from './lock.ts'
 import { refuseNamesInUse, refusePortsInUse, refuseRepeatedNames } from './preflight.ts'
 import { type Reconciled, reconcile } from './reconcile.ts'
-import { type PodRecord, readPod, updatePod } from './records.ts'
+import { type PodRecord, readPod, specNamed, updatePod } from './records.ts'
 import { removeSecrets, writeSecrets } from './secrets.ts'
 import { tearDown } from './teardown.ts'
 import type { ContainerFailure, DownReport, PlayedPod, PlayOptions, PlayReport, Progress } from './types.ts'
@@ -59,9 +59,8 @@ export async function play(
 
 function prepared(context: EngineContext, intent: Intent, imageOf: ImageOf, signal: AbortSignal): PodWork {
   const work = workOn(context, intent, signal)
-  const specs = [...intent.pod.spec.initContainers, ...intent.pod.spec.containers]
   for (const record of intent.containers) {
-    const spec = specs.find(one => one.name === record.shortName)
+    const spec = specNamed(intent.pod.spec, record.shortName)
     if (spec !== undefined) work.images.set(record.id, imageOf(spec))
   }
   return work

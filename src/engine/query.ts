@@ -4,7 +4,14 @@ import type { EnvEntry, PodSpec } from '../model.ts'
 import type { EngineContext } from './context.ts'
 import { logPath } from './log-path.ts'
 import { observe } from './observe.ts'
-import { type ContainerRecord, type PodRecord, readContainers, readPods, type SandboxFacts } from './records.ts'
+import {
+  type ContainerRecord,
+  type PodRecord,
+  readContainers,
+  readPods,
+  type SandboxFacts,
+  specNamed,
+} from './records.ts'
 import type { ContainerView, Found, PodView } from './types.ts'
 import { viewPod } from './view.ts'
 
@@ -79,8 +86,7 @@ export async function inspect(context: EngineContext, nameOrId: string): Promise
     const { settings, goal } = loaded.pod
     return { ...loaded.view, goal, settings, sandbox: loaded.sandbox ?? null, spec }
   }
-  const own = [...spec.initContainers, ...spec.containers].find(one => one.name === container.shortName)
-  return { ...container, spec: own ?? null }
+  return { ...container, spec: specNamed(spec, container.shortName) ?? null }
 }
 
 const HIDDEN = '(secret)'

@@ -5,7 +5,7 @@ import { recordEnd } from './ends.ts'
 import { type Execution, execute } from './execute.ts'
 import { holdPod, unholdPod } from './hold.ts'
 import { type PlannedContainer, planPod, type Step } from './plan.ts'
-import type { ContainerRecord } from './records.ts'
+import { type ContainerRecord, specNamed } from './records.ts'
 import { startExecutors } from './start.ts'
 import { look, writePatches } from './work.ts'
 
@@ -82,7 +82,7 @@ function plan(work: PodWork, sandboxReady: boolean): ReturnType<typeof planPod> 
 }
 
 function plannedContainer(work: PodWork, record: ContainerRecord): PlannedContainer {
-  const spec = [...work.pod.spec.initContainers, ...work.pod.spec.containers].find(one => one.name === record.shortName)
+  const spec = specNamed(work.pod.spec, record.shortName)
   return {
     id: record.id,
     kind: record.kind,

@@ -1,5 +1,5 @@
 /** Rows of the store as typed records, and the few writes that change them. */
-import type { ContainerName, Id, PodName, PodSpec } from '../model.ts'
+import type { ContainerName, ContainerSpec, Id, PodName, PodSpec } from '../model.ts'
 import type { Row, Store, Transaction, Value } from './store.ts'
 import type { ContainerKind, ContainerState } from './types.ts'
 
@@ -123,6 +123,10 @@ function containerRecord(row: Row): ContainerRecord {
     stopSignal: text(row.stop_signal),
   }) as ContainerRecord
 }
+
+/** What the manifest says of the container `name`, init or regular; undefined for an infra container. */
+export const specNamed = (pod: PodSpec, name: string): ContainerSpec | undefined =>
+  [...pod.initContainers, ...pod.containers].find(container => container.name === name)
 
 type Reader = Pick<Store, 'all'>
 

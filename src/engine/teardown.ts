@@ -14,7 +14,7 @@ import {
   unpinNamespaces,
   waitExit,
 } from '../oci/index.ts'
-import { podDirectory, podLogDirectory } from '../paths.ts'
+import { exitDirectory, podDirectory, podLogDirectory } from '../paths.ts'
 import { type PodWork, patch, placesOf } from './context.ts'
 import { recordEnd } from './ends.ts'
 import { holdPod } from './hold.ts'
@@ -67,7 +67,7 @@ async function stopAll(work: PodWork): Promise<boolean> {
     signalContainer(container.pid, container.pidStart, container.stopSignal as NodeJS.Signals)
     if (container.state === 'running') patch(work, container.id, { state: 'stopping' })
   }
-  const exits = join(paths.runRoot, 'exits')
+  const exits = exitDirectory(paths)
   const targets = running.map(watched)
   const ended = await waitExit(exits, targets, work.pod.spec.graceMs, clock, work.signal)
   const left = targets.filter(target => !ended.has(target.id) || ended.get(target.id)?.is === 'monitor-lost')

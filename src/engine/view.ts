@@ -1,7 +1,7 @@
 /** What people see of pods and containers, derived from records and observations; nothing of it is stored. */
 import type { PortSpec } from '../model.ts'
 import type { Observed } from './plan.ts'
-import type { ContainerRecord, PodRecord, SandboxFacts } from './records.ts'
+import { type ContainerRecord, type PodRecord, type SandboxFacts, specNamed } from './records.ts'
 import { judgeExit } from './restart.ts'
 import type { ContainerState, ContainerView, PodPhase, PodView } from './types.ts'
 
@@ -42,9 +42,7 @@ function publishedPorts(ports: readonly PortSpec[]): PortSpec[] {
 
 function viewContainer(facts: PodFacts, seen: Seen): ContainerView {
   const { record, observed } = seen
-  const spec = [...facts.pod.spec.initContainers, ...facts.pod.spec.containers].find(
-    one => one.name === record.shortName,
-  )
+  const spec = specNamed(facts.pod.spec, record.shortName)
   const state = stateOf(record, observed)
   const { reason, message } = explain(facts, record, observed, state)
   const exitCode = observed.at === 'exited' ? observed.code : record.exitCode
