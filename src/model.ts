@@ -34,6 +34,11 @@ export type PodSpec = {
   hostAliases: { ip: string; hostnames: string[] }[]
   dns: DnsSpec
   restartPolicy: RestartPolicy
+  /**
+   * Podman's annotation for all init containers of the pod that are not sidecars: `once` (what absent means too) is
+   * for the life of the pod, `always` is at every start of the pod.
+   */
+  initType?: 'once' | 'always'
   /** Time between the stop signal and KILL. */
   graceMs: number
   hostNetwork: boolean
@@ -43,6 +48,7 @@ export type PodSpec = {
   sysctls: Record<string, string>
   security: PodSecurity
   volumes: VolumeSpec[]
+  /** In the order they run; one with `restartPolicy` is a sidecar. */
   initContainers: ContainerSpec[]
   containers: ContainerSpec[]
   serviceAccountName: string
@@ -64,6 +70,10 @@ export type PodSecurity = {
 /** One container; pod-wide settings that a container inherits are already merged in. */
 export type ContainerSpec = {
   name: ContainerName
+  /** On an init container only: a native sidecar, which goes on running beside the regular containers. */
+  restartPolicy?: 'Always'
+  /** Regular containers of the same pod that start before this one and stop after it; without a cycle. Absent: none. */
+  dependsOn?: ContainerName[]
   image: string
   pullPolicy: PullPolicy
   /** Replaces the image's entrypoint and drops its cmd. `$(VAR)` is not yet expanded. */
@@ -81,6 +91,11 @@ export type ContainerSpec = {
   stdinOnce: boolean
   terminationMessagePath: string
   terminationMessagePolicy: 'File' | 'FallbackToLogsOnError'
+}
+
+/** The containers of a pod that run while it serves: its sidecars, then its regular containers. */
+export function servingContainers(pod: Pick<PodSpec, 'initContainers' | 'containers'>): ContainerSpec[] {
+  return [...pod.initContainers.filter(container => container.restartPolicy === 'Always'), ...pod.containers]
 }
 
 /**

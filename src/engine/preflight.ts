@@ -1,6 +1,6 @@
 /** What can be refused before anything is created: names and host ports that are taken. */
 import { TspodError } from '../errors.ts'
-import type { Bundle, PodSpec, PortSpec } from '../model.ts'
+import { type Bundle, type PodSpec, type PortSpec, servingContainers } from '../model.ts'
 import { type HostPort, portsTaken } from '../oci/index.ts'
 import type { EngineContext } from './context.ts'
 import type { Draft } from './intents.ts'
@@ -81,7 +81,7 @@ export async function refusePortsInUse(
 }
 
 function publishedBy(spec: PodSpec): Wanted[] {
-  return spec.containers.flatMap(container =>
+  return servingContainers(spec).flatMap(container =>
     container.ports.flatMap(port =>
       port.hostPort === undefined ? [] : [{ pod: spec.name, port: port as Wanted['port'] }],
     ),

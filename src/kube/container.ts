@@ -22,19 +22,22 @@ export type ContainerContext = EnvContext & {
 /** The ports with the places they were written at, for conflicts between containers. */
 export type ReadContainer = { spec: ContainerSpec; ports: { port: PortSpec; field: Field }[] }
 
-/** A container; ports of an init container are never published, because it is gone when the pod serves. */
+/** A container; ports of a plain init container are never published, because it is gone when the pod serves. */
 export function readContainer(field: Field, context: ContainerContext, isInit: boolean): ReadContainer {
   const security = readContainerSecurity(field.at('securityContext'), context.podSecurity)
   const { image, pullPolicy } = readImage(field)
   const portFields = field.at('ports')
   const ports = readPorts(portFields, context.hostNetwork)
-  const published = isInit ? [] : ports.map((port, index) => ({ port, field: portFields.items()[index] ?? portFields }))
-  if (isInit) for (const port of ports) delete port.hostPort
+  const isSidecar = readRestartPolicy(field.at('restartPolicy'), isInit) === 'Always'
+  const serves = isSidecar || !isInit
+  const published = serves ? ports.map((port, index) => ({ port, field: portFields.items()[index] ?? portFields })) : []
+  if (!serves) for (const port of ports) delete port.hostPort
   const command = words(field.at('command'))
   const args = words(field.at('args'))
   const workingDir = absolute(field.at('workingDir'))
   const spec: ContainerSpec = {
     name: (field.at('name').string() ?? '') as ContainerName,
+    ...(isSidecar && { restartPolicy: 'Always' }),
     image,
     pullPolicy,
     ...(command === undefined ? {} : { command }),
@@ -63,6 +66,21 @@ export function checkContainerName(field: Field, taken: Set<string>): void {
   if (problem !== undefined) nameField.issue('INVALID_VALUE', `${quote(name)} ${problem}`)
   if (taken.has(name)) nameField.issue('DUPLICATE', `another container is called ${quote(name)}`, 'choose another name')
   taken.add(name)
+}
+
+/** `Always` makes an init container a sidecar. Other policies of single containers are not there yet. */
+function readRestartPolicy(field: Field, isInit: boolean): 'Always' | undefined {
+  const policy = field.string() ?? ''
+  if (policy === '') return undefined
+  if (!isInit) {
+    const remedy = 'remove it, or set spec.restartPolicy'
+    field.issueAt(field.key, 'NOT_SUPPORTED', 'a regular container follows the restartPolicy of the pod', remedy)
+    return undefined
+  }
+  if (policy === 'Always') return policy
+  const remedy = 'remove it to follow the restartPolicy of the pod, or use Always for a sidecar'
+  field.issue('UNSUPPORTED_VALUE', `${quote(policy)} is not possible for an init container`, remedy)
+  return undefined
 }
 
 function readImage(container: Field): { image: string; pullPolicy: PullPolicy } {

@@ -5,7 +5,7 @@
  *   text ─► read (YAML, limits) ─► documents (kinds) ─► check (schema, verdicts) ─► workload ─► pod ─► sections
  */
 import { TspodError } from '../errors.ts'
-import type { Bundle } from '../model.ts'
+import { type Bundle, servingContainers } from '../model.ts'
 import { checkField } from './check.ts'
 import { readClaim, readConfigMap, readSecret } from './config.ts'
 import { checkKind, type KindDocument, readKinds } from './documents.ts'
@@ -187,7 +187,7 @@ function checkSomething(documents: readonly KindDocument[]): void {
 /** After the flags: a clash is no longer at one place of the manifest. */
 function checkPublished(pods: readonly ReadPod[]): void {
   const ports = pods.flatMap(({ spec }) =>
-    spec.containers.flatMap(container => container.ports.map(port => ({ port, pod: spec.name }))),
+    servingContainers(spec).flatMap(container => container.ports.map(port => ({ port, pod: spec.name }))),
   )
   for (const [index, a] of ports.entries()) {
     const b =

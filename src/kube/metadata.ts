@@ -1,6 +1,7 @@
 /** Names, labels and annotations of objects. */
+import { TspodError } from '../errors.ts'
 import { emptyRecord, type Field } from './field.ts'
-import { either, quote } from './issue.ts'
+import { didYouMean, either, type IssueCode, quote } from './issue.ts'
 import { labelProblem, labelValueProblem, qualifiedProblem, subdomainProblem } from './names.ts'
 
 const MAX_ANNOTATION_BYTES = 256 * 1024
@@ -12,7 +13,6 @@ const PODMAN_REFUSED = [
   'io.podman.annotations.autoremove',
   'io.podman.annotations.cpuset',
   'io.podman.annotations.init',
-  'io.podman.annotations.init.container.type',
   'io.podman.annotations.kube.image.automount',
   'io.podman.annotations.kube.image.volumes.mount',
   'io.podman.annotations.label',
@@ -34,10 +34,11 @@ const PODMAN_ACCEPTED = [
   'io.podman.annotations.infra.name',
   'bind-mount-options',
 ]
+/** Annotations of our own. */
+const TSPOD_KNOWN = ['io.tspod.depends-on']
 /** Values that ask for what happens anyway. */
 const PODMAN_HARMLESS: Record<string, readonly string[]> = {
   'io.containers.sdnotify': ['ignore'],
-  'io.podman.annotations.init.container.type': ['once'],
   'io.podman.annotations.userns': ['host', ''],
   'io.podman.annotations.autoremove': ['FALSE'],
   'io.podman.annotations.init': ['FALSE'],
@@ -91,7 +92,7 @@ export function readAnnotations(metadata: Field, extra: Record<string, string>):
     const problem = qualifiedProblem(key.toLowerCase())
     if (problem !== undefined) value.issueAt(value.key, 'INVALID_VALUE', `the key ${quote(key)} ${problem}`)
     bytes += key.length + (value.string() ?? '').length
-    judgePodman(key, value)
+    judgeKnown(key, value)
   }
   if (bytes > MAX_ANNOTATION_BYTES) {
     field.issue(
@@ -106,8 +107,12 @@ export function readAnnotations(metadata: Field, extra: Record<string, string>):
   return annotations
 }
 
-function judgePodman(key: string, value: Field): void {
+function judgeKnown(key: string, value: Field): void {
   const base = key.split('/')[0] ?? key
+  if (base.startsWith('io.tspod.') && !TSPOD_KNOWN.includes(base)) {
+    const remedy = didYouMean(base, TSPOD_KNOWN) ?? 'remove it'
+    value.issueAt(value.key, 'UNKNOWN_FIELD', `no annotation of tspod is called ${quote(base)}`, remedy)
+  }
   if (PODMAN_ACCEPTED.includes(base)) value.note('it concerns commands of Podman only')
   if (!PODMAN_REFUSED.includes(base)) return
   const harmless = Object.hasOwn(PODMAN_HARMLESS, base) ? (PODMAN_HARMLESS[base] ?? []) : []
@@ -117,3 +122,36 @@ function judgePodman(key: string, value: Field): void {
     : `remove it${harmless.length > 0 ? `, or set it to ${either(harmless.filter(Boolean))}` : ''}`
   value.issueAt(value.key, 'NOT_SUPPORTED', `the annotation ${quote(key)} is not yet supported`, remedy)
 }
+
+/** One annotation that steers tspod: `subject` is what stands behind the slash of its key, empty without one. */
+export type Setting = {
+  subject: string
+  text: string
+  /** Reports a mistake at the annotation; throws USAGE for one of --annotation, which has no place. */
+  complain: (code: IssueCode, message: string, remedy: string) => void
+}
+
+/** The annotations named `base` or `base/SUBJECT`, those of --annotation (`extra`) in the place of the manifest's. */
+export function readSettings(metadata: Field, extra: Record<string, string>, base: string): Setting[] {
+  const isWanted = (key: string): boolean => key === base || key.startsWith(`${base}/`)
+  const subject = (key: string): string => key.slice(base.length + 1)
+  const written = metadata
+    .at('annotations')
+    .entries()
+    .filter(([key]) => isWanted(key) && !Object.hasOwn(extra, key))
+    .map(([key, value]) => ({
+      subject: subject(key),
+      text: value.string() ?? '',
+      complain: value.issue.bind(value),
+    }))
+  const flagged = Object.entries(extra)
+    .filter(([key]) => isWanted(key))
+    .map(([key, text]) => ({ subject: subject(key), text, complain: refuseFlag(`${key}=${text}`) }))
+  return [...written, ...flagged]
+}
+
+const refuseFlag =
+  (flag: string): Setting['complain'] =>
+  (_, message, remedy) => {
+    throw new TspodError('USAGE', `--annotation ${flag}: ${message}`, { remedy })
+  }

@@ -1,10 +1,11 @@
 /** A pod: its sections in order. */
 import type { PodName, PodSpec, RestartPolicy } from '../model.ts'
 import { type ContainerContext, checkContainerName, type ReadContainer, readContainer } from './container.ts'
+import { readDependencies } from './dependencies.ts'
 import type { Field } from './field.ts'
 import { readDns, readHostAliases, readHostname } from './hosts.ts'
 import { quote } from './issue.ts'
-import { readAnnotations, readLabels } from './metadata.ts'
+import { readAnnotations, readLabels, readSettings } from './metadata.ts'
 import { portsClash } from './ports.ts'
 import { readPodSecurity } from './security.ts'
 import type { ConfigStore } from './store.ts'
@@ -12,6 +13,8 @@ import { readSysctls } from './sysctl.ts'
 import { readVolumes } from './volume.ts'
 
 const DEFAULT_GRACE_SECONDS = 30
+const DEPENDS_ON = 'io.tspod.depends-on'
+const INIT_TYPE = 'io.podman.annotations.init.container.type'
 
 export type PodContext = {
   store: ConfigStore
@@ -64,7 +67,8 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     volumes,
   }
   const { initContainers, containers } = readContainers(spec, containerContext)
-  const ports = containers.flatMap(container => container.ports)
+  const ports = [...initContainers, ...containers].flatMap(container => container.ports)
+  const initType = readInitType(metadata, context)
   checkHostPorts(ports)
   const pod: PodSpec = {
     name: name as PodName,
@@ -80,6 +84,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     hostAliases: readHostAliases(spec.at('hostAliases'), context.noHosts),
     dns: readDns(spec, hostNetwork),
     restartPolicy: readRestartPolicy(spec.at('restartPolicy'), origin.controlled),
+    initType,
     graceMs: readGraceMs(spec.at('terminationGracePeriodSeconds')),
     hostNetwork,
     hostPid,
@@ -92,6 +97,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     containers: containers.map(container => container.spec),
     serviceAccountName,
   }
+  readDependencies(readSettings(metadata, context.annotations, DEPENDS_ON), pod)
   return { spec: pod, ports }
 }
 
@@ -132,6 +138,18 @@ function readRestartPolicy(field: Field, controlled: boolean): RestartPolicy {
     field.issue('UNSUPPORTED_VALUE', `${quote(policy)} is not possible in a Deployment`, 'use Always, or a Pod')
   }
   return policy
+}
+
+/** Podman's annotation: `once` where there is none. */
+function readInitType(metadata: Field, context: PodContext): 'once' | 'always' {
+  let type: 'once' | 'always' = 'once'
+  for (const setting of readSettings(metadata, context.annotations, INIT_TYPE)) {
+    if (setting.subject !== '') {
+      setting.complain('INVALID_VALUE', 'the type is for all init containers of the pod', `write it as ${INIT_TYPE}`)
+    } else if (setting.text === 'once' || setting.text === 'always') type = setting.text
+    else setting.complain('UNSUPPORTED_VALUE', `${quote(setting.text)} is not possible here`, 'use once or always')
+  }
+  return type
 }
 
 /** Kubernetes reads a negative time as one second. */

@@ -1,6 +1,6 @@
 /** Ports: of containers in the manifest, and of the flags --publish and --publish-all. */
 import { TspodError } from '../errors.ts'
-import type { PodSpec, PortSpec, Protocol } from '../model.ts'
+import { type PodSpec, type PortSpec, type Protocol, servingContainers } from '../model.ts'
 import type { Field } from './field.ts'
 import { quote } from './issue.ts'
 import { isIp, portNameProblem } from './names.ts'
@@ -109,7 +109,7 @@ export function publishPorts(pods: readonly PodSpec[], published: readonly Publi
   }
   for (const wanted of reachable.length === 0 ? [] : published) publishOne(reachable, wanted)
   if (!publishAll) return notes
-  for (const container of reachable.flatMap(pod => pod.containers)) {
+  for (const container of reachable.flatMap(servingContainers)) {
     for (const declared of container.ports) declared.hostPort ??= declared.containerPort
   }
   return notes
@@ -120,7 +120,7 @@ function publishOne(pods: readonly PodSpec[], wanted: Published): void {
   const isSame = (declared: PortSpec): boolean =>
     declared.containerPort === containerPort && declared.protocol === protocol
   const declaring = pods
-    .flatMap(pod => pod.containers)
+    .flatMap(servingContainers)
     .flatMap(container => container.ports)
     .filter(isSame)
   if (declaring.length > 0) {

@@ -123,13 +123,12 @@ const TABLE: Record<string, Verdicts> = {
   Container: {
     honoured:
       'name image imagePullPolicy command args workingDir env envFrom ports resources securityContext volumeMounts ' +
-      'tty stdin stdinOnce terminationMessagePath terminationMessagePolicy',
+      'tty stdin stdinOnce terminationMessagePath terminationMessagePolicy restartPolicy',
     accepted: { resizePolicy: 'a container is not resized while it runs' },
     refused: {
       lifecycle: NOT_YET,
       livenessProbe: NOT_YET,
       readinessProbe: NOT_YET,
-      restartPolicy: 'use the restartPolicy of the pod',
       restartPolicyRules: 'use the restartPolicy of the pod',
       startupProbe: NOT_YET,
       volumeDevices: 'use a hostPath volume',

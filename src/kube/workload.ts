@@ -20,6 +20,7 @@ export function readDeployment(document: Field, context: PodContext): ReadPod[] 
   const name = readName(document)
   const namespace = readNamespace(document.at('metadata'))
   readLabels(document.at('metadata').at('labels'))
+  refuseSettings(document.at('metadata').at('annotations'))
   const template = document.at('spec').at('template')
   checkSelector(document.at('spec').at('selector'), template.at('metadata').at('labels'))
   const replicas = readReplicas(document.at('spec').at('replicas'))
@@ -42,6 +43,15 @@ export function readDeployment(document: Field, context: PodContext): ReadPod[] 
     return readPod(origin, context)
   })
   return replicas === 0 ? [] : pods
+}
+
+/** What steers a pod must stand in the template: here it would do nothing. */
+function refuseSettings(annotations: Field): void {
+  for (const [key, value] of annotations.entries()) {
+    if (!key.startsWith('io.tspod.')) continue
+    const remedy = 'move it to spec.template.metadata.annotations'
+    value.issueAt(value.key, 'FORBIDDEN', `the annotation ${quote(key)} is for pods`, remedy)
+  }
 }
 
 /** Names of the pods of a Deployment. */

@@ -212,3 +212,31 @@ describe('size', () => {
     expect(issuesOf(text.replace('1000', '1001'))).toHaveLength(1)
   })
 })
+
+describe('lifecycle', () => {
+  const sidecar = 'initContainers: [{name: proxy, image: "p:1", restartPolicy: Always, ports: [{containerPort: 81}]}]'
+
+  test('--publish-all and --publish reach the ports of a sidecar', () => {
+    const [all] = podOf(podText(sidecar), { publishAll: true }).initContainers
+    expect(all?.ports[0]?.hostPort).toBe(81)
+    const [one] = podOf(podText(sidecar), { publish: ['9000:81'] }).initContainers
+    expect(one?.ports[0]?.hostPort).toBe(9000)
+  })
+
+  test('--annotation sets the type of init containers, over what the manifest says', () => {
+    const type = 'io.podman.annotations.init.container.type'
+    const text = podText('').replace('labels:', `annotations: {${type}: once}, labels:`)
+    expect(podOf(text).initType).toBe('once')
+    expect(podOf(text, { annotations: { [type]: 'always' } }).initType).toBe('always')
+    expect(codeOf(() => podOf(text, { annotations: { [type]: 'never' } }))).toBe('USAGE')
+  })
+
+  test('--annotation with a dependency on nobody is a mistake of usage', () => {
+    expect(codeOf(() => podOf(podText(''), { annotations: { 'io.tspod.depends-on/main': 'db' } }))).toBe('USAGE')
+  })
+
+  test('a negative grace time is one second, zero is zero', () => {
+    expect(podOf(podText('terminationGracePeriodSeconds: -5')).graceMs).toBe(1000)
+    expect(podOf(podText('terminationGracePeriodSeconds: 0')).graceMs).toBe(0)
+  })
+})
