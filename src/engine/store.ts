@@ -2,16 +2,19 @@
  * The door to SQLite: opens the state database, migrates it, and runs reads and transactions on it.
  * Rules: reliability of many short-lived processes on one file (WAL, FULL, BEGIN IMMEDIATE, refuse what is newer).
  */
-import { mkdir, stat } from 'node:fs/promises'
+import { link, mkdir, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Database } from 'sqlite3'
 import { TspodError } from '../errors.ts'
+import { randomHex } from '../random.ts'
 import { MIGRATIONS } from './migrations.ts'
 
 /** 'tspo' as a number: marks the file as ours. */
 const APPLICATION_ID = 0x7473706f
 /** How long a statement waits for another process's transaction. */
 const BUSY_TIMEOUT_MS = 30_000
+/** Each one waits for somebody's transaction. */
+const WAL_ATTEMPTS = 1000
 
 export type Value = string | number | null
 export type Row = Record<string, Value>
@@ -42,12 +45,13 @@ export async function openStore(path: string): Promise<Store> {
   const database = await openDatabase(path)
   const connection = promised(database)
   try {
-    // Read before anything is set: even switching the journal mode would write to a file we may not touch.
+    await connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    // Read before anything of the file is set: switching the journal mode would write to a file we may not touch.
     const version = Number((await connection.all('PRAGMA user_version'))[0]?.user_version ?? 0)
     if (version > MIGRATIONS.length) throw storeNewer(path, version)
+    await useWal(connection)
     await connection.exec(
-      `PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-       PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON`,
+      `PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON`,
     )
     if (version < MIGRATIONS.length) await migrate(connection, path)
   } catch (error) {
@@ -55,6 +59,18 @@ export async function openStore(path: string): Promise<Store> {
     throw asStoreError(error, path)
   }
   return storeOver(connection, path)
+}
+
+/** Others that open a new database at the same moment are in each other's way: the switch waits for no lock, a transaction does. */
+async function useWal(connection: Connection): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await connection.exec('PRAGMA journal_mode = WAL')
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'SQLITE_BUSY' || attempt === WAL_ATTEMPTS) throw error
+    }
+    await connection.exec('BEGIN IMMEDIATE; COMMIT')
+  }
 }
 
 function storeOver(connection: Connection, path: string): Store {
@@ -88,6 +104,7 @@ async function inTransaction<T>(connection: Connection, work: (transaction: Tran
 async function migrate(connection: Connection, path: string): Promise<void> {
   const before = await connection.all('PRAGMA user_version')
   const from = Number(before[0]?.user_version ?? 0)
+  if (from === MIGRATIONS.length) return
   if (from > 0) await backUp(connection, `${path}.v${from}`)
   await inTransaction(connection, async () => {
     // Another process may have migrated while this one waited for the lock.
@@ -97,12 +114,22 @@ async function migrate(connection: Connection, path: string): Promise<void> {
   })
 }
 
+/** Whoever migrates has made the copy before: one that is there is from before, and is never replaced. */
 async function backUp(connection: Connection, copy: string): Promise<void> {
   const exists = await stat(copy).then(
     () => true,
     () => false,
   )
-  if (!exists) await connection.run('VACUUM INTO ?', [copy])
+  if (exists) return
+  const draft = `${copy}.${randomHex(8)}`
+  try {
+    await connection.run('VACUUM INTO ?', [draft])
+    await link(draft, copy).catch(error => {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    })
+  } finally {
+    await rm(draft, { force: true })
+  }
 }
 
 type Connection = Transaction & {
