@@ -129,12 +129,20 @@ const mainApart: Plugin = {
 async function main(): Promise<void> {
   await bundle()
   for (const [name, source] of Object.entries(ADDONS)) copyFileSync(join(ROOT, source), join(UNFINISHED, name))
+  compilePackets(join(UNFINISHED, 'packet.node'))
   // The exit hooks of running pods may call tspod at any moment.
   if (existsSync(DIST)) renameSync(DIST, OLD)
   renameSync(UNFINISHED, DIST)
   // One that still runs from there may be adding to its compile cache.
   rmSync(OLD, { recursive: true, force: true, maxRetries: 5 })
   warm()
+}
+
+/** Our own add-on is one C file against Node's stable ABI: no build system, a quarter of a second. */
+function compilePackets(target: string): void {
+  const headers = join(process.execPath, '../../include/node')
+  const flags = ['-shared', '-fPIC', '-O2', '-fvisibility=hidden', '-Wall', '-Wextra', `-I${headers}`]
+  execFileSync('cc', [...flags, join(ROOT, 'src', 'packet.c'), '-o', target], { stdio: 'inherit' })
 }
 
 function warm(): void {

@@ -13,6 +13,7 @@ import { EXIT_OWN_ERROR, TspodError } from './errors.ts'
 import type { Log, LogLevel } from './log.ts'
 import { type Paths, pathsFor } from './paths.ts'
 import type { Run } from './process.ts'
+import { openTerminal, PROXIED_SIGNALS, type Terminal } from './terminal.ts'
 
 /** How long whatever is left over may keep a finished process alive. */
 const LINGER_MS = 500
@@ -36,7 +37,7 @@ async function main(argv: readonly string[]): Promise<number> {
       out.write(invocation.text)
       return 0
     }
-    const { exitCode = 0, interrupted } = await runVerb(invocation, { out, err, signal: stop.signal })
+    const { exitCode = 0, interrupted } = await runVerb(invocation, { out, err, signal: stop.signal }, stop.take)
     return interrupted && stop.received !== undefined ? signalExitCode(stop.received) : exitCode
   } catch (error) {
     const { text, exitCode } = failureText(error)
@@ -45,11 +46,12 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-type Terminal = Pick<World, 'out' | 'err' | 'signal'>
+type Surroundings = Pick<World, 'out' | 'err' | 'signal'>
 
 async function runVerb(
   { command, verb, input }: Extract<Invocation, { kind: 'verb' }>,
-  terminal: Terminal,
+  surroundings: Surroundings,
+  takeSignals: Terminal['takeSignals'],
 ): Promise<Outcome> {
   requireHost(command.name, verb.anyUser === true)
   const { closeInheritedDescriptors, detach, interact, run: plainRun, runStreaming } = await import('./process.ts')
@@ -68,8 +70,12 @@ async function runVerb(
   const run = log === undefined ? plainRun : logged(plainRun, log)
   let engine: Promise<Engine> | undefined
   const world: World = {
-    ...terminal,
+    ...surroundings,
     stdin: () => process.stdin,
+    terminal: () => {
+      const streams = { input: () => process.stdin, stdout: process.stdout, stderr: process.stderr }
+      return openTerminal({ ...streams, closed: surroundings.out.closed }, takeSignals)
+    },
     env: process.env,
     cwd: process.cwd(),
     clock: systemClock,
@@ -151,19 +157,38 @@ function logged(run: Run, log: Log): Run {
 /** Terminals, `timeout` and supervisors deliver one wish to stop several times; only a later one is a second wish. */
 const SAME_WISH_MS = 1000
 
-/** The first signal asks for an orderly end, a later one ends at once: what is half done is settled by the next call. */
-function listenForSignals(exitCodeOf: (signal: StopSignal) => number): {
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const satisfies StopSignal[]
+const isStopSignal = (name: string): boolean => (STOP_SIGNALS as readonly string[]).includes(name)
+
+type Signals = {
   signal: AbortSignal
   received: StopSignal | undefined
-} {
+  take: Terminal['takeSignals']
+}
+
+/**
+ * The first signal asks for an orderly end, a later one ends at once: what is half done is settled by the next call.
+ * While a verb has taken the signals for itself, they go there instead.
+ */
+function listenForSignals(exitCodeOf: (signal: StopSignal) => number): Signals {
   const controller = new AbortController()
-  const state: { signal: AbortSignal; received: StopSignal | undefined } = {
+  let taken: ((name: NodeJS.Signals) => void) | undefined
+  const state: Signals = {
     signal: controller.signal,
     received: undefined,
+    take: handler => {
+      taken = handler
+      for (const name of PROXIED_SIGNALS) if (!isStopSignal(name)) process.on(name, handler)
+      return () => {
+        taken = undefined
+        for (const name of PROXIED_SIGNALS) process.off(name, handler)
+      }
+    },
   }
   let receivedMs = 0
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const satisfies StopSignal[]) {
+  for (const name of STOP_SIGNALS) {
     process.on(name, () => {
+      if (taken !== undefined) return taken(name)
       const nowMs = systemClock.monotonicMs()
       if (state.received !== undefined) {
         if (nowMs - receivedMs >= SAME_WISH_MS) process.exit(exitCodeOf(name))

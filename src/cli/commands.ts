@@ -27,10 +27,17 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'exec',
-    aliases: [],
+    aliases: ['container exec'],
     group: 'Run',
     summary: 'Run a command in a running container',
     load: async () => (await import('./exec.ts')).exec,
+  },
+  {
+    name: 'attach',
+    aliases: ['container attach'],
+    group: 'Run',
+    summary: 'Connect the terminal to a running container',
+    load: async () => (await import('./attach.ts')).attach,
   },
   {
     name: 'ps',

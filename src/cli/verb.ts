@@ -5,6 +5,7 @@ import type { Engine } from '../engine/index.ts'
 import { TspodError } from '../errors.ts'
 import type { Paths } from '../paths.ts'
 import type { Run } from '../process.ts'
+import type { Terminal } from '../terminal.ts'
 import type { FlagTable, FlagValues, Problem } from './flags.ts'
 
 /** Where text goes. After the reader has gone away (`| head`) writing is silently without effect. */
@@ -25,6 +26,8 @@ export type World = {
   err: Output
   /** Opened when first asked for: an open standard input would keep the process alive. */
   stdin(): Readable & { readonly isTTY?: boolean }
+  /** The same streams for verbs that pass bytes through; opens standard input as well. */
+  terminal(): Terminal
   env: Readonly<Record<string, string | undefined>>
   cwd: string
   clock: Clock

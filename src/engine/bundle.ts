@@ -27,7 +27,7 @@ export type ReadyBundle = {
   conmonPath: string
   log: LogTarget[]
   tty: boolean
-  stdin: boolean
+  stdin: boolean | 'once'
   imageId: string
   command: string[]
   stopSignal: string
@@ -93,7 +93,7 @@ async function workloadBundle(
   return {
     config,
     tty: container.tty,
-    stdin: container.stdin,
+    stdin: container.stdin && container.stdinOnce ? 'once' : container.stdin,
     imageId: image.id,
     command: args,
     stopSignal: image.config.stopSignal || 'SIGTERM',

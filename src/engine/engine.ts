@@ -17,6 +17,7 @@ import {
 } from '../oci/index.ts'
 import { databasePath } from '../paths.ts'
 import { openManager, systemdPresent } from '../systemd/index.ts'
+import { attach } from './attach.ts'
 import { bootKey } from './boot.ts'
 import { cleanup } from './cleanup.ts'
 import type { EngineContext } from './context.ts'
@@ -73,6 +74,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     find: nameOrId => find(context, nameOrId),
     inspect: nameOrId => inspect(context, nameOrId),
     exec: (nameOrId, request, signal) => exec(context, nameOrId, request, signal),
+    attach: (nameOrId, request, terminal, signal) => attach(context, nameOrId, request, terminal, signal),
     cleanup: containerId => cleanup(context, containerId),
     storedSecrets: () => storedSecrets(context),
     images: async () => listImages(await storage()),

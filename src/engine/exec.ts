@@ -15,9 +15,9 @@ import {
 import { containerRunDirectory } from '../paths.ts'
 import { randomHex } from '../random.ts'
 import type { EngineContext } from './context.ts'
-import { find } from './query.ts'
+import { oneContainer } from './query.ts'
 import { readPodOf, readSandbox, specNamed } from './records.ts'
-import type { ContainerView, ExecRequest, Found } from './types.ts'
+import type { ExecRequest } from './types.ts'
 
 /**
  * Runs `request` with the caller's terminal or pipes and returns the exit code of the command.
@@ -29,7 +29,7 @@ export async function exec(
   request: ExecRequest,
   signal: AbortSignal,
 ): Promise<number> {
-  const container = containerIn(await find(context, nameOrId))
+  const container = await oneContainer(context, nameOrId)
   if (container.state !== 'running') {
     throw new TspodError(
       'WRONG_STATE',
@@ -70,16 +70,6 @@ export async function exec(
   } finally {
     await Promise.all([removeTree(files.process), removeTree(files.log)])
   }
-}
-
-/** The one container that is meant: itself, or the first regular one of a pod, as kubectl does. */
-function containerIn(found: Found): ContainerView {
-  if (found.kind === 'container') return found.container
-  const regular = found.pod.containers.find(container => container.kind === 'regular')
-  if (regular !== undefined) return regular
-  throw new TspodError('NO_SUCH_OBJECT', `pod ${found.pod.name} has no container`, {
-    remedy: 'name a container: POD/CONTAINER',
-  })
 }
 
 /** `KEY=value`, or `KEY` for the value the container itself has. */

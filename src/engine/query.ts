@@ -55,6 +55,17 @@ export async function find(context: EngineContext, nameOrId: string): Promise<Fo
     : { kind: 'container', pod: loaded.view, container }
 }
 
+/** The one container that is meant: itself, or the first regular one of a pod, as kubectl has it. Throws as `find`. */
+export async function oneContainer(context: EngineContext, nameOrId: string): Promise<ContainerView> {
+  const found = await find(context, nameOrId)
+  if (found.kind === 'container') return found.container
+  const regular = found.pod.containers.find(container => container.kind === 'regular')
+  if (regular !== undefined) return regular
+  throw new TspodError('NO_SUCH_OBJECT', `pod ${found.pod.name} has no container`, {
+    remedy: 'name a container: POD/CONTAINER',
+  })
+}
+
 async function match(context: EngineContext, nameOrId: string): Promise<Match> {
   const all = await loadAll(context)
   const pod = all.find(loaded => loaded.view.name === nameOrId)

@@ -161,6 +161,12 @@ export async function readContainers(store: Reader, podId?: string): Promise<Con
   return rows.map(containerRecord)
 }
 
+/** One container by its full id. */
+export async function readContainer(store: Reader, id: string): Promise<ContainerRecord | undefined> {
+  const rows = await store.all('SELECT * FROM container WHERE id = ?', [id])
+  return rows[0] && containerRecord(rows[0])
+}
+
 /** The sandbox facts of this boot; undefined when there is none or it belongs to an earlier boot. */
 export async function readSandbox(store: Reader, podId: string, boot: string): Promise<SandboxFacts | undefined> {
   const rows = await store.all('SELECT facts FROM sandbox WHERE pod = ? AND boot = ?', [podId, boot])

@@ -4,6 +4,7 @@ import type { Bundle, ContainerName, Id, LocalImage, PodName, PortSpec } from '.
 import type { PullOptions } from '../oci/index.ts'
 import type { Paths } from '../paths.ts'
 import type { Detach, Interact, Run, RunStreaming } from '../process.ts'
+import type { Terminal } from '../terminal.ts'
 
 /** The doors the engine works through, built once in main.ts. */
 export type Doors = {
@@ -147,6 +148,17 @@ export type ExecRequest = {
   interactive: boolean
 }
 
+export type AttachRequest = {
+  /** Whether what is typed here goes there. */
+  stdin: boolean
+  /** Bytes that end the attachment when they are typed on a terminal; none when empty. */
+  detachKeys: number[]
+  /** Whether signals to this process go to the container's main process. */
+  sigProxy: boolean
+}
+
+export type AttachEnd = { is: 'exited'; code: number } | { is: 'detached' }
+
 export type Progress = (event: { object: string; text: string }) => void
 
 export type Engine = {
@@ -162,6 +174,8 @@ export type Engine = {
   inspect(nameOrId: string): Promise<object>
   /** Runs a command in a running container and returns its exit code (125, 126, 127 as Podman). */
   exec(nameOrId: string, request: ExecRequest, signal: AbortSignal): Promise<number>
+  /** Connects the terminal with a running container until that ends or the person leaves. */
+  attach(nameOrId: string, request: AttachRequest, terminal: Terminal, signal: AbortSignal): Promise<AttachEnd>
   /** What the exit hook calls: brings the container's pod to where it should be; returns a back-off to wait, if any. */
   cleanup(containerId: string): Promise<{ retryAfterMs?: number }>
   /** Keys and base64 values of a Secret of an earlier play. */

@@ -32,7 +32,8 @@ export type CreateInput = {
   exitDir: string
   log: readonly LogTarget[]
   tty: boolean
-  stdin: boolean
+  /** `once`: it ends when the first one who was attached goes. */
+  stdin: boolean | 'once'
   /** Absolute path of a program and its arguments, run by conmon when the container has ended. */
   exitHook: readonly string[]
   /** Runs while conmon waits before its first fork: the place to move it to its cgroup. */
@@ -99,7 +100,8 @@ export function conmonArgs(input: CreateInput): string[] {
   const maxBytes = Math.max(0, ...input.log.map(target => target.maxBytes))
   if (maxBytes > 0) args.push('--log-size-max', String(maxBytes))
   if (input.tty) args.push('--terminal')
-  if (input.stdin) args.push('--stdin', '--leave-stdin-open')
+  if (input.stdin !== false) args.push('--stdin')
+  if (input.stdin === true) args.push('--leave-stdin-open')
   const [hook, ...hookArgs] = input.exitHook
   if (hook !== undefined) {
     args.push('--exit-command', hook)

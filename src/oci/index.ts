@@ -1,3 +1,4 @@
+export { type Console, openConsole } from './attach.ts'
 export {
   type CgroupPlace,
   cgroupExists,

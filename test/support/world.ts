@@ -34,6 +34,9 @@ export function recordedWorld(engine: Partial<Engine> = {}, overrides: Partial<W
     out: out.output,
     err: err.output,
     stdin: () => Readable.from([]),
+    terminal: () => {
+      throw new Error('this test has no terminal')
+    },
     env: {},
     cwd: '/',
     clock: { nowMs: () => NOW_MS, monotonicMs: () => 0, sleep: async () => undefined },

@@ -32,6 +32,7 @@ test('everything conmon needs, and nothing that would depend on the caller', () 
 const variants: Record<string, { change: Partial<CreateInput>; has: string[] }> = {
   'a terminal': { change: { tty: true }, has: ['--terminal'] },
   'standard input': { change: { stdin: true }, has: ['--stdin', '--leave-stdin-open'] },
+  'standard input for one attachment': { change: { stdin: 'once' }, has: ['--stdin'] },
   'no log': { change: { log: [] }, has: ['--log-path', 'none'] },
   'two logs': {
     change: { log: [...input.log, { driver: 'journald', path: '', maxBytes: 0 }] },
@@ -42,6 +43,10 @@ describe('with', () => {
   for (const [name, { change, has }] of Object.entries(variants)) {
     test(name, () => expect(conmonArgs({ ...input, ...change })).toEqual(expect.arrayContaining(has)))
   }
+})
+
+test('only standard input that is kept is left open', () => {
+  expect(conmonArgs({ ...input, stdin: 'once' })).not.toContain('--leave-stdin-open')
 })
 
 describe('conmon’s answer', () => {

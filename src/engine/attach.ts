@@ -1,0 +1,177 @@
+/** Someone looks into a container: its output here, their keys there, until it ends or they leave. */
+import { isMissing, TspodError } from '../errors.ts'
+import { type Console, openConsole, type ProcessId, signalContainer, type Verdict, waitExit } from '../oci/index.ts'
+import { containerRunDirectory, exitDirectory } from '../paths.ts'
+import { PROXIED_SIGNALS, type Terminal } from '../terminal.ts'
+import type { EngineContext } from './context.ts'
+import { detachScanner } from './detach-keys.ts'
+import { oneContainer } from './query.ts'
+import { type ContainerRecord, readContainer, readPodOf, specNamed } from './records.ts'
+import { watched } from './start.ts'
+import type { AttachEnd, AttachRequest } from './types.ts'
+
+/** An attachment that stands: nothing the container prints from now on is missed. */
+export type Attachment = {
+  /** Connects it with the terminal until the container has ended or the person has left. */
+  run(terminal: Terminal, signal: AbortSignal): Promise<AttachEnd>
+  close(): void
+}
+
+/**
+ * Attaches to a running container.
+ * @throws NO_SUCH_OBJECT, WRONG_STATE in Podman's words, and what `Attachment.run` throws.
+ */
+export async function attach(
+  context: EngineContext,
+  nameOrId: string,
+  request: AttachRequest,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<AttachEnd> {
+  const container = await oneContainer(context, nameOrId)
+  if (container.state !== 'running') {
+    throw new TspodError('WRONG_STATE', 'you can only attach to running containers', {
+      remedy: `${container.name} is ${container.state}; see tspod ps -a`,
+    })
+  }
+  const attachment = await openAttachment(context, container.id, request)
+  return attachment.run(terminal, signal)
+}
+
+/**
+ * Connects to the monitor of a container that is created or running.
+ * @throws NO_SUCH_OBJECT when it is gone, WRONG_STATE when nobody monitors it.
+ */
+export async function openAttachment(context: EngineContext, id: string, request: AttachRequest): Promise<Attachment> {
+  const [record, pod] = await Promise.all([readContainer(context.store, id), readPodOf(context.store, id)])
+  const spec = record && pod && specNamed(pod.spec, record.shortName)
+  if (record === undefined) {
+    throw new TspodError('NO_SUCH_OBJECT', `container ${id} was removed meanwhile`, { remedy: 'see tspod ps -a' })
+  }
+  const place = { tty: spec?.tty === true, stdin: request.stdin && spec?.stdin === true }
+  const monitor = await openConsole(containerRunDirectory(context.paths, id), context.clock).catch(error => {
+    throw isGone(error) ? unmonitored(record, error) : error
+  })
+  return {
+    run: (terminal, signal) => session(context, { record, monitor, request, ...place }, terminal, signal),
+    close: monitor.close,
+  }
+}
+
+type Session = { record: ContainerRecord; monitor: Console; request: AttachRequest; tty: boolean; stdin: boolean }
+
+/** How a session came to its end, before the exit code is known. */
+type Over = 'ended' | 'detached'
+
+async function session(
+  context: EngineContext,
+  { record, monitor, request, tty, stdin }: Session,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<AttachEnd> {
+  const { pid, pidStart } = record
+  const main: ProcessId = { pid: pid ?? 0, start: pidStart ?? '' }
+  const over = new AbortController()
+  const stop = AbortSignal.any([signal, terminal.closed, over.signal])
+  const raw = tty && request.stdin && terminal.inputIsTerminal
+  // Watched from the beginning: a container that is restarted at once takes its exit file with it.
+  const verdict = waitExit(
+    exitDirectory(context.paths),
+    [watched(record)],
+    WAIT_LIMIT_MS,
+    context.clock,
+    AbortSignal.any([signal, over.signal]),
+  ).then(ended => ended.get(record.id))
+  verdict.catch(() => undefined)
+  const undo = [terminal.onResize(() => resize(tty, monitor, terminal)), monitor.close]
+  if (request.sigProxy) undo.push(terminal.takeSignals(name => proxy(main, name)))
+  try {
+    if (request.stdin && !stdin) await terminal.write('stderr', NO_STDIN)
+    if (raw) terminal.setRaw(true)
+    resize(tty, monitor, terminal)
+    const ends: Promise<Over>[] = [showOutput(monitor, terminal), aborted(stop)]
+    if (request.stdin && (stdin || terminal.inputIsTerminal)) {
+      const keys = raw || terminal.inputIsTerminal ? request.detachKeys : []
+      ends.push(sendInput({ monitor, terminal, keys, stdin, raw }, stop))
+    }
+    const how = await Promise.race(ends)
+    return how === 'detached' ? { is: 'detached' } : await exitOf(context, record, verdict)
+  } finally {
+    if (raw) terminal.setRaw(false)
+    over.abort()
+    for (const act of undo) act()
+  }
+}
+
+const NO_STDIN = Buffer.from('warning: the manifest does not say `stdin: true`, so nothing that is typed arrives\n')
+
+/** The longest a timer can be. */
+const WAIT_LIMIT_MS = 2 ** 31 - 1
+
+/** Rejects never: a wish to stop is looked at by the session. */
+const aborted = (signal: AbortSignal): Promise<Over> =>
+  new Promise(resolve => {
+    if (signal.aborted) resolve('detached')
+    signal.addEventListener('abort', () => resolve('detached'), { once: true })
+  })
+
+function resize(tty: boolean, monitor: Console, terminal: Terminal): void {
+  const size = tty ? terminal.size() : undefined
+  if (size !== undefined) monitor.resize(size)
+}
+
+function proxy(main: ProcessId, name: NodeJS.Signals): void {
+  if ((PROXIED_SIGNALS as readonly string[]).includes(name)) signalContainer(main.pid, main.start, name)
+}
+
+/** One piece after the other: a reader who is slow makes conmon wait, and nothing piles up here. */
+async function showOutput(monitor: Console, terminal: Terminal): Promise<Over> {
+  for (let piece = await monitor.receive(); piece !== undefined; piece = await monitor.receive()) {
+    await terminal.write(piece.stream, piece.bytes)
+  }
+  return 'ended'
+}
+
+type Sending = { monitor: Console; terminal: Terminal; keys: readonly number[]; stdin: boolean; raw: boolean }
+
+/** Settles only when the person has left: the end of the input is not the end of the output. */
+async function sendInput({ monitor, terminal, keys, stdin, raw }: Sending, stop: AbortSignal): Promise<Over> {
+  const scan = detachScanner(keys)
+  let detach = false
+  await terminal.read(async bytes => {
+    const scanned = scan(bytes)
+    detach = scanned.detach
+    if (stdin && !(await monitor.send(scanned.pass))) return false
+    return !detach
+  }, stop)
+  // In raw mode no key means the end: the terminal has hung up.
+  if (detach || raw) return 'detached'
+  if (stdin && !stop.aborted) monitor.finish()
+  return new Promise(() => undefined)
+}
+
+/** The exit code of the run that was looked at; one that nobody saw is an error, never 0. */
+async function exitOf(
+  context: EngineContext,
+  record: ContainerRecord,
+  waiting: Promise<Verdict | undefined>,
+): Promise<AttachEnd> {
+  const verdict = await waiting
+  if (verdict?.is === 'exited') return { is: 'exited', code: verdict.exit.code }
+  if (verdict?.is === 'monitor-lost') throw unmonitored(record)
+  // Somebody who settled the end was faster and took the exit file away: then it is in the store.
+  const now = await readContainer(context.store, record.id)
+  const settled = now?.finishedMs !== undefined && now.finishedMs >= (record.startedMs ?? record.createdMs)
+  if (settled && now.exitCode !== undefined) return { is: 'exited', code: now.exitCode }
+  throw new TspodError('COMMAND_FAILED', `${record.name} has ended, and nobody saw its exit code`, {
+    remedy: 'see tspod ps -a and tspod logs',
+  })
+}
+
+const isGone = (error: unknown): boolean => isMissing(error) || (error as NodeJS.ErrnoException).code === 'ECONNREFUSED'
+
+const unmonitored = (record: ContainerRecord, cause?: unknown): TspodError =>
+  new TspodError('WRONG_STATE', `${record.name} has no monitor (conmon) to attach to`, {
+    remedy: 'restart its pod; what it prints until then is lost',
+    cause,
+  })
