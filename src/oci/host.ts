@@ -74,6 +74,7 @@ export async function readHostFacts(): Promise<HostFacts> {
     apparmor: textOf('/sys/module/apparmor/parameters/enabled')?.startsWith('Y') ?? false,
     selinux: existsSync('/sys/fs/selinux/enforce'),
     controllers: hierarchies.flatMap(controllersOf),
+    v1Trees: hierarchies.flatMap(v1Names),
     ipv6: existsSync('/proc/sys/net/ipv6'),
   }
 }
@@ -107,6 +108,13 @@ export function countCpus(list: string): number {
 function controllersOf(tree: Hierarchy): string[] {
   if (tree.version === 1) return tree.controllers
   return (textOf(join(tree.mount, 'cgroup.controllers')) ?? '').split(/\s+/).filter(name => name !== '')
+}
+
+/** What the directory of a v1 tree may be called: all names of its controllers, often with a link for each. */
+export function v1Names(tree: Hierarchy): string[] {
+  if (tree.version === 2) return []
+  const names = tree.controllers.map(name => name.replace(/^name=/, ''))
+  return [...new Set([names.join(','), ...names])].filter(name => name !== '' && !name.includes('/'))
 }
 
 /** The text of a small file of /proc or /sys, undefined when this kernel does not have it. */

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect } from '@jest/globals'
 import { withLeakCheck } from '../support/leaks.ts'
 import { type Machine, startMachine } from '../support/machine.ts'
+import { checkNamespaces } from '../support/namespaces.ts'
 import { program } from '../support/place.ts'
 import { testUnless } from '../support/requires.ts'
 import { playThreeOfEverything, threeOfEverything } from '../support/three.ts'
@@ -40,6 +41,16 @@ describe('on Debian 13 with systemd and cgroup v2', () => {
   for (const runtime of RUNTIMES) {
     onMachine(`two init containers, three containers, files, secrets, a claim and ports, with ${runtime}`, () =>
       playThreeOfEverything(machine, { runtime, address: MACHINE_ADDRESS, manifest: MANIFEST }),
+    )
+  }
+
+  for (const runtime of RUNTIMES) {
+    onMachine(`cgroups of a container are its own and not writable, with ${runtime}`, () =>
+      withLeakCheck(machine, async () => {
+        await checkNamespaces(machine, [], runtime)
+        await checkNamespaces(machine, ['hostPID', 'hostIPC'], runtime)
+        await checkNamespaces(machine, ['shareProcessNamespace'], runtime)
+      }),
     )
   }
 

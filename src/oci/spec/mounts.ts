@@ -35,12 +35,19 @@ const REPLACEABLE_PROC = /^\/proc\/(cpuinfo|diskstats|loadavg|meminfo|slabinfo|s
 /** Directories that stay writable under a read-only root, as in Podman; the image's content is kept. */
 const WRITABLE_UNDER_READONLY = ['/run', '/tmp', '/var/tmp']
 
-/** What /proc and /sys hide from the container; nothing for a privileged one, or with `procMount: Unmasked`. */
+/**
+ * What /proc and /sys hide from the container; nothing for a privileged one, and cgroups alone with
+ * `procMount: Unmasked`, which is about /proc.
+ */
 export function hiddenPaths(input: SpecInput, host: HostFacts): { maskedPaths: string[]; readonlyPaths: string[] } {
   const { privileged, procMount } = input.container.security
-  if (privileged || procMount === 'Unmasked') return { maskedPaths: [], readonlyPaths: [] }
-  // With cgroup v1 the directory of the hierarchies is a tmpfs that runtimes leave writable.
-  const cgroups = host.cgroup === 'v2' ? [] : ['/sys/fs/cgroup']
+  if (privileged) return { maskedPaths: [], readonlyPaths: [] }
+  // With cgroup v1 runtimes leave the directory of the trees writable, a tmpfs, and crun the trees themselves: a root
+  // of the container could raise its own limits. The directory comes first: crun would copy the trees onto themselves,
+  // writable, with it.
+  const trees = (host.v1Trees ?? []).map(name => `/sys/fs/cgroup/${name}`)
+  const cgroups = host.cgroup === 'v2' ? [] : ['/sys/fs/cgroup', ...trees]
+  if (procMount === 'Unmasked') return { maskedPaths: [], readonlyPaths: cgroups }
   return { maskedPaths: maskedPaths(host), readonlyPaths: [...READONLY_PATHS, ...cgroups] }
 }
 

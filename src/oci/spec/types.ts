@@ -22,6 +22,8 @@ export type HostFacts = {
   selinux: boolean
   /** Cgroup controllers containers can be limited by (cpu, memory, pids, …). Absent: all of them. */
   controllers?: string[]
+  /** What runtimes may call the directories of the v1 trees below /sys/fs/cgroup of a container. Absent: there are none. */
+  v1Trees?: string[]
   /** True when /proc/sys/net/ipv6 exists. Absent: it does not. */
   ipv6?: boolean
 }

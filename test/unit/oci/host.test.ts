@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { countCpus, parseCapabilities, parseLimits, readHostFacts } from '../../../src/oci/host.ts'
+import { countCpus, parseCapabilities, parseLimits, readHostFacts, v1Names } from '../../../src/oci/host.ts'
 
 test('capabilities by name; bits from a newer kernel are left out', () => {
   const status = 'Name:\tnode\nCapEff:\t0000000000000000\nCapBnd:\t000003ff00000021\nCapAmb:\t0\n'
@@ -41,4 +41,19 @@ test('this host has facts', async () => {
   expect(facts.cpus).toBeGreaterThan(0)
   expect(facts.kernel).toMatch(/^\d+\.\d+/)
   expect(['v1', 'v2', 'hybrid']).toContain(facts.cgroup)
+})
+
+describe('directories of a v1 tree', () => {
+  const cases: [controllers: string[], names: string[]][] = [
+    [['memory'], ['memory']],
+    [
+      ['cpu', 'cpuacct'],
+      ['cpu,cpuacct', 'cpu', 'cpuacct'],
+    ],
+    [['name=systemd'], ['systemd']],
+    [['name=../x'], []],
+  ]
+  for (const [controllers, names] of cases)
+    test(controllers.join(' '), () => expect(v1Names({ version: 1, mount: '/x', controllers })).toEqual(names))
+  test('a v2 tree is none', () => expect(v1Names({ version: 2, mount: '/x', controllers: [] })).toEqual([]))
 })

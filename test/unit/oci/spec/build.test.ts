@@ -197,7 +197,11 @@ describe('security context', () => {
     )
     expect(maskedPaths.filter(path => path.endsWith('thermal_throttle'))).toHaveLength(3)
     expect(readonlyPaths).toEqual(['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'])
-    expect(build({}, { cgroup: 'v1' }).linux.readonlyPaths).toContain('/sys/fs/cgroup')
+    const v1: Partial<HostFacts> = { cgroup: 'v1', v1Trees: ['cpu,cpuacct', 'cpu'] }
+    const trees = ['/sys/fs/cgroup', '/sys/fs/cgroup/cpu,cpuacct', '/sys/fs/cgroup/cpu']
+    expect(build({}, v1).linux.readonlyPaths.slice(-3)).toEqual(trees)
+    const unmasked = containerSpec({ security: securityOf({ procMount: 'Unmasked' }) })
+    expect(build({ container: unmasked }, v1).linux).toMatchObject({ maskedPaths: [], readonlyPaths: trees })
     expect(withSecurity({ procMount: 'Unmasked' }).linux).toMatchObject({ maskedPaths: [], readonlyPaths: [] })
   })
 
