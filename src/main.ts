@@ -123,6 +123,7 @@ async function openEngineIn(paths: Paths, doors: ProcessDoors): Promise<Engine> 
     paths,
     launcher: join(home, 'bin/tspod'),
     exitHook: join(home, 'templates/exit-hook'),
+    timekeeper: join(home, 'templates/timekeeper'),
   })
 }
 

@@ -274,8 +274,8 @@ export const interact: Interact = (argv, how, signal) =>
     })
   })
 
-/** Starts a program in a session of its own that lives on after this process. */
-export type Detach = (argv: Command['argv']) => Promise<void>
+/** Starts a program in a session of its own that lives on after this process; answers its pid. */
+export type Detach = (argv: Command['argv']) => Promise<number>
 
 export const detach: Detach = argv =>
   new Promise((resolve, reject) => {
@@ -284,7 +284,7 @@ export const detach: Detach = argv =>
     child.on('error', error => reject(cannotRun(argv, error)))
     child.on('spawn', () => {
       child.unref()
-      resolve()
+      resolve(child.pid as number)
     })
   })
 

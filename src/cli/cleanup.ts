@@ -11,17 +11,15 @@ export const cleanup = defineVerb({
   operands: 'ID',
   count: { minimum: 1, maximum: 1 },
   description:
-    'Brings the pod of an ended container to where it should be. Prints the seconds to wait before the next call, or ' +
-    'nothing when there is nothing left to do. Nobody reads the standard error of an exit hook, so errors are written ' +
-    'to tspod.log in the log directory.',
+    'Brings the pod of an ended container to where it should be. Nobody reads the standard error of an exit hook, so ' +
+    'errors are written to tspod.log in the log directory.',
   examples: [{ does: 'What the exit hook does', line: 'tspod container cleanup 4f1c…' }],
   flags: FLAGS,
   async run({ operands }, world) {
     const [id = ''] = operands
     try {
-      const { retryAfterMs } = await (await world.engine()).cleanup(id)
-      // Whole seconds, never early: an early call would find nothing to do and end the wait.
-      return retryAfterMs === undefined ? {} : { stdout: `${Math.max(1, Math.ceil(retryAfterMs / 1000))}\n` }
+      await (await world.engine()).cleanup(id)
+      return {}
     } catch (error) {
       // A pod that was removed meanwhile needs no cleaning up.
       if (isTspodError(error, 'NO_SUCH_OBJECT')) return {}

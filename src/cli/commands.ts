@@ -109,6 +109,13 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Settle what the exit of a container means for its pod; called by the exit hook',
     load: async () => (await import('./cleanup.ts')).cleanup,
   },
+  {
+    name: 'system tick',
+    aliases: [],
+    group: 'hidden',
+    summary: 'Do what is due and say when to be called again; called by the timekeeper',
+    load: async () => (await import('./tick.ts')).tick,
+  },
 ]
 
 /** Every spelling of every command, in the order of the table. */

@@ -24,7 +24,7 @@ export const podPs = defineVerb({
   ],
   flags: FLAGS,
   async run(input, world) {
-    const pods = await (await world.engine()).pods()
+    const pods = (await (await world.engine()).pods()).filter(({ kind }) => kind === 'pod')
     return { stdout: podList(pods, input.flags, world.clock.nowMs()) }
   },
 })

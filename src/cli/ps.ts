@@ -56,7 +56,7 @@ const isUp = ({ state }: ContainerView): boolean => state === 'running' || state
 function cells({ pod, container }: Row, nowMs: number): string[] {
   return [
     container.name,
-    pod.name,
+    pod.kind === 'pod' ? pod.name : '',
     containerStatus(container),
     String(container.restarts),
     age(nowMs - (container.startedMs ?? container.createdMs)),

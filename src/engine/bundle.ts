@@ -45,7 +45,9 @@ export async function bundleFor(work: PodWork, record: ContainerRecord, files: S
   const { run } = placesOf(work, record.id)
   await mkdir(run, { recursive: true, mode: 0o700 })
   const ready =
-    record.kind === 'infra' ? await pauseBundle(work, record, run) : await workloadBundle(work, record, run, files)
+    record.kind === 'infra' || record.kind === 'service'
+      ? await pauseBundle(work, record, run)
+      : await workloadBundle(work, record, run, files)
   await writeFile(join(run, 'config.json'), JSON.stringify(ready.config), { mode: 0o600 })
   return { ...ready, conmonPath, log: logTargets(work.context.paths, work.pod, record, work.context.journal) }
 }
@@ -124,13 +126,17 @@ export async function imageOf(work: PodWork, record: ContainerRecord): Promise<L
   )
 }
 
-/** The owner of a shared PID namespace: catatonit alone in an empty root. */
+/** The owner of a shared PID namespace, or the stand-in for a whole service: catatonit alone in an empty root. */
 async function pauseBundle(work: PodWork, record: ContainerRecord, run: string): Promise<Built> {
   const catatonit = findProgram('catatonit')
   if (catatonit === undefined) {
-    throw new TspodError('TOOL_MISSING', 'catatonit is not installed, and shareProcessNamespace needs it', {
-      remedy: 'install it: apt install catatonit',
-    })
+    throw new TspodError(
+      'TOOL_MISSING',
+      'catatonit is not installed: service containers and shareProcessNamespace need it',
+      {
+        remedy: 'install it: apt install catatonit',
+      },
+    )
   }
   const rootfs = join(run, 'rootfs')
   await mkdir(rootfs, { recursive: true, mode: 0o755 })
@@ -152,6 +158,7 @@ async function pauseBundle(work: PodWork, record: ContainerRecord, run: string):
 
 function namespacesOf(work: PodWork): { net?: string; ipc?: string; uts?: string; pid?: string } {
   const { spec, settings } = work.pod
+  if (work.pod.kind === 'service') return { net: 'private', uts: 'private', ipc: 'private' }
   const pinned = (kind: string): string => join(work.sandbox.namespaces, kind)
   const infra = work.containers.find(container => container.kind === 'infra')
   return {

@@ -13,6 +13,8 @@ import type {
 } from '../oci/index.ts'
 import { containerRunDirectory, exitDirectory, podRunDirectory } from '../paths.ts'
 import type { Manager } from '../systemd/index.ts'
+import type { NewEvent } from './events.ts'
+import type { SandboxState } from './plan/index.ts'
 import type { ContainerPatch, ContainerRecord, PodRecord, SandboxFacts } from './records.ts'
 import type { Store } from './store.ts'
 import type { Doors } from './types.ts'
@@ -44,6 +46,7 @@ export type PodWork = {
   pod: PodRecord
   containers: ContainerRecord[]
   sandbox: SandboxFacts
+  sandboxState: SandboxState
   cgroup: PodCgroup
   /** Images by container id, resolved before anything is created. */
   images: Map<Id, LocalImage>
@@ -51,7 +54,21 @@ export type PodWork = {
   rootfs: Map<Id, string>
   /** Changes of container rows, written in one transaction when the steps have ended. */
   patches: Map<Id, ContainerPatch>
+  /** What happened, written along with the patches. */
+  events: NewEvent[]
+  /** How containers are asked to stop, where somebody wants it otherwise than the pod does. */
+  stopping: Stopping
+  /** Set when the record of the pod is gone. */
+  forgotten: boolean
   signal: AbortSignal | undefined
+}
+
+export type Stopping = {
+  /** Between the stop signal and KILL. */
+  graceMs?: number
+  signal?: NodeJS.Signals
+  /** When the first container was asked: all share the same grace. Monotonic. */
+  beganMs?: number
 }
 
 /** The container's record; a plan never names one that is not there. */

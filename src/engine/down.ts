@@ -1,9 +1,11 @@
 /** `kube down`: pods, secrets and, with force, volumes go; what is already gone is fine. */
+import type { Id } from '../model.ts'
 import type { EngineContext } from './context.ts'
 import { readPod } from './records.ts'
 import { removeSecrets } from './secrets.ts'
+import { removeIdleServices, settleService } from './service.ts'
 import { tearDown } from './teardown.ts'
-import type { DownReport, DownRequest } from './types.ts'
+import type { DownOptions, DownReport, DownRequest } from './types.ts'
 import { removeVolume } from './volume-records.ts'
 import { loadWork, lockPod } from './work.ts'
 
@@ -11,7 +13,7 @@ import { loadWork, lockPod } from './work.ts'
 export async function down(
   context: EngineContext,
   request: DownRequest,
-  options: { force: boolean },
+  options: DownOptions,
   signal: AbortSignal,
 ): Promise<DownReport> {
   const report: DownReport = { stopped: [], removed: [], secrets: [], volumes: [], failures: [] }
@@ -22,6 +24,7 @@ export async function down(
       report.failures.push({ object, message: (error as Error).message })
     }
   }
+  const services = new Set<Id>()
   const pods = await Promise.all(
     [...new Set(request.pods)].map(async name => {
       const gone: { stopped?: string; removed?: string } = {}
@@ -30,7 +33,10 @@ export async function down(
         try {
           const pod = await readPod(context.store, name)
           if (pod === undefined) return await lock.removeFile()
-          const { stopped, failures } = await tearDown(await loadWork(context, pod), lock)
+          if (pod.service !== undefined) services.add(pod.service)
+          const work = await loadWork(context, pod)
+          if (options.graceMs !== undefined) work.stopping.graceMs = Math.min(options.graceMs, pod.spec.graceMs)
+          const { stopped, failures } = await tearDown(work, lock)
           if (stopped) gone.stopped = pod.id
           if (failures.length === 0) gone.removed = pod.id
           for (const message of failures) report.failures.push({ object: `pod ${name}`, message })
@@ -41,6 +47,11 @@ export async function down(
       return gone
     }),
   )
+  await attempt('service container', async () => {
+    for (const id of services) await settleService(context, id)
+    for (const message of await removeIdleServices(context))
+      report.failures.push({ object: 'service container', message })
+  })
   report.stopped = pods.flatMap(pod => pod.stopped ?? [])
   report.removed = pods.flatMap(pod => pod.removed ?? [])
   await attempt('secrets', async () => {

@@ -2,6 +2,7 @@
 import { readBeneath } from '../files.ts'
 import { type Exit, wasOomKilled } from '../oci/index.ts'
 import { type PodWork, patch, placesOf } from './context.ts'
+import { noteEvent } from './events.ts'
 import { advance } from './lifecycle.ts'
 import type { ContainerRecord } from './records.ts'
 import type { ContainerState } from './types.ts'
@@ -27,6 +28,9 @@ export function recordEnd(work: PodWork, record: ContainerRecord, exit: Exit | u
     monitorPid: null,
     monitorStart: null,
   })
+  const { reason, message } = record
+  const attributes = { exitCode: String(code), ...(oom && { oomKilled: 'true' }) }
+  noteEvent(work, record, { action: 'died', reason, warning: code !== 0, message, attributes })
 }
 
 /** `stopped` when it was asked to stop, `exited` otherwise. A row may lag behind: what ended has been started. */

@@ -29,6 +29,7 @@ import { play } from './play.ts'
 import { find, inspect, loadAll } from './query.ts'
 import { storedSecrets } from './secrets.ts'
 import { openStore } from './store.ts'
+import { tick } from './timekeeper.ts'
 import type { Doors, Engine } from './types.ts'
 
 /** containers-common's default profile, where Debian and Fedora install it. */
@@ -76,6 +77,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     exec: (nameOrId, request, signal) => exec(context, nameOrId, request, signal),
     attach: (nameOrId, request, terminal, signal) => attach(context, nameOrId, request, terminal, signal),
     cleanup: containerId => cleanup(context, containerId),
+    tick: () => tick(context),
     storedSecrets: () => storedSecrets(context),
     images: async () => listImages(await storage()),
     pull: (name, options, progress, signal) => pull(context, name, options, progress, signal),

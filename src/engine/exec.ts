@@ -40,7 +40,7 @@ export async function exec(
     )
   }
   const pod = await readPodOf(context.store, container.id)
-  const sandbox = pod && (await readSandbox(context.store, pod.id, context.boot))
+  const sandbox = pod && (await readSandbox(context.store, pod.id, context.boot))?.facts
   const spec = pod && specNamed(pod.spec, container.shortName)
   if (pod === undefined || sandbox === undefined || spec === undefined) {
     throw new TspodError('NO_SUCH_OBJECT', `container ${container.name} was removed meanwhile`, {

@@ -41,7 +41,8 @@ export type Draft = {
 
 export type Intent = { pod: PodRecord; containers: ContainerRecord[]; sandbox: SandboxFacts }
 
-const newId = (): Id => randomHex(32) as Id
+/** An id for a pod or container to be. */
+export const newId = (): Id => randomHex(32) as Id
 
 /**
  * Everything about the bundle's pods that can be known before the store is asked.
@@ -86,6 +87,7 @@ export async function writeIntents(
   context: EngineContext,
   drafts: readonly Draft[],
   options: PlayOptions,
+  service: Id | undefined,
 ): Promise<Intent[]> {
   const taken = new Map<string, Set<string>>()
   const intents: Intent[] = []
@@ -95,16 +97,22 @@ export async function writeIntents(
       if (!taken.has(name)) taken.set(name, await leasedAddresses(tx, name))
     }
     const intent = intentOf(context, draft, options, taken)
-    await insertPod(tx, intent.pod)
-    for (const container of intent.containers) await insertContainer(tx, container)
-    await tx.run('INSERT INTO sandbox (pod, boot, facts) VALUES (?, ?, ?)', [
-      intent.pod.id,
-      context.boot,
-      JSON.stringify(intent.sandbox),
-    ])
+    if (service !== undefined) intent.pod.service = service
+    await writeIntent(tx, context, intent)
     intents.push(intent)
   }
   return intents
+}
+
+/** Writes one pod with its containers and its sandbox, which from now on may stand half done. */
+export async function writeIntent(tx: Transaction, context: EngineContext, intent: Intent): Promise<void> {
+  await insertPod(tx, intent.pod)
+  for (const container of intent.containers) await insertContainer(tx, container)
+  await tx.run("INSERT INTO sandbox (pod, boot, facts, state) VALUES (?, ?, ?, 'changing')", [
+    intent.pod.id,
+    context.boot,
+    JSON.stringify(intent.sandbox),
+  ])
 }
 
 function intentOf(context: EngineContext, draft: Draft, options: PlayOptions, taken: Map<string, Set<string>>): Intent {
@@ -117,6 +125,7 @@ function intentOf(context: EngineContext, draft: Draft, options: PlayOptions, ta
     pod: {
       id,
       name: spec.name,
+      kind: 'pod',
       spec,
       settings: {
         network: plan.mode,
@@ -130,7 +139,7 @@ function intentOf(context: EngineContext, draft: Draft, options: PlayOptions, ta
       complete: false,
       createdMs,
     },
-    containers: containersOf(spec, id, createdMs, options.noPodPrefix),
+    containers: containersOf(spec, id, createdMs, options),
     sandbox: {
       runtime: draft.runtime,
       namespaces: join(podRunDirectory(context.paths, id), 'ns'),
@@ -165,15 +174,40 @@ function dnsServersOf(network: NetavarkInput | undefined): string[] {
     .flatMap(definition => definition.subnets.flatMap(subnet => (subnet.gateway === undefined ? [] : [subnet.gateway])))
 }
 
-function containersOf(spec: PodSpec, pod: Id, createdMs: number, noPodPrefix: boolean): ContainerRecord[] {
+function containersOf(spec: PodSpec, pod: Id, createdMs: number, options: PlayOptions): ContainerRecord[] {
+  const goal = options.start ? 'running' : 'created'
   const record = (container: Pick<ContainerSpec, 'name'>, kind: ContainerKind, ordinal: number): ContainerRecord => ({
-    id: newId(),
-    pod,
+    ...newContainer(pod, createdMs, goal),
     // As in Podman the flag is for regular containers only.
-    name: kind === 'infra' || (noPodPrefix && kind === 'regular') ? container.name : `${spec.name}-${container.name}`,
+    name:
+      kind === 'infra' || (options.noPodPrefix && kind === 'regular')
+        ? container.name
+        : `${spec.name}-${container.name}`,
     shortName: container.name,
     kind,
     ordinal,
+  })
+  return [
+    ...(spec.shareProcessNamespace
+      ? [record({ name: `${pod.slice(0, 12)}-infra` as ContainerSpec['name'] }, 'infra', 0)]
+      : []),
+    ...spec.initContainers.map((container, ordinal) =>
+      record(container, container.restartPolicy === 'Always' ? 'sidecar' : 'init', ordinal),
+    ),
+    ...spec.containers.map((container, ordinal) => record(container, 'regular', ordinal)),
+  ]
+}
+
+/** The record of a container that is about to be made, without its name and kind. */
+export function newContainer(
+  pod: Id,
+  createdMs: number,
+  goal: ContainerRecord['goal'],
+): Omit<ContainerRecord, 'name' | 'shortName' | 'kind' | 'ordinal'> {
+  return {
+    id: newId(),
+    pod,
+    goal,
     imageId: '',
     state: 'configured',
     restarts: 0,
@@ -183,12 +217,5 @@ function containersOf(spec: PodSpec, pod: Id, createdMs: number, noPodPrefix: bo
     message: '',
     command: [],
     stopSignal: 'SIGTERM',
-  })
-  return [
-    ...(spec.shareProcessNamespace
-      ? [record({ name: `${pod.slice(0, 12)}-infra` as ContainerSpec['name'] }, 'infra', 0)]
-      : []),
-    ...spec.initContainers.map((container, ordinal) => record(container, 'init', ordinal)),
-    ...spec.containers.map((container, ordinal) => record(container, 'regular', ordinal)),
-  ]
+  }
 }

@@ -19,6 +19,7 @@ export type LifecycleEvent =
   | 'resumed'
   | 'stopRequested'
   | 'exited'
+  | 'failed'
   | 'lost'
   | 'reset'
   | 'removeRequested'
@@ -26,10 +27,17 @@ export type LifecycleEvent =
 type Transitions = { readonly [S in ContainerState]: Partial<Record<LifecycleEvent, ContainerState>> }
 
 export const TRANSITIONS: Transitions = {
-  configured: { created: 'created', lost: 'unknown', reset: 'configured', removeRequested: 'removing' },
+  configured: {
+    created: 'created',
+    failed: 'exited',
+    lost: 'unknown',
+    reset: 'configured',
+    removeRequested: 'removing',
+  },
   created: {
     started: 'running',
     exited: 'exited',
+    failed: 'exited',
     lost: 'unknown',
     stopRequested: 'stopping',
     reset: 'configured',

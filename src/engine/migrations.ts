@@ -79,4 +79,93 @@ export const MIGRATIONS: readonly string[] = [
     created_ms INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- SQLite cannot change a CHECK: the table is made anew. Nothing refers to it yet.
+  CREATE TABLE container_new (
+    id TEXT PRIMARY KEY CHECK (length(id) = 64),
+    pod TEXT NOT NULL REFERENCES pod (id) ON DELETE CASCADE,
+    name TEXT NOT NULL UNIQUE,
+    short_name TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('init', 'sidecar', 'regular', 'infra', 'service')),
+    -- What somebody wants of it; a stop by hand is written here, so that no restart races it.
+    goal TEXT NOT NULL DEFAULT 'running' CHECK (goal IN ('created', 'running', 'stopped')),
+    ordinal INTEGER NOT NULL,
+    image_id TEXT NOT NULL DEFAULT '',
+    state TEXT NOT NULL CHECK (state IN
+      ('configured', 'created', 'running', 'paused', 'stopping', 'stopped', 'exited', 'removing', 'unknown')),
+    boot TEXT,
+    pid INTEGER,
+    pid_start TEXT,
+    monitor_pid INTEGER,
+    monitor_start TEXT,
+    restarts INTEGER NOT NULL DEFAULT 0 CHECK (restarts >= 0),
+    -- Restarts in a row without a long run in between: the exponent of the back-off.
+    crashes INTEGER NOT NULL DEFAULT 0 CHECK (crashes >= 0),
+    created_ms INTEGER NOT NULL,
+    started_ms INTEGER,
+    finished_ms INTEGER,
+    exit_code INTEGER CHECK (exit_code BETWEEN 0 AND 255),
+    reason TEXT NOT NULL DEFAULT '',
+    message TEXT NOT NULL DEFAULT '',
+    command TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(command)),
+    stop_signal TEXT NOT NULL DEFAULT 'SIGTERM',
+    UNIQUE (pod, short_name),
+    CHECK ((state IN ('running', 'paused')) <= (pid IS NOT NULL AND boot IS NOT NULL)),
+    CHECK ((state = 'exited') <= (exit_code IS NOT NULL))
+  ) STRICT;
+  INSERT INTO container_new (id, pod, name, short_name, kind, ordinal, image_id, state, boot, pid, pid_start,
+      monitor_pid, monitor_start, restarts, crashes, created_ms, started_ms, finished_ms, exit_code, reason, message,
+      command, stop_signal)
+    SELECT id, pod, name, short_name, kind, ordinal, image_id, state, boot, pid, pid_start,
+      monitor_pid, monitor_start, restarts, crashes, created_ms, started_ms, finished_ms, exit_code, reason, message,
+      command, stop_signal FROM container;
+  DROP TABLE container;
+  ALTER TABLE container_new RENAME TO container;
+  CREATE INDEX container_pod ON container (pod, kind, ordinal);
+
+  -- A service container is alone in a pod of its own kind; the pods it stands for name it, and it cannot go before them.
+  ALTER TABLE pod ADD COLUMN kind TEXT NOT NULL DEFAULT 'pod' CHECK (kind IN ('pod', 'service'));
+  ALTER TABLE pod ADD COLUMN service TEXT REFERENCES pod (id);
+  CREATE INDEX pod_service ON pod (service);
+  -- When a clock has to look at the pod again: the end of a back-off.
+  ALTER TABLE pod ADD COLUMN wake_ms INTEGER;
+  CREATE INDEX pod_wake ON pod (wake_ms) WHERE wake_ms IS NOT NULL;
+
+  -- up: namespaces and network stand. changing: somebody was making or freeing them; what is there is not known.
+  ALTER TABLE sandbox ADD COLUMN state TEXT NOT NULL DEFAULT 'up' CHECK (state IN ('down', 'changing', 'up'));
+
+  CREATE TABLE exec_session (
+    id TEXT PRIMARY KEY CHECK (length(id) = 64),
+    container TEXT NOT NULL REFERENCES container (id) ON DELETE CASCADE,
+    command TEXT NOT NULL CHECK (json_valid(command)),
+    boot TEXT NOT NULL,
+    pid INTEGER,
+    pid_start TEXT,
+    created_ms INTEGER NOT NULL,
+    finished_ms INTEGER,
+    -- NULL as well when nobody saw it end.
+    exit_code INTEGER CHECK (exit_code BETWEEN 0 AND 255),
+    CHECK (exit_code IS NULL OR finished_ms IS NOT NULL)
+  ) STRICT;
+  CREATE INDEX exec_session_container ON exec_session (container);
+
+  -- What happened, for the events command; it outlives what it tells of.
+  CREATE TABLE event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('pod', 'container', 'image', 'volume', 'secret', 'service', 'system')),
+    -- Podman's word: create, start, died, …
+    action TEXT NOT NULL,
+    -- Kubernetes' word: Created, Started, BackOff, …
+    reason TEXT NOT NULL,
+    warning INTEGER NOT NULL DEFAULT 0 CHECK (warning IN (0, 1)),
+    object TEXT NOT NULL,
+    name TEXT NOT NULL,
+    pod TEXT,
+    pod_name TEXT,
+    message TEXT NOT NULL DEFAULT '',
+    attributes TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(attributes))
+  ) STRICT;
+  CREATE INDEX event_at ON event (at_ms);
+  `,
 ]

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { isAlive, judgeProcess } from '../oci/index.ts'
 import { exitDirectory, type Paths, runtimeRoot } from '../paths.ts'
-import type { Observed } from './plan.ts'
+import type { Observed } from './plan/index.ts'
 import type { ContainerRecord } from './records.ts'
 
 export type ObserveContext = {
@@ -26,6 +26,7 @@ export function observe(context: ObserveContext, record: ContainerRecord): Obser
   })
   if (verdict.is === 'exited') return { at: 'exited', ...verdict.exit }
   if (verdict.is === 'lost') return { at: 'lost' }
+  if (verdict.is === 'monitor-lost') return { at: 'unmonitored', pid, start: pidStart }
   // Its own process may just have ended, with conmon about to say how: it is then still running for us.
   return {
     at: waitsForStart(context, record) && isAlive({ pid, start: pidStart }) ? 'created' : 'running',

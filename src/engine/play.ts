@@ -2,15 +2,18 @@
 import { TspodError } from '../errors.ts'
 import type { Bundle } from '../model.ts'
 import type { EngineContext, PodWork } from './context.ts'
+import { noteEvent } from './events.ts'
 import { type ImageOf, resolveImages } from './images.ts'
 import { draftPods, type Intent, writeIntents } from './intents.ts'
-import { scheduleCleanup } from './later.ts'
 import type { Lock } from './lock.ts'
 import { refuseNamesInUse, refusePortsInUse, refuseRepeatedNames } from './preflight.ts'
 import { type Reconciled, reconcile } from './reconcile.ts'
-import { type PodRecord, readPod, specNamed, updatePod } from './records.ts'
+import { type PodRecord, readPod, specNamed, updatePod, updateSandbox } from './records.ts'
 import { removeSecrets, writeSecrets } from './secrets.ts'
+import { removeIdleServices, settleService, writeService } from './service.ts'
+import type { Transaction } from './store.ts'
 import { tearDown } from './teardown.ts'
+import { wakeTimekeeper } from './timekeeper.ts'
 import type { ContainerFailure, DownReport, PlayedPod, PlayOptions, PlayReport, Progress } from './types.ts'
 import { writeVolumes } from './volume-records.ts'
 import { loadWork, lockPods, releaseAll, workOn, writePatches } from './work.ts'
@@ -39,17 +42,24 @@ export async function play(
   try {
     const replaced = await makeRoom(context, bundle, options, locks)
     await refusePortsInUse(context, bundle, drafts)
+    const runtime = options.service === undefined ? undefined : await context.runtime(undefined)
     const written = await context.store.write(async tx => {
       const secrets = await writeSecrets(tx, context, bundle.secrets)
       await writeVolumes(tx, context, bundle)
-      return { secrets, intents: await writeIntents(tx, context, drafts, options) }
+      const service =
+        options.service && runtime && drafts.length > 0
+          ? await writeService(tx, context, options.service, runtime)
+          : undefined
+      return { secrets, service, intents: await writeIntents(tx, context, drafts, options, service?.pod.id) }
     })
     const works = written.intents.map(intent => prepared(context, intent, imageOf, signal))
-    const pods = await startAll(works, locks, signal)
+    const service = written.service && workOn(context, written.service, 'down', signal)
+    const pods = await startAll({ service, works }, locks, signal)
     return {
       volumes: bundle.claims.map(claim => claim.name),
       secrets: written.secrets,
       pods,
+      ...(written.service !== undefined && { service: written.service.pod.id }),
       ...(replaced !== undefined && { replaced }),
     }
   } finally {
@@ -58,7 +68,7 @@ export async function play(
 }
 
 function prepared(context: EngineContext, intent: Intent, imageOf: ImageOf, signal: AbortSignal): PodWork {
-  const work = workOn(context, intent, signal)
+  const work = workOn(context, intent, 'down', signal)
   for (const record of intent.containers) {
     const spec = specNamed(intent.pod.spec, record.shortName)
     if (spec !== undefined) work.images.set(record.id, imageOf(spec))
@@ -80,6 +90,8 @@ async function makeRoom(
   if (!options.replace) await refuseNamesInUse(context, bundle, options, complete)
   const report: DownReport = { stopped: [], removed: [], secrets: [], volumes: [], failures: [] }
   await Promise.all(found.map(pod => removeOne(context, pod, locks, report)))
+  for (const message of await removeIdleServices(context))
+    report.failures.push({ object: 'service container', message })
   if (report.failures.length > 0) {
     throw new TspodError(
       'PARTIAL_FAILURE',
@@ -113,57 +125,78 @@ async function removeOne(
   for (const message of failures) report.failures.push({ object: pod.name, message })
 }
 
+type Cast = { service: PodWork | undefined; works: readonly PodWork[] }
+
 /** Starts all pods side by side; marks them complete together, so that an interrupted play starts over as a whole. */
-async function startAll(
-  works: readonly PodWork[],
-  locks: Map<string, Lock>,
-  signal: AbortSignal,
-): Promise<PlayedPod[]> {
+async function startAll({ service, works }: Cast, locks: Map<string, Lock>, signal: AbortSignal): Promise<PlayedPod[]> {
+  const [first] = works
+  if (first === undefined) return []
+  const { context } = first
+  if (service !== undefined) await startFirst(service, works, locks)
   const outcomes = await Promise.all(works.map(async work => ({ work, outcome: await reconcile(work, true) })))
   if (signal.aborted) {
-    await Promise.all(works.map(work => undo(work, locks)))
+    await undo(works, locks)
     throw new TspodError('COMMAND_ABORTED', 'interrupted; everything that was started is stopped and removed again', {
       remedy: 'run the same command again',
       cause: signal.reason,
     })
   }
-  const context = works[0]?.context
   const standing = outcomes.filter(({ outcome }) => !hasNoSandbox(outcome))
-  await context?.store.write(async tx => {
-    for (const { work } of standing) {
-      await writePatches(tx, work)
-      const started = work.pod.goal === 'running' ? { startedMs: context.clock.nowMs() } : {}
-      await updatePod(tx, work.pod.id, { complete: true, ...started })
+  await context.store.write(async tx => {
+    for (const work of [...(service === undefined ? [] : [service]), ...standing.map(({ work }) => work)]) {
+      await settle(tx, work)
     }
   })
-  for (const { work, outcome } of standing) {
-    work.pod.complete = true
-    await catchUp(work, outcome)
+  const fallen = outcomes.filter(({ outcome }) => hasNoSandbox(outcome)).map(({ work }) => work)
+  await undo(fallen, locks)
+  if (standing.some(({ outcome }) => outcome.againAtMs !== undefined)) await wakeTimekeeper(context)
+  if (service !== undefined && standing.some(({ outcome }) => outcome.finished)) {
+    await settleService(context, service.pod.id)
   }
-  const fallen = outcomes.filter(({ outcome }) => hasNoSandbox(outcome))
-  await Promise.all(fallen.map(({ work }) => undo(work, locks)))
   return outcomes.map(({ work, outcome }) => playedPod(work, outcome))
+}
+
+/** What a play wrote of a pod while it was incomplete becomes true at once. */
+async function settle(tx: Transaction, work: PodWork): Promise<void> {
+  const { pod, context } = work
+  const started = pod.goal === 'running' ? { startedMs: context.clock.nowMs() } : {}
+  noteEvent(work, undefined, { action: 'create', reason: 'Created' })
+  if (pod.goal === 'running') noteEvent(work, undefined, { action: 'start', reason: 'Started' })
+  await writePatches(tx, work)
+  await updateSandbox(tx, pod.id, context.boot, work.sandboxState)
+  await updatePod(tx, pod.id, { complete: true, wakeMs: pod.wakeMs ?? null, ...started })
+  pod.complete = true
+}
+
+/** The service comes before its pods; when it cannot be started, nothing is kept. */
+async function startFirst(service: PodWork, works: readonly PodWork[], locks: Map<string, Lock>): Promise<void> {
+  const { failures } = await reconcile(service, true)
+  if (failures[0] === undefined) return
+  await undo(works, locks)
+  throw failures[0].error
 }
 
 /** A pod without its namespaces or network never ran: nothing of it is worth keeping. */
 const hasNoSandbox = (outcome: Reconciled): boolean =>
   outcome.failures.some(({ step }) => step.do === 'sandbox' || step.do === 'network')
 
-async function undo(work: PodWork, locks: Map<string, Lock>): Promise<void> {
-  const lock = locks.get(work.pod.name)
-  if (lock === undefined) throw new Error(`pod ${work.pod.name} is not locked`)
-  const { failures } = await tearDown({ ...work, signal: undefined }, lock)
-  if (failures.length === 0) return
-  throw new TspodError('PARTIAL_FAILURE', `pod ${work.pod.name} could not be undone: ${failures.join('; ')}`, {
+/** Takes pods away that never came to anything, and their service when it has none left. */
+async function undo(works: readonly PodWork[], locks: Map<string, Lock>): Promise<void> {
+  const [first] = works
+  if (first === undefined) return
+  const failures = await Promise.all(
+    works.map(async work => {
+      const lock = locks.get(work.pod.name)
+      if (lock === undefined) throw new Error(`pod ${work.pod.name} is not locked`)
+      const { failures } = await tearDown({ ...work, signal: undefined }, lock)
+      return failures.map(failure => `${work.pod.name}: ${failure}`)
+    }),
+  )
+  const left = [...failures.flat(), ...(await removeIdleServices(first.context))]
+  if (left.length === 0) return
+  throw new TspodError('PARTIAL_FAILURE', `what was begun could not be undone: ${left.join('; ')}`, {
     remedy: `run \`tspod kube down\` with the same file`,
   })
-}
-
-/** Whoever ends between the last look and the end of the play finds its exit hook awake; a back-off needs one, too. */
-async function catchUp(work: PodWork, outcome: Reconciled): Promise<void> {
-  if (outcome.againAtMs === undefined) return
-  const container = work.containers.find(record => record.state === 'exited' && record.kind !== 'infra')
-  if (container !== undefined) await scheduleCleanup(work, container)
 }
 
 function playedPod(work: PodWork, outcome: Reconciled): PlayedPod {

@@ -4,6 +4,7 @@ import type { EnvEntry, PodSpec } from '../model.ts'
 import type { EngineContext } from './context.ts'
 import { logPath } from './log-path.ts'
 import { observe } from './observe.ts'
+import type { SandboxState } from './plan/index.ts'
 import {
   type ContainerRecord,
   type PodRecord,
@@ -23,19 +24,26 @@ export async function loadAll(context: EngineContext): Promise<Loaded[]> {
   const [pods, containers, sandboxes] = await Promise.all([
     readPods(store),
     readContainers(store),
-    store.all('SELECT pod, facts FROM sandbox WHERE boot = ?', [boot]),
+    store.all('SELECT pod, state, boot, facts FROM sandbox'),
   ])
-  const facts = new Map(sandboxes.map(row => [String(row.pod), JSON.parse(String(row.facts)) as SandboxFacts]))
+  const facts = new Map(
+    sandboxes
+      .filter(row => row.boot === boot)
+      .map(row => [
+        String(row.pod),
+        { facts: JSON.parse(String(row.facts)) as SandboxFacts, state: row.state as SandboxState },
+      ]),
+  )
   const nowMs = clock.nowMs()
   return pods.map(pod => {
     const sandbox = facts.get(pod.id)
     const own = containers.filter(container => container.pod === pod.id)
     const seen = own.map(record => ({
       record,
-      observed: observe({ paths, boot, runtime: sandbox?.runtime.name }, record),
+      observed: observe({ paths, boot, runtime: sandbox?.facts.runtime.name }, record),
       logPath: logPath(paths, pod, record),
     }))
-    return { pod, containers: own, sandbox, view: viewPod({ pod, seen, sandbox, nowMs }) }
+    return { pod, containers: own, sandbox: sandbox?.facts, view: viewPod({ pod, seen, sandbox, nowMs }) }
   })
 }
 
@@ -68,7 +76,8 @@ export async function oneContainer(context: EngineContext, nameOrId: string): Pr
 
 async function match(context: EngineContext, nameOrId: string): Promise<Match> {
   const all = await loadAll(context)
-  const pod = all.find(loaded => loaded.view.name === nameOrId)
+  const pods = all.filter(({ view }) => view.kind === 'pod')
+  const pod = pods.find(loaded => loaded.view.name === nameOrId)
   if (pod !== undefined) return { loaded: pod }
   const containers = all.flatMap(loaded => loaded.view.containers.map((container): Match => ({ loaded, container })))
   const named = containers.find(
@@ -77,7 +86,7 @@ async function match(context: EngineContext, nameOrId: string): Promise<Match> {
   if (named !== undefined) return named
   const byId = ID_PREFIX.test(nameOrId)
     ? [
-        ...all.filter(loaded => loaded.view.id.startsWith(nameOrId)).map((loaded): Match => ({ loaded })),
+        ...pods.filter(loaded => loaded.view.id.startsWith(nameOrId)).map((loaded): Match => ({ loaded })),
         ...containers.filter(({ container }) => container?.id.startsWith(nameOrId)),
       ]
     : []

@@ -1,95 +1,189 @@
-/** Bringing one pod to its goal: observe, plan, apply, and look again until nothing happened meanwhile. */
-
+/** Bringing one pod to its goal: observe, plan, apply, and look again until nothing is left to do. */
+import { isTspodError } from '../errors.ts'
+import type { Id } from '../model.ts'
+import { isKnown } from '../oci/index.ts'
 import { containerOf, type PodWork, patch } from './context.ts'
+import { endExecutors } from './end.ts'
 import { recordEnd } from './ends.ts'
-import { type Execution, execute } from './execute.ts'
+import { noteEvent } from './events.ts'
 import { holdPod, unholdPod } from './hold.ts'
-import { type PlannedContainer, planPod, type Step } from './plan.ts'
-import { type ContainerRecord, specNamed } from './records.ts'
+import { advance } from './lifecycle.ts'
+import { type Execution, execute, type Plan, type PlannedContainer, planPod, type Step } from './plan/index.ts'
+import { type ContainerRecord, specNamed, updatePod, updateSandbox } from './records.ts'
 import { startExecutors } from './start.ts'
 import { look, writePatches } from './work.ts'
 
 /** A pod whose containers end as fast as they start must not keep one process busy for ever. */
 const MAX_ROUNDS = 20
+/** How long after a failed sandbox it is tried again: the kubelet's pause after a failed pod sync. */
+const RETRY_MS = 10_000
 
-export type Reconciled = Execution & { againAtMs?: number }
+export type Reconciled = Execution & Pick<Plan, 'againAtMs' | 'finished'>
 
 /**
- * Runs the pod's plan until nothing is left to do now. The pod's lock has to be held. The hold mark keeps exit hooks
+ * Runs the pod's plans until nothing is left to do now. The pod's lock has to be held. The hold mark keeps exit hooks
  * away meanwhile; it is taken off before the last look, so that no exit falls between two chairs.
- * @param fresh the pod was just written: nothing of it exists yet.
+ * @param fresh the pod was just written, in a transaction that its play will close: nothing of it exists yet.
  */
 export async function reconcile(work: PodWork, fresh: boolean): Promise<Reconciled> {
   const { context, pod } = work
   const all: Execution = { failures: [], skipped: [] }
-  let sandboxReady = !fresh
-  for (let round = 0; ; round++) {
+  let planned = plan(work)
+  for (let round = 0; planned.steps.length > 0; round++) {
     holdPod(context.paths, pod.id)
-    const planned = plan(work, sandboxReady)
-    if (!fresh || round > 0) await context.store.write(tx => writePatches(tx, work))
-    const { failures, skipped } = await execute(planned.steps, startExecutors(work))
+    if (!fresh || round > 0) await writeIntent(work, planned.steps)
+    const { failures, skipped } = await execute(planned.steps, { ...startExecutors(work), ...endExecutors(work) })
     all.failures.push(...failures)
     all.skipped.push(...skipped)
     for (const { step, error } of failures) noteFailure(work, step, error)
-    sandboxReady = true
+    if (work.forgotten) return all
+    settleSandbox(work, planned.steps, failures.length > 0)
     // A play writes all its pods in one transaction at its end.
-    if (!fresh) await context.store.write(tx => writePatches(tx, work))
+    if (!fresh || round > 0) await writeOutcome(work)
     unholdPod(context.paths, pod.id)
-    const stirred = work.containers.some(container => hasEnded(work, container))
-    if (!stirred || failures.length > 0 || round === MAX_ROUNDS || work.signal?.aborted) {
-      return { ...all, ...(planned.againAtMs !== undefined && { againAtMs: planned.againAtMs }) }
+    if (round === MAX_ROUNDS || work.signal?.aborted || failures.some(({ step }) => endsWork(step))) {
+      return { ...all, ...later(work, planned) }
     }
+    planned = plan(work)
   }
+  await finish(work, planned, fresh)
+  return { ...all, ...later(work, planned) }
 }
 
-/** What `ps` says of a container that could not be made or started: Kubernetes' reason, and the sentence behind it. */
+/** The failure of a single container is judged by the next plan; that of a pod's ground or of its end is not. */
+const endsWork = (step: Step): boolean => !('container' in step) || step.do === 'stop' || step.do === 'delete'
+
+/** Writes what the last look found, and the wish to be woken: both for whoever comes after a crash. */
+async function finish(work: PodWork, planned: Plan, fresh: boolean): Promise<void> {
+  const wakeMs = planned.againAtMs
+  const sameWake = work.pod.wakeMs === wakeMs
+  if (fresh || (work.patches.size === 0 && sameWake)) return
+  await work.context.store.write(async tx => {
+    await writePatches(tx, work)
+    if (!sameWake) await updatePod(tx, work.pod.id, { wakeMs: wakeMs ?? null })
+  })
+}
+
+function later(work: PodWork, planned: Plan): Pick<Reconciled, 'againAtMs' | 'finished'> {
+  const { pod, context } = work
+  const unfinished = pod.goal === 'running' && work.sandboxState === 'changing'
+  const againAtMs = planned.againAtMs ?? (unfinished ? context.clock.nowMs() + RETRY_MS : undefined)
+  if (againAtMs === undefined) delete pod.wakeMs
+  else pod.wakeMs = againAtMs
+  return { ...(againAtMs !== undefined && { againAtMs }), ...(planned.finished && { finished: true }) }
+}
+
+const touchesSandbox = (step: Step): boolean => ['sandbox', 'network', 'disconnect', 'unpin'].includes(step.do)
+
+/** Committed before the effect: after a crash the next look knows what may be half done. */
+async function writeIntent(work: PodWork, steps: readonly Step[]): Promise<void> {
+  const changing = steps.some(touchesSandbox)
+  if (changing) work.sandboxState = 'changing'
+  await work.context.store.write(async tx => {
+    await writePatches(tx, work)
+    if (changing) await updateSandbox(tx, work.pod.id, work.context.boot, 'changing')
+  })
+}
+
+/** What the sandbox has become by these steps. */
+function settleSandbox(work: PodWork, steps: readonly Step[], failed: boolean): void {
+  if (failed) return
+  if (steps.some(step => step.do === 'network')) work.sandboxState = 'up'
+  if (steps.some(step => step.do === 'unpin')) work.sandboxState = 'down'
+}
+
+async function writeOutcome(work: PodWork): Promise<void> {
+  await work.context.store.write(async tx => {
+    await writePatches(tx, work)
+    await updateSandbox(tx, work.pod.id, work.context.boot, work.sandboxState)
+  })
+}
+
+/**
+ * A container that could not be made or started has failed: the back-off and the restart policy decide what comes
+ * next, and `ps` says Kubernetes' reason with the sentence behind it. A container that was killed half-way is `lost`.
+ */
 function noteFailure(work: PodWork, step: Step, error: unknown): void {
-  if (step.do !== 'rootfs' && step.do !== 'create' && step.do !== 'start') return
-  const reason = step.do === 'start' ? 'RunContainerError' : 'CreateContainerError'
-  patch(work, step.container, { reason, message: (error as Error).message })
+  const { do: what } = step
+  if (what !== 'discard' && what !== 'rootfs' && what !== 'create' && what !== 'start') return
+  const record = containerOf(work, step.container)
+  const reason = what === 'start' ? 'RunContainerError' : 'CreateContainerError'
+  const message = (error as Error).message
+  const nowMs = work.context.clock.nowMs()
+  patch(work, record.id, {
+    state: advance(record.state, 'failed'),
+    exitCode: NEVER_RAN_CODE,
+    startedMs: nowMs,
+    finishedMs: nowMs,
+    crashes: record.crashes + 1,
+    reason,
+    message,
+    pid: null,
+    pidStart: null,
+    monitorPid: null,
+    monitorStart: null,
+  })
+  noteEvent(work, record, { action: 'error', reason: 'Failed', warning: true, message })
 }
 
-/** An end that is not recorded yet. */
-function hasEnded(work: PodWork, record: ContainerRecord): boolean {
-  if (record.state === 'exited' || record.state === 'stopped') return false
-  const observed = look(work, record)
-  return observed.at === 'exited' || observed.at === 'lost'
-}
+/** What Kubernetes reports of a container that could not be started. */
+const NEVER_RAN_CODE = 128
 
-function plan(work: PodWork, sandboxReady: boolean): ReturnType<typeof planPod> {
+/** Looks at every container, records what ended, and plans the next steps. */
+function plan(work: PodWork): Plan {
   const { pod, context } = work
   for (const record of work.containers) {
     const observed = look(work, record)
-    if (!hasEnded(work, record)) continue
-    recordEnd(
-      work,
-      record,
-      observed.at === 'exited' ? { code: observed.code, finishedMs: observed.finishedMs } : undefined,
-    )
+    if (isRecordedEnd(record)) continue
+    if (observed.at === 'exited') recordEnd(work, record, { code: observed.code, finishedMs: observed.finishedMs })
+    if (observed.at === 'lost') recordEnd(work, record, undefined)
   }
   const planned = planPod({
-    goal: pod.goal === 'created' ? 'created' : 'running',
+    goal: pod.goal,
     restartPolicy: pod.spec.restartPolicy,
-    sandboxReady,
+    sandbox: work.sandboxState,
     containers: work.containers.map(record => plannedContainer(work, record)),
     nowMs: context.clock.nowMs(),
   })
   // Written before the effect: after a crash the next look finds it absent and makes it, whatever is left of it.
   for (const step of planned.steps) {
-    if (step.do === 'discard') patch(work, containerOf(work, step.container).id, { state: 'configured' })
+    if (step.do === 'discard') patch(work, step.container, { state: 'configured' })
+    if (step.do === 'stop') markStopping(work, step.container)
   }
   return planned
 }
 
+/** A stop that was begun is never taken for a crash, even by whoever comes after this process was killed. */
+function markStopping(work: PodWork, id: Id): void {
+  const record = containerOf(work, id)
+  if (record.state === 'running' || record.state === 'paused') {
+    patch(work, id, { state: advance(record.state, 'stopRequested') })
+  }
+}
+
+const isRecordedEnd = ({ state }: ContainerRecord): boolean => state === 'exited' || state === 'stopped'
+
 function plannedContainer(work: PodWork, record: ContainerRecord): PlannedContainer {
   const spec = specNamed(work.pod.spec, record.shortName)
+  const names = spec?.dependsOn ?? []
   return {
     id: record.id,
     kind: record.kind,
+    goal: record.goal,
     observed: look(work, record),
-    done: record.kind === 'init' && record.state === 'exited' && record.exitCode === 0,
+    done: isDoneInit(work, record),
     needsInit: spec?.mounts.some(mount => mount.subPath !== undefined) ?? false,
+    dependsOn: work.containers.filter(other => names.includes(other.shortName)).map(({ id }) => id),
     ...(record.startedMs !== undefined && { startedMs: record.startedMs }),
     crashes: record.crashes,
+    leftover: isKnown(work.sandbox.runtime, record.id),
   }
 }
+
+/** Success counts for the boot it happened on: what init containers prepare may be gone after a reboot. */
+function isDoneInit(work: PodWork, { kind, state, exitCode, boot }: ContainerRecord): boolean {
+  return kind === 'init' && state === 'exited' && exitCode === 0 && boot === work.context.boot
+}
+
+/** True when the pod's init containers are what failed: their errors are judged like an exit. */
+export const isInitFailure = (error: unknown): boolean => isTspodError(error, 'INIT_FAILED')

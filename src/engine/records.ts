@@ -1,7 +1,8 @@
 /** Rows of the store as typed records, and the few writes that change them. */
 import type { ContainerName, ContainerSpec, Id, PodName, PodSpec } from '../model.ts'
+import type { SandboxState } from './plan/index.ts'
 import type { Row, Store, Transaction, Value } from './store.ts'
-import type { ContainerKind, ContainerState } from './types.ts'
+import type { ContainerGoal, ContainerKind, ContainerState } from './types.ts'
 
 /** One network a pod is attached to, with the address leased for it. */
 export type Attachment = { network: string; address: string; mac?: string; aliases: string[] }
@@ -21,17 +22,24 @@ export type PodSettings = {
   noHosts: boolean
   noHostname: boolean
   runtime?: string
+  /** Of a service: which exit codes of its pods become its own. */
+  propagation?: 'none' | 'all' | 'any'
 }
 
 export type PodRecord = {
   id: Id
   name: PodName
+  kind: 'pod' | 'service'
+  /** The service that stands for this pod and its siblings. */
+  service?: Id
   spec: PodSpec
   settings: PodSettings
   goal: 'created' | 'running' | 'stopped' | 'removed'
   complete: boolean
   createdMs: number
   startedMs?: number
+  /** When a clock has to look at it again. */
+  wakeMs?: number
 }
 
 export type ContainerRecord = {
@@ -40,6 +48,7 @@ export type ContainerRecord = {
   name: string
   shortName: ContainerName
   kind: ContainerKind
+  goal: ContainerGoal
   ordinal: number
   imageId: string
   state: ContainerState
@@ -87,12 +96,15 @@ function podRecord(row: Row): PodRecord {
   return compact({
     id: text(row.id) as Id,
     name: text(row.name) as PodName,
+    kind: text(row.kind) as PodRecord['kind'],
+    service: optionalText(row.service) as Id | undefined,
     spec: JSON.parse(text(row.spec)) as PodSpec,
     settings: JSON.parse(text(row.settings)) as PodSettings,
     goal: text(row.goal) as PodRecord['goal'],
     complete: row.complete === 1,
     createdMs: Number(row.created_ms),
     startedMs: optionalNumber(row.started_ms),
+    wakeMs: optionalNumber(row.wake_ms),
   }) as PodRecord
 }
 
@@ -103,6 +115,7 @@ function containerRecord(row: Row): ContainerRecord {
     name: text(row.name),
     shortName: text(row.short_name) as ContainerName,
     kind: text(row.kind) as ContainerKind,
+    goal: text(row.goal) as ContainerGoal,
     ordinal: Number(row.ordinal),
     imageId: text(row.image_id),
     state: text(row.state) as ContainerState,
@@ -141,6 +154,12 @@ export async function readPod(store: Reader, name: string): Promise<PodRecord | 
   return rows[0] && podRecord(rows[0])
 }
 
+/** The pod or service of this id. */
+export async function readPodById(store: Reader, id: string): Promise<PodRecord | undefined> {
+  const rows = await store.all('SELECT * FROM pod WHERE id = ?', [id])
+  return rows[0] && podRecord(rows[0])
+}
+
 /** The pod a container belongs to. */
 export async function readPodOf(store: Reader, containerId: string): Promise<PodRecord | undefined> {
   const rows = await store.all(
@@ -150,9 +169,10 @@ export async function readPodOf(store: Reader, containerId: string): Promise<Pod
   return rows[0] && podRecord(rows[0])
 }
 
-const ORDER = `ORDER BY pod, CASE kind WHEN 'infra' THEN 0 WHEN 'init' THEN 1 ELSE 2 END, ordinal`
+const ORDER = `ORDER BY pod,
+  CASE kind WHEN 'infra' THEN 0 WHEN 'service' THEN 0 WHEN 'init' THEN 1 WHEN 'sidecar' THEN 1 ELSE 2 END, ordinal`
 
-/** A pod's containers: infra, then init, then regular ones, each in manifest order; of all pods without an id. */
+/** A pod's containers: infra, then init containers and sidecars, then regular ones, each in manifest order; of all pods without an id. */
 export async function readContainers(store: Reader, podId?: string): Promise<ContainerRecord[]> {
   const rows =
     podId === undefined
@@ -167,22 +187,39 @@ export async function readContainer(store: Reader, id: string): Promise<Containe
   return rows[0] && containerRecord(rows[0])
 }
 
-/** The sandbox facts of this boot; undefined when there is none or it belongs to an earlier boot. */
-export async function readSandbox(store: Reader, podId: string, boot: string): Promise<SandboxFacts | undefined> {
-  const rows = await store.all('SELECT facts FROM sandbox WHERE pod = ? AND boot = ?', [podId, boot])
-  return rows[0] && (JSON.parse(text(rows[0].facts)) as SandboxFacts)
+/** The sandbox of a pod; one of an earlier boot is `down`: its kernel objects are gone, names and addresses stay. */
+export async function readSandbox(
+  store: Reader,
+  podId: string,
+  boot: string,
+): Promise<{ facts: SandboxFacts; state: SandboxState } | undefined> {
+  const [row] = await store.all('SELECT boot, state, facts FROM sandbox WHERE pod = ?', [podId])
+  if (row === undefined) return undefined
+  const state = row.boot === boot ? (text(row.state) as SandboxState) : 'down'
+  return { facts: JSON.parse(text(row.facts)) as SandboxFacts, state }
+}
+
+/** Notes what is about to be done with a sandbox, or was done. */
+export async function updateSandbox(tx: Transaction, podId: string, boot: string, state: SandboxState): Promise<void> {
+  await tx.run('UPDATE sandbox SET boot = ?, state = ? WHERE pod = ?', [boot, state, podId])
 }
 
 /** Writes the row of a new pod; it counts as incomplete until `updatePod` says otherwise. */
 export async function insertPod(tx: Transaction, pod: PodRecord): Promise<void> {
-  await tx.run('INSERT INTO pod (id, name, spec, settings, goal, complete, created_ms) VALUES (?, ?, ?, ?, ?, 0, ?)', [
-    pod.id,
-    pod.name,
-    JSON.stringify(pod.spec),
-    JSON.stringify(pod.settings),
-    pod.goal,
-    pod.createdMs,
-  ])
+  await tx.run(
+    `INSERT INTO pod (id, name, kind, service, spec, settings, goal, complete, created_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)`,
+    [
+      pod.id,
+      pod.name,
+      pod.kind,
+      pod.service ?? null,
+      JSON.stringify(pod.spec),
+      JSON.stringify(pod.settings),
+      pod.goal,
+      pod.createdMs,
+    ],
+  )
   for (const { network, address } of pod.settings.attachments) {
     await tx.run('INSERT INTO lease (network, address, pod) VALUES (?, ?, ?)', [network, address, pod.id])
   }
@@ -191,13 +228,15 @@ export async function insertPod(tx: Transaction, pod: PodRecord): Promise<void> 
 /** Writes the row of a new container, after that of its pod. */
 export async function insertContainer(tx: Transaction, container: ContainerRecord): Promise<void> {
   await tx.run(
-    `INSERT INTO container (id, pod, name, short_name, kind, ordinal, state, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO container (id, pod, name, short_name, kind, goal, ordinal, state, created_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     [
       container.id,
       container.pod,
       container.name,
       container.shortName,
       container.kind,
+      container.goal,
       container.ordinal,
       container.state,
       container.createdMs,
@@ -207,6 +246,7 @@ export async function insertContainer(tx: Transaction, container: ContainerRecor
 
 const COLUMN: { [K in keyof ContainerPatch]-?: string } = {
   imageId: 'image_id',
+  goal: 'goal',
   state: 'state',
   boot: 'boot',
   pid: 'pid',
@@ -227,6 +267,7 @@ const COLUMN: { [K in keyof ContainerPatch]-?: string } = {
 /** What may change of a container; null clears. */
 export type ContainerPatch = {
   imageId?: string
+  goal?: ContainerGoal
   state?: ContainerState
   boot?: string | null
   pid?: number | null
@@ -259,12 +300,13 @@ export async function updateContainer(tx: Transaction, id: string, patch: Contai
 export async function updatePod(
   tx: Transaction,
   id: string,
-  patch: { goal?: PodRecord['goal']; complete?: boolean; startedMs?: number },
+  patch: { goal?: PodRecord['goal']; complete?: boolean; startedMs?: number; wakeMs?: number | null },
 ): Promise<void> {
   if (patch.goal !== undefined) await tx.run('UPDATE pod SET goal = ? WHERE id = ?', [patch.goal, id])
   if (patch.complete !== undefined)
     await tx.run('UPDATE pod SET complete = ? WHERE id = ?', [patch.complete ? 1 : 0, id])
   if (patch.startedMs !== undefined) await tx.run('UPDATE pod SET started_ms = ? WHERE id = ?', [patch.startedMs, id])
+  if (patch.wakeMs !== undefined) await tx.run('UPDATE pod SET wake_ms = ? WHERE id = ?', [patch.wakeMs, id])
 }
 
 /** Forgets a pod, its containers, sandbox and leases. */

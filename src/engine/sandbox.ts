@@ -37,6 +37,8 @@ export function ownNamespaces(work: PodWork): NamespaceKind[] {
 
 /** Pins the pod's namespaces by one process. */
 export async function pinSandbox(work: PodWork): Promise<void> {
+  // The service container shares nothing with anybody: its runtime makes what namespaces it has.
+  if (work.pod.kind === 'service') return
   const isolated = work.pod.settings.network === 'none'
   await pinNamespaces(work.context.run, work.sandbox.namespaces, ownNamespaces(work), { isolated })
 }

@@ -6,16 +6,21 @@ import type { Id } from '../model.ts'
 import { createContainer, deleteContainer, isKnown, startContainer, type Watched, waitExit } from '../oci/index.ts'
 import { bundleFor, imageOf } from './bundle.ts'
 import { containerOf, type PodWork, patch, placesOf } from './context.ts'
+import { deleteRun } from './end.ts'
 import { recordEnd } from './ends.ts'
-import type { Executors } from './execute.ts'
+import { noteEvent } from './events.ts'
+import { advance } from './lifecycle.ts'
+import type { Executors } from './plan/index.ts'
 import type { ContainerRecord } from './records.ts'
 import { attachNetwork, enterPodCgroup, pinSandbox, prepareSandboxFiles } from './sandbox.ts'
 
 /** An init container may take as long as it likes; the caller's signal ends the wait. */
 const INIT_TIMEOUT_MS = 2 ** 31 - 1
 
-/** One function per kind of step, for one pod. */
-export function startExecutors(work: PodWork): Executors {
+type Starting = 'sandbox' | 'network' | 'discard' | 'rootfs' | 'create' | 'start' | 'await'
+
+/** One function per kind of step that makes or starts something, for one pod. */
+export function startExecutors(work: PodWork): Pick<Executors, Starting> {
   const { context } = work
   // Volumes, hosts file and the like: needed by the first container, prepared next to the namespaces.
   const files = once(() => prepareSandboxFiles(work))
@@ -32,13 +37,14 @@ export function startExecutors(work: PodWork): Executors {
     },
     rootfs: async step => {
       const record = containerOf(work, step.container)
-      if (isKnown(work.sandbox.runtime, record.id)) await discard(work, record.id)
       const image = await imageOf(work, record)
+      // The layer of an earlier run is taken up again: only a restart by the pod's policy begins afresh.
       work.rootfs.set(record.id, await (await context.rootfs()).create(image, record.id, record.name))
     },
     create: async step => {
       const record = containerOf(work, step.container)
       const { run, exits } = placesOf(work, record.id)
+      if (isKnown(work.sandbox.runtime, record.id)) await deleteRun(work, record)
       const bundle = await bundleFor(work, record, await files())
       const created = await createContainer(
         {
@@ -58,7 +64,7 @@ export function startExecutors(work: PodWork): Executors {
         context.clock,
       )
       patch(work, record.id, {
-        state: 'created',
+        state: advance(record.state, 'created'),
         boot: context.boot,
         pid: created.pid,
         pidStart: created.start,
@@ -70,6 +76,7 @@ export function startExecutors(work: PodWork): Executors {
         reason: '',
         message: '',
       })
+      noteEvent(work, record, { action: 'create', reason: 'Created', message: `Created container ${record.shortName}` })
     },
     start: async step => {
       const record = containerOf(work, step.container)
@@ -77,11 +84,12 @@ export function startExecutors(work: PodWork): Executors {
       const startedMs = context.clock.nowMs()
       await startContainer(context.run, work.sandbox.runtime, record.id, record.name)
       patch(work, record.id, {
-        state: 'running',
+        state: advance(record.state, 'started'),
         startedMs,
         crashes: step.crashes,
         ...(step.restart && { restarts: record.restarts + 1 }),
       })
+      noteEvent(work, record, { action: 'start', reason: 'Started', message: `Started container ${record.shortName}` })
     },
     await: async step => {
       await awaitInit(work, containerOf(work, step.container))
@@ -97,8 +105,8 @@ export const exitHookOf = (work: PodWork, record: ContainerRecord): string[] => 
 }
 
 /**
- * Waits until an init container has ended; a code other than 0 fails the step. What it leaves goes with the pod, as
- * the kubelet has it: removing it now would keep the others waiting.
+ * Waits until an init container has ended; a code other than 0 fails the step, and the next plan judges it. What it
+ * leaves goes with the pod, as the kubelet has it: removing it now would keep the others waiting.
  */
 async function awaitInit(work: PodWork, record: ContainerRecord): Promise<void> {
   const { exits } = placesOf(work, record.id)

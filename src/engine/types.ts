@@ -22,6 +22,8 @@ export type Doors = {
   launcher: string
   /** Absolute path of the exit hook script. */
   exitHook: string
+  /** Absolute path of the script that waits for clocks. */
+  timekeeper: string
 }
 
 export type PlayOptions = {
@@ -41,6 +43,15 @@ export type PlayOptions = {
   noPodPrefix: boolean
   pull: PullOptions
   runtime?: string
+  /** Set when a service container is to stand for the play's pods. */
+  service?: ServiceOptions
+}
+
+export type ServiceOptions = {
+  /** `<first 12 digits of the manifest's SHA-256>-service`, as in Podman. */
+  name: string
+  /** Which exit codes of its pods make the service itself fail. */
+  propagation: 'none' | 'all' | 'any'
 }
 
 export type ContainerFailure = { container: string; message: string }
@@ -58,12 +69,21 @@ export type PlayReport = {
   volumes: string[]
   secrets: { name: string; id: string }[]
   pods: PlayedPod[]
+  /** Id of the service's pod, where there is a service container. */
+  service?: string
   /** Pods that `--replace` took down first. */
   replaced?: DownReport
 }
 
 /** What `kube down` works on: names only, so that it needs no valid manifest. */
 export type DownRequest = { pods: string[]; secrets: string[]; claims: string[]; podClaims: string[] }
+
+export type DownOptions = {
+  /** Also removes named volumes. */
+  force: boolean
+  /** At most this between the stop signal and KILL, whatever the pods say. */
+  graceMs?: number
+}
 
 export type DownReport = {
   stopped: string[]
@@ -72,6 +92,9 @@ export type DownReport = {
   volumes: string[]
   failures: { object: string; message: string }[]
 }
+
+/** What an event is about. */
+export type EventKind = 'pod' | 'container' | 'image' | 'volume' | 'secret' | 'service' | 'system'
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown'
 
@@ -87,7 +110,14 @@ export type ContainerState =
   | 'removing'
   | 'unknown'
 
-export type ContainerKind = 'init' | 'regular' | 'infra'
+/**
+ * `sidecar`: an init container that goes on running beside the regular ones. `infra` owns a shared PID namespace.
+ * `service` stands for all pods of one play before systemd.
+ */
+export type ContainerKind = 'init' | 'sidecar' | 'regular' | 'infra' | 'service'
+
+/** What somebody wants of a container; `stopped` by hand wins over every restart. */
+export type ContainerGoal = 'created' | 'running' | 'stopped'
 
 export type ContainerView = {
   id: Id
@@ -97,6 +127,7 @@ export type ContainerView = {
   pod: PodName
   podId: Id
   kind: ContainerKind
+  goal: ContainerGoal
   image: string
   imageId: string
   state: ContainerState
@@ -105,20 +136,33 @@ export type ContainerView = {
   /** One sentence of explanation, where there is one. */
   message: string
   pid?: number
+  /** The monitor that holds its terminal and log. */
+  conmonPid?: number
   exitCode?: number
   restarts: number
   createdMs: number
   startedMs?: number
   finishedMs?: number
+  /** When a restart in back-off is due. */
+  nextStartMs?: number
+  stopSignal: string
   command: string[]
   ports: PortSpec[]
   /** Empty when the log driver keeps no file. */
   logPath: string
 }
 
+/** Podman's words for what a pod is like, capitalised as it prints them. */
+export type PodState = 'Created' | 'Running' | 'Degraded' | 'Paused' | 'Stopped' | 'Exited' | 'Error'
+
 export type PodView = {
   id: Id
   name: PodName
+  /** A service is the pod of a service container: it has no other containers and is in no list of pods. */
+  kind: 'pod' | 'service'
+  /** Id of the service that stands for it. */
+  service?: Id
+  state: PodState
   namespace: string
   labels: Record<string, string>
   phase: PodPhase
@@ -165,8 +209,8 @@ export type Engine = {
   /** Creates and starts everything in the bundle; throws before anything is created when it cannot be done. */
   play(bundle: Bundle, options: PlayOptions, progress: Progress, signal: AbortSignal): Promise<PlayReport>
   /** Stops and removes what is named; what is already gone is fine. */
-  down(request: DownRequest, options: { force: boolean }, signal: AbortSignal): Promise<DownReport>
-  /** All pods, oldest first, from the store, /proc and the exit files; spawns no process. */
+  down(request: DownRequest, options: DownOptions, signal: AbortSignal): Promise<DownReport>
+  /** All pods and services, oldest first, from the store, /proc and the exit files; spawns no process. */
   pods(): Promise<PodView[]>
   /** By pod name, container name, POD/CONTAINER or id prefix; throws NO_SUCH_OBJECT. */
   find(nameOrId: string): Promise<Found>
@@ -176,8 +220,10 @@ export type Engine = {
   exec(nameOrId: string, request: ExecRequest, signal: AbortSignal): Promise<number>
   /** Connects the terminal with a running container until that ends or the person leaves. */
   attach(nameOrId: string, request: AttachRequest, terminal: Terminal, signal: AbortSignal): Promise<AttachEnd>
-  /** What the exit hook calls: brings the container's pod to where it should be; returns a back-off to wait, if any. */
-  cleanup(containerId: string): Promise<{ retryAfterMs?: number }>
+  /** What the exit hook calls: brings the container's pod to where it should be. */
+  cleanup(containerId: string): Promise<void>
+  /** What the timekeeper calls: does what is due; returns the wait until the next look in ms, undefined for none. */
+  tick(): Promise<number | undefined>
   /** Keys and base64 values of a Secret of an earlier play. */
   storedSecrets(): Promise<(name: string) => Record<string, string> | undefined>
   images(): Promise<LocalImage[]>

@@ -1,13 +1,18 @@
 /** What people see of pods and containers, derived from records and observations; nothing of it is stored. */
 import type { PortSpec } from '../model.ts'
-import type { Observed } from './plan.ts'
+import { judgeExit, type Observed, policyFor, type SandboxState, type Verdict } from './plan/index.ts'
 import { type ContainerRecord, type PodRecord, type SandboxFacts, specNamed } from './records.ts'
-import { judgeExit } from './restart.ts'
-import type { ContainerState, ContainerView, PodPhase, PodView } from './types.ts'
+import type { ContainerState, ContainerView, PodPhase, PodState, PodView } from './types.ts'
 
 export type Seen = { record: ContainerRecord; observed: Observed; logPath: string }
 
-export type PodFacts = { pod: PodRecord; seen: readonly Seen[]; sandbox: SandboxFacts | undefined; nowMs: number }
+export type PodFacts = {
+  pod: PodRecord
+  seen: readonly Seen[]
+  /** Absent when it is of an earlier boot. */
+  sandbox: { facts: SandboxFacts; state: SandboxState } | undefined
+  nowMs: number
+}
 
 /** A pod as `ps`, `inspect` and others show it. */
 export function viewPod(facts: PodFacts): PodView {
@@ -19,6 +24,9 @@ export function viewPod(facts: PodFacts): PodView {
   return {
     id: pod.id,
     name: pod.name,
+    kind: pod.kind,
+    ...(pod.service !== undefined && { service: pod.service }),
+    state: stateOfPod(pod, containers),
     namespace: pod.spec.namespace,
     labels: pod.spec.labels,
     phase,
@@ -28,9 +36,9 @@ export function viewPod(facts: PodFacts): PodView {
     restarts: containers.reduce((sum, container) => sum + container.restarts, 0),
     createdMs: pod.createdMs,
     ...(startedMs !== undefined && { startedMs }),
-    ips: sandbox?.addresses ?? [],
+    ips: sandbox?.state === 'up' ? sandbox.facts.addresses : [],
     ports: pod.spec.containers.flatMap(container => publishedPorts(container.ports)),
-    runtime: sandbox?.runtime.name ?? pod.settings.runtime ?? '',
+    runtime: sandbox?.facts.runtime.name ?? pod.settings.runtime ?? '',
     origin: `${pod.spec.origin.kind}/${pod.spec.origin.name}`,
     containers,
   }
@@ -44,10 +52,10 @@ function viewContainer(facts: PodFacts, seen: Seen): ContainerView {
   const { record, observed } = seen
   const spec = specNamed(facts.pod.spec, record.shortName)
   const state = stateOf(record, observed)
-  const { reason, message } = explain(facts, record, observed, state)
+  const { reason, message, nextStartMs } = explain(facts, record, observed, state)
   const exitCode = observed.at === 'exited' ? observed.code : record.exitCode
   const finishedMs = observed.at === 'exited' ? observed.finishedMs : record.finishedMs
-  const pid = observed.at === 'running' || observed.at === 'created' ? observed.pid : undefined
+  const pid = 'pid' in observed ? observed.pid : undefined
   return {
     id: record.id,
     name: record.name,
@@ -55,17 +63,21 @@ function viewContainer(facts: PodFacts, seen: Seen): ContainerView {
     pod: facts.pod.name,
     podId: facts.pod.id,
     kind: record.kind,
+    goal: record.goal,
     image: spec?.image ?? '',
     imageId: record.imageId,
     state,
     reason,
     message,
     ...(pid !== undefined && { pid }),
+    ...(record.monitorPid !== undefined && observed.at !== 'unmonitored' && { conmonPid: record.monitorPid }),
     ...(exitCode !== undefined && state !== 'running' && { exitCode }),
     restarts: record.restarts,
     createdMs: record.createdMs,
     ...(record.startedMs !== undefined && { startedMs: record.startedMs }),
     ...(finishedMs !== undefined && state !== 'running' && { finishedMs }),
+    ...(nextStartMs !== undefined && { nextStartMs }),
+    stopSignal: record.stopSignal,
     command: record.command,
     ports: publishedPorts(spec?.ports ?? []),
     logPath: seen.logPath,
@@ -74,7 +86,7 @@ function viewContainer(facts: PodFacts, seen: Seen): ContainerView {
 
 /** The state now: what the kernel says, in the words of the lifecycle. */
 export function stateOf(record: ContainerRecord, observed: Observed): ContainerState {
-  if (observed.at === 'running')
+  if (observed.at === 'running' || observed.at === 'unmonitored')
     return record.state === 'paused' || record.state === 'stopping' ? record.state : 'running'
   if (observed.at === 'created') return 'created'
   if (observed.at === 'lost') return 'unknown'
@@ -82,29 +94,66 @@ export function stateOf(record: ContainerRecord, observed: Observed): ContainerS
   return record.state === 'removing' ? 'removing' : 'configured'
 }
 
-type Explained = { reason: string; message: string }
+type Explained = { reason: string; message: string; nextStartMs?: number }
+
+const UNSEEN = 'its process is gone and nobody recorded how it ended'
 
 function explain(facts: PodFacts, record: ContainerRecord, observed: Observed, state: ContainerState): Explained {
-  if (observed.at === 'running') return { reason: 'Running', message: '' }
-  if (record.reason !== '' && observed.at !== 'exited') return { reason: record.reason, message: record.message }
-  if (observed.at === 'created') return { reason: 'Created', message: '' }
-  if (observed.at === 'lost')
-    return { reason: 'Unknown', message: 'its process is gone and nobody recorded how it ended' }
-  if (observed.at === 'absent') return { reason: 'ContainerCreating', message: '' }
-  if (state === 'exited' && facts.pod.goal === 'running') {
-    const kind = record.kind === 'init' ? 'init' : 'regular'
-    const ended = {
-      exitCode: observed.code,
-      startedMs: record.startedMs,
-      finishedMs: observed.finishedMs,
-      crashes: record.crashes,
-    }
-    const verdict = judgeExit(facts.pod.spec.restartPolicy, kind, ended)
-    if (verdict.restart && verdict.atMs > facts.nowMs) {
-      return { reason: 'CrashLoopBackOff', message: `${verdict.reason}=${record.shortName} pod=${facts.pod.name}` }
-    }
+  switch (observed.at) {
+    case 'running':
+      return { reason: state === 'paused' ? 'Paused' : 'Running', message: '' }
+    case 'unmonitored':
+      return { reason: 'MonitorLost', message: 'its monitor is gone: its output and exit code are lost' }
+    case 'exited':
+      return explainEnd(facts, record, observed)
   }
-  return { reason: observed.code === 0 ? 'Completed' : record.reason || 'Error', message: record.message }
+  if (record.reason !== '') return { reason: record.reason, message: record.message }
+  if (observed.at === 'created') return { reason: 'Created', message: '' }
+  if (observed.at === 'lost') return { reason: 'Unknown', message: UNSEEN }
+  const isRest = facts.pod.goal === 'stopped' || facts.pod.goal === 'created' || record.goal !== 'running'
+  return { reason: isRest ? 'Created' : 'ContainerCreating', message: '' }
+}
+
+/** Kubernetes reports containers that could not be started by these reasons, and keeps to them while it waits. */
+const NEVER_RAN = ['RunContainerError', 'CreateContainerError']
+
+function explainEnd(facts: PodFacts, record: ContainerRecord, observed: Observed & { at: 'exited' }): Explained {
+  const ended = { reason: observed.code === 0 ? 'Completed' : record.reason || 'Error', message: record.message }
+  if (facts.pod.goal !== 'running' || record.goal !== 'running' || record.state === 'stopped') return ended
+  const verdict = restartOf(facts.pod, record, observed)
+  if (!verdict.restart || verdict.atMs <= facts.nowMs) return ended
+  const next = `${verdict.reason}=${record.shortName} pod=${facts.pod.name}`
+  const failed = NEVER_RAN.includes(record.reason)
+  return {
+    reason: failed ? record.reason : 'CrashLoopBackOff',
+    message: failed ? `${record.message}; ${next}` : next,
+    nextStartMs: verdict.atMs,
+  }
+}
+
+function restartOf(pod: PodRecord, record: ContainerRecord, observed: Observed & { at: 'exited' }): Verdict {
+  return judgeExit(policyFor(pod.spec.restartPolicy, record.kind), record.kind, {
+    exitCode: observed.code,
+    startedMs: record.startedMs,
+    finishedMs: observed.finishedMs,
+    crashes: record.crashes,
+  })
+}
+
+/** Podman's state of a pod: by what its containers are doing, init containers that are done left aside. */
+function stateOfPod(pod: PodRecord, containers: readonly ContainerView[]): PodState {
+  const work = containers.filter(({ kind }) => kind === 'regular' || kind === 'sidecar' || kind === 'service')
+  const has = (state: ContainerState): boolean => work.some(container => container.state === state)
+  const running = work.filter(({ state }) => state === 'running' || state === 'stopping').length
+  if (work.length === 0) return pod.goal === 'running' ? 'Running' : pod.goal === 'created' ? 'Created' : 'Stopped'
+  if (running === work.length) return 'Running'
+  if (running > 0) return 'Degraded'
+  if (work.every(({ state }) => state === 'paused')) return 'Paused'
+  if (has('unknown')) return 'Error'
+  if (has('paused')) return 'Degraded'
+  if (work.every(({ state }) => state === 'exited' || state === 'stopped')) return 'Exited'
+  if (has('exited') || has('stopped')) return 'Stopped'
+  return 'Created'
 }
 
 /** Kubernetes' phase: pending until all init containers are done, then by what the regular ones do. */
@@ -134,6 +183,7 @@ const isDone = (container: ContainerView): boolean => container.state === 'exite
 function podReason(pod: PodRecord, phase: PodPhase, containers: readonly ContainerView[]): string {
   const init = containers.filter(container => container.kind === 'init')
   const regular = containers.filter(container => container.kind === 'regular')
+  if (pod.goal === 'stopped' || pod.goal === 'removed') return pod.goal === 'stopped' ? 'Stopped' : 'Terminating'
   if (pod.goal === 'created' && regular.every(container => container.state === 'created')) return 'Created'
   const firstOpen = init.findIndex(container => !isDone(container))
   if (firstOpen >= 0) {

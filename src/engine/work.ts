@@ -2,18 +2,12 @@
 import { TspodError } from '../errors.ts'
 import { podCgroup } from '../oci/index.ts'
 import type { EngineContext, PodWork } from './context.ts'
+import { insertEvents } from './events.ts'
 import type { Intent } from './intents.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { observe } from './observe.ts'
-import type { Observed } from './plan.ts'
-import {
-  type ContainerRecord,
-  type PodRecord,
-  readContainers,
-  readSandbox,
-  type SandboxFacts,
-  updateContainer,
-} from './records.ts'
+import type { Observed, SandboxState } from './plan/index.ts'
+import { type ContainerRecord, type PodRecord, readContainers, readSandbox, updateContainer } from './records.ts'
 import type { Transaction } from './store.ts'
 
 /** How long one command waits for another that works on the same pod. */
@@ -47,17 +41,26 @@ export async function releaseAll(locks: Iterable<Lock>): Promise<void> {
   await Promise.all([...locks].map(lock => lock[Symbol.asyncDispose]()))
 }
 
-/** Work on pods that were just written. */
-export function workOn(context: EngineContext, intent: Intent, signal?: AbortSignal): PodWork {
+/** Work on one pod; of one that was just written nothing exists yet. */
+export function workOn(
+  context: EngineContext,
+  intent: Intent,
+  sandboxState: SandboxState = 'down',
+  signal?: AbortSignal,
+): PodWork {
   return {
     context,
     pod: intent.pod,
     containers: intent.containers,
     sandbox: intent.sandbox,
+    sandboxState,
     cgroup: podCgroup(context.cgroupPlace, { name: intent.pod.name, id: intent.pod.id }),
     images: new Map(),
     rootfs: new Map(),
     patches: new Map(),
+    events: [],
+    stopping: {},
+    forgotten: false,
     signal,
   }
 }
@@ -68,24 +71,20 @@ export async function loadWork(context: EngineContext, pod: PodRecord, signal?: 
     readContainers(context.store, pod.id),
     readSandbox(context.store, pod.id, context.boot),
   ])
-  return workOn(context, { pod, containers, sandbox: sandbox ?? (await formerSandbox(context, pod)) }, signal)
-}
-
-/** The facts of an earlier boot: its kernel objects are gone, but names and files below the root are the same. */
-async function formerSandbox(context: EngineContext, pod: PodRecord): Promise<SandboxFacts> {
-  const rows = await context.store.all('SELECT facts FROM sandbox WHERE pod = ?', [pod.id])
-  if (rows[0] === undefined) {
+  if (sandbox === undefined) {
     throw new TspodError('STORE_CORRUPT', `the record of pod ${pod.name} has no sandbox`, {
-      remedy: 'run `tspod kube down` for it',
+      remedy: 'run `tspod system fsck`',
     })
   }
-  return JSON.parse(String(rows[0].facts)) as SandboxFacts
+  return workOn(context, { pod, containers, sandbox: sandbox.facts }, sandbox.state, signal)
 }
 
 /** Writes what changed of the pod's containers; to be called inside a transaction. */
 export async function writePatches(tx: Transaction, work: PodWork): Promise<void> {
   for (const [id, change] of work.patches) await updateContainer(tx, id, change)
   work.patches.clear()
+  await insertEvents(tx, work.events)
+  work.events.length = 0
 }
 
 /** Looks at one container of the pod. */

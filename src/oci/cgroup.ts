@@ -234,11 +234,9 @@ export function killCgroup(hierarchies: readonly Hierarchy[], path: string): voi
   const pids = cgroupProcesses(hierarchies, path)
   if (pids.includes(process.pid)) throw new Error(`refusing to kill ${path}: this process is in it`)
   for (const tree of hierarchies) {
-    const directory = join(tree.mount, path)
-    if (tree.version === 2) tryWrite(join(directory, 'cgroup.kill'), '1')
-    // A frozen process of v1 takes no signal, not even KILL.
-    else if (tree.controllers.includes('freezer')) tryWrite(join(directory, 'freezer.state'), 'THAWED')
+    if (tree.version === 2) tryWrite(join(tree.mount, path, 'cgroup.kill'), '1')
   }
+  thawCgroup(hierarchies, path)
   for (const pid of pids) {
     // 0 stands for a process outside of our pid namespace, 1 is the host's init.
     if (pid <= 1) continue
@@ -247,6 +245,14 @@ export function killCgroup(hierarchies: readonly Hierarchy[], path: string): voi
     } catch {
       // Gone already.
     }
+  }
+}
+
+/** Lets frozen processes run again; those of v1 take no signal before that, not even KILL. */
+export function thawCgroup(hierarchies: readonly Hierarchy[], path: string): void {
+  for (const tree of hierarchies) {
+    if (tree.version === 2) tryWrite(join(tree.mount, path, 'cgroup.freeze'), '0')
+    else if (tree.controllers.includes('freezer')) tryWrite(join(tree.mount, path, 'freezer.state'), 'THAWED')
   }
 }
 

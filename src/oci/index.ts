@@ -12,6 +12,7 @@ export {
   podCgroup,
   readHierarchies,
   removeCgroup,
+  thawCgroup,
 } from './cgroup.ts'
 export { type Created, type CreateInput, createContainer, type LogDriver, type LogTarget } from './conmon.ts'
 export {

@@ -114,6 +114,8 @@ export type RootfsDoor = {
   create(image: LocalImage, id: Id, name: string): Promise<string>
   /** Mounts what `create` made, after a restart or a reboot, and returns the path. */
   remount(id: Id): Promise<string>
+  /** Unmounts and keeps; not mounted, or gone, is success. */
+  unmount(id: Id): Promise<void>
   /** Unmounts and deletes; "already gone" is success. */
   remove(id: Id): Promise<void>
   /** Ids of all storage containers of this installation, mounted or not; spawns nothing. */
@@ -129,6 +131,7 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
   const storage = (verb: string, ...args: string[]): Promise<Finished> =>
     run({ argv: ['containers-storage', verb, ...storageFlags(store), ...args] })
   const mount = batched(async ids => mountOutcomes(await storage('mount', '--json', ...ids), ids))
+  const unmount = batched(async ids => unmountOutcomes(await storage('unmount', '--json', '--force', ...ids), ids))
   const remove = batched(async ids => removeOutcomes(await storage('delete-container', '--json', ...ids), ids))
   return {
     async create(image, id, name) {
@@ -149,6 +152,7 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
       return mount(id)
     },
     remount: id => mount(id),
+    unmount: id => unmount(id),
     remove: id => remove(id),
     list: async () => ownContainers(store, owner),
   }
@@ -184,6 +188,21 @@ function mountOutcomes(finished: Finished, ids: readonly string[]): Map<string, 
         one?.error || failureText(finished),
       )
       return [id, { error }]
+    }),
+  )
+}
+
+/** Whatever is not mounted is as it should be. */
+const NOT_MOUNTED = /not mounted|layer not known|not known|does not exist/
+
+function unmountOutcomes(finished: Finished, ids: readonly string[]): Map<string, Outcome<void>> {
+  const answers = parseOutput<{ id: string; error: string }[]>(finished) ?? []
+  return new Map(
+    ids.map((id): [string, Outcome<void>] => {
+      const said =
+        answers.find(answer => answer.id === id)?.error ?? (finished.exitCode === 0 ? '' : failureText(finished))
+      if (said === '' || NOT_MOUNTED.test(said)) return [id, { value: undefined }]
+      return [id, { error: storageFailed(`cannot unmount the root file system of ${id.slice(0, 12)}`, said) }]
     }),
   )
 }

@@ -59,6 +59,7 @@ export function containerView(overrides: Partial<ContainerView> = {}): Container
     pod: 'web' as PodName,
     podId: 'a'.repeat(64) as Id,
     kind: 'regular',
+    goal: 'running',
     image: 'docker.io/library/nginx:1.27',
     imageId: 'd'.repeat(64),
     state: 'running',
@@ -68,6 +69,7 @@ export function containerView(overrides: Partial<ContainerView> = {}): Container
     restarts: 0,
     createdMs: NOW_MS - 301_000,
     startedMs: NOW_MS - 300_000,
+    stopSignal: 'SIGTERM',
     command: ['nginx', '-g', 'daemon off;'],
     ports: [
       { containerPort: 80, hostPort: 8080, hostIp: '', protocol: 'tcp' },
@@ -83,6 +85,8 @@ export function podView(overrides: Partial<PodView> = {}): PodView {
   return {
     id: 'a'.repeat(64) as Id,
     name: 'web' as PodName,
+    kind: 'pod',
+    state: 'Running',
     namespace: 'default',
     labels: { app: 'web' },
     phase: 'Running',

@@ -90,15 +90,17 @@ export function ownAnnotations(ids: SpecInput['ids']): Record<string, string> {
   return { 'io.tspod.container': ids.container, 'io.tspod.pod': ids.pod }
 }
 
-/** Mount and cgroup namespaces are always private; a namespace that is not listed is the host's. */
+/** Mount and cgroup namespaces are always private; one that is not listed is the host's, `private` a fresh one. */
 export function buildNamespaces(namespaces: SpecInput['namespaces']): { type: string; path?: string }[] {
-  const joined = (type: string, path: string | undefined): { type: string; path: string }[] =>
-    path === undefined ? [] : [{ type, path }]
+  const joined = (type: string, path: string | undefined): { type: string; path?: string }[] => {
+    if (path === undefined) return []
+    return path === 'private' ? [{ type }] : [{ type, path }]
+  }
   const { net, ipc, uts, pid = 'private' } = namespaces
   return [
     { type: 'mount' },
     { type: 'cgroup' },
-    ...(pid === 'private' ? [{ type: 'pid' }] : joined('pid', pid === 'host' ? undefined : pid)),
+    ...joined('pid', pid === 'host' ? undefined : pid),
     ...joined('network', net),
     ...joined('ipc', ipc),
     ...joined('uts', uts),

@@ -147,23 +147,22 @@ describe('image pull', () => {
   })
 })
 
-describe('container cleanup and its log', () => {
+describe('container cleanup, system tick and their log', () => {
   let logRoot: string
   beforeAll(() => {
     logRoot = mkdtempSync(join(tmpdir(), 'tspod-log-'))
   })
   afterAll(() => rmSync(logRoot, { recursive: true }))
 
-  const cases: [retryAfterMs: number | undefined, stdout: string | undefined][] = [
+  const cases: [waitMs: number | undefined, stdout: string | undefined][] = [
     [undefined, undefined],
     [0, '1\n'],
     [9_999, '10\n'],
     [10_000, '10\n'],
   ]
-  for (const [retryAfterMs, stdout] of cases) {
-    test(`back-off ${retryAfterMs} ms: the hook reads ${JSON.stringify(stdout)}`, async () => {
-      const answer = retryAfterMs === undefined ? {} : { retryAfterMs }
-      const outcome = await run(['container', 'cleanup', 'id'], { cleanup: async () => answer })
+  for (const [waitMs, stdout] of cases) {
+    test(`something is due in ${waitMs} ms: the timekeeper reads ${JSON.stringify(stdout)}`, async () => {
+      const outcome = await run(['system', 'tick'], { tick: async () => waitMs })
       expect(outcome.stdout).toBe(stdout)
       expect(outcome.exitCode ?? 0).toBe(0)
     })

@@ -91,7 +91,7 @@ describe('transactions', () => {
       await tx.run(POD)
       await tx.run(containerRow('configured'))
       await tx.run(`INSERT INTO lease VALUES ('tspod', '10.91.0.2', '${id('a')}')`)
-      await tx.run(`INSERT INTO sandbox VALUES ('${id('a')}', 'boot', '{}')`)
+      await tx.run(`INSERT INTO sandbox (pod, boot, facts) VALUES ('${id('a')}', 'boot', '{}')`)
       await tx.run('DELETE FROM pod')
     })
     for (const table of ['container', 'lease', 'sandbox']) expect(await store.all(`SELECT * FROM ${table}`)).toEqual([])

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import type { Observed } from '../../../src/engine/plan.ts'
+import type { Observed } from '../../../src/engine/plan/index.ts'
 import { redacted } from '../../../src/engine/query.ts'
 import type { ContainerRecord, PodRecord } from '../../../src/engine/records.ts'
 import type { ContainerKind } from '../../../src/engine/types.ts'
@@ -34,7 +34,7 @@ function status(
     initContainers: named.filter(one => one.kind === 'init').map(({ name }) => ({ name, image: 'i', ports: [] })),
     containers: named.filter(one => one.kind === 'regular').map(({ name }) => ({ name, image: 'i', ports: [] })),
   } as unknown as PodSpec
-  const pod = { id: 'p', name: 'web', spec, goal, settings: {}, createdMs: 1 } as unknown as PodRecord
+  const pod = { id: 'p', name: 'web', kind: 'pod', spec, goal, settings: {}, createdMs: 1 } as unknown as PodRecord
   const seen = named.map(({ name, kind, observed, record }, ordinal) => ({
     record: {
       id: name,
@@ -43,6 +43,7 @@ function status(
       shortName: name,
       kind,
       ordinal,
+      goal: 'running',
       state: observed.at === 'exited' ? 'exited' : 'running',
       restarts: 0,
       crashes: 0,

@@ -1,5 +1,5 @@
 /** Runs the steps of a plan: each as soon as what it waits for has ended well, independent ones at once. */
-import type { Step } from './plan.ts'
+import type { Step } from './steps.ts'
 
 /** One function per kind of step: a kind without one does not compile. */
 export type Executors = { [K in Step['do']]: (step: Extract<Step, { do: K }>) => Promise<void> }

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
-import { type Executors, execute } from '../../../src/engine/execute.ts'
-import type { Step } from '../../../src/engine/plan.ts'
-import type { Id } from '../../../src/model.ts'
+import type { Step } from '../../../../src/engine/plan/index.ts'
+import { type Executors, execute } from '../../../../src/engine/plan/index.ts'
+import type { Id } from '../../../../src/model.ts'
 
 const step = (id: string, after: string[] = [], order: string[] = []): Step => ({
   do: 'create',
@@ -13,7 +13,9 @@ const step = (id: string, after: string[] = [], order: string[] = []): Step => (
 })
 
 function recording(work: (step: Step) => Promise<void>): Executors {
-  return { sandbox: work, network: work, rootfs: work, create: work, start: work, await: work, discard: work }
+  const one = { sandbox: work, network: work, rootfs: work, create: work, start: work, await: work, discard: work }
+  const end = { stop: work, delete: work, unmount: work, erase: work, cgroup: work, disconnect: work, unpin: work }
+  return { ...one, ...end, volumes: work, files: work, forget: work }
 }
 
 test('what is independent runs at once, what depends waits', async () => {

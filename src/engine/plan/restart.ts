@@ -2,7 +2,8 @@
  * The restart judge: may a container that ended run again, and when. Pure; says why in words a user may read.
  * Source: the kubelet's crash-loop back-off (first restart at once, then 10 s doubling to 300 s, reset after 10 minutes up).
  */
-import type { RestartPolicy } from '../model.ts'
+import type { RestartPolicy } from '../../model.ts'
+import type { ContainerKind } from '../types.ts'
 
 const FIRST_DELAY_MS = 10_000
 const MAX_DELAY_MS = 300_000
@@ -22,8 +23,14 @@ export type Verdict =
   | { restart: true; atMs: number; crashes: number; reason: string }
   | { restart: false; reason: string }
 
+/** The policy that holds for a container of that kind: sidecars and infra containers are always kept running. */
+export function policyFor(pod: RestartPolicy, kind: ContainerKind): RestartPolicy {
+  if (kind === 'infra' || kind === 'sidecar') return 'Always'
+  return kind === 'service' ? 'Never' : pod
+}
+
 /** Judges one ended container; `kind` because an init container that succeeded is done whatever the policy. */
-export function judgeExit(policy: RestartPolicy, kind: 'init' | 'regular', ended: Ended): Verdict {
+export function judgeExit(policy: RestartPolicy, kind: ContainerKind, ended: Ended): Verdict {
   const outcome = ended.exitCode === undefined ? 'ended unseen' : `exited with code ${ended.exitCode}`
   const failed = ended.exitCode !== 0
   if (!failed && (kind === 'init' || policy === 'OnFailure')) return { restart: false, reason: 'finished with code 0' }

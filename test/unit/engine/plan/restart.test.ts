@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { backOffMs, judgeExit } from '../../../src/engine/restart.ts'
+import { backOffMs, judgeExit } from '../../../../src/engine/plan/restart.ts'
 
 const NOW = 1_000_000
 const ended = (exitCode: number | undefined, crashes = 0, ranMs = 1000) => ({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { type Observed, type PlanInput, type PlannedContainer, planPod } from '../../../src/engine/plan.ts'
-import type { ContainerKind } from '../../../src/engine/types.ts'
-import type { Id } from '../../../src/model.ts'
+import { type Observed, type PlanInput, type PlannedContainer, planPod } from '../../../../src/engine/plan/index.ts'
+import type { ContainerKind } from '../../../../src/engine/types.ts'
+import type { Id } from '../../../../src/model.ts'
 
 const NOW = 1_000_000
 const RUNNING: Observed = { at: 'running', pid: 7, start: '1' }
@@ -13,11 +13,22 @@ function container(
   observed: Observed = { at: 'absent' },
   more: Partial<PlannedContainer> = {},
 ): PlannedContainer {
-  return { id: id as Id, kind, observed, done: false, needsInit: false, crashes: 0, ...more }
+  return {
+    id: id as Id,
+    kind,
+    goal: 'running',
+    observed,
+    done: false,
+    needsInit: false,
+    dependsOn: [],
+    crashes: 0,
+    leftover: false,
+    ...more,
+  }
 }
 
 function input(containers: PlannedContainer[], more: Partial<PlanInput> = {}): PlanInput {
-  return { goal: 'running', restartPolicy: 'Always', sandboxReady: true, containers, nowMs: NOW, ...more }
+  return { goal: 'running', restartPolicy: 'Always', sandbox: 'up', containers, nowMs: NOW, ...more }
 }
 
 /** `id (after; order)` of each step, in order. */
@@ -27,7 +38,7 @@ const shape = (plan: ReturnType<typeof planPod>): string[] =>
 const cases: Record<string, { input: PlanInput; steps: string[] }> = {
   'all is well: nothing to do': { input: input([container('a', 'regular', RUNNING)]), steps: [] },
   'a fresh pod: root file system at once, start after network and creation': {
-    input: input([container('a', 'regular')], { sandboxReady: false }),
+    input: input([container('a', 'regular')], { sandbox: 'down' }),
     steps: [
       'sandbox (; )',
       'network (sandbox; )',
@@ -142,7 +153,15 @@ describe('planPod', () => {
     const plan = planPod(
       input([container('i', 'init', exited(1)), container('a', 'regular')], { restartPolicy: 'Never' }),
     )
-    expect(plan.steps).toEqual([])
+    expect(plan.steps.map(step => step.do)).toEqual([
+      'delete',
+      'delete',
+      'unmount',
+      'unmount',
+      'cgroup',
+      'disconnect',
+      'unpin',
+    ])
     expect(plan.failed).toEqual({ container: 'i', reason: 'exited with code 1; restartPolicy is Never' })
   })
 

@@ -1,0 +1,159 @@
+/** The executors that end things: containers are stopped, and what a pod has is freed. Each of them may be repeated. */
+import { join } from 'node:path'
+import { TspodError } from '../errors.ts'
+import { removeTree } from '../files.ts'
+import {
+  containerCgroup,
+  deleteContainer,
+  killCgroup,
+  type NetavarkInput,
+  removeCgroup,
+  signalContainer,
+  thawCgroup,
+  unpinNamespaces,
+  waitExit,
+} from '../oci/index.ts'
+import { exitDirectory, podDirectory, podLogDirectory } from '../paths.ts'
+import { containerOf, type PodWork, patch, placesOf } from './context.ts'
+import { recordEnd } from './ends.ts'
+import { insertEvents, noteEvent } from './events.ts'
+import { advance } from './lifecycle.ts'
+import type { Executors } from './plan/index.ts'
+import { type ContainerRecord, deletePod } from './records.ts'
+import { watched } from './start.ts'
+import { removeVolumes } from './volumes.ts'
+import { look } from './work.ts'
+
+/** After KILL the kernel needs a moment; a process stuck in it longer than this is reported. */
+const KILL_WAIT_MS = 10_000
+/** However long others took of the pod's grace: the kubelet gives every container at least this. */
+const MIN_GRACE_MS = 2_000
+
+type Ending =
+  | 'stop'
+  | 'delete'
+  | 'unmount'
+  | 'erase'
+  | 'cgroup'
+  | 'disconnect'
+  | 'unpin'
+  | 'volumes'
+  | 'files'
+  | 'forget'
+
+/** One function per kind of step that ends something, for one pod. */
+export function endExecutors(work: PodWork): Pick<Executors, Ending> {
+  const { context, pod } = work
+  const { run, paths, clock, hierarchies } = context
+  return {
+    stop: step => stop(work, containerOf(work, step.container)),
+    delete: step => deleteRun(work, containerOf(work, step.container)),
+    unmount: async step => (await context.rootfs()).unmount(step.container),
+    erase: async step => (await context.rootfs()).remove(step.container),
+    cgroup: async () => {
+      const keepTop = work.cgroup.scope !== undefined
+      await removeCgroup(hierarchies, work.cgroup.path, { force: true, keepTop, clock })
+    },
+    disconnect: async () => {
+      const { network, namespaces } = work.sandbox
+      if (network === undefined) return
+      await context.networks.teardown(join(namespaces, 'net'), network as NetavarkInput)
+    },
+    unpin: async () => {
+      if (pod.kind === 'pod') await unpinNamespaces(run, work.sandbox.namespaces)
+    },
+    volumes: () => removeVolumes(pod.id, paths, run),
+    files: () => removeFiles(work),
+    forget: async () => {
+      noteEvent(work, undefined, { action: 'remove', reason: 'Removed' })
+      await context.store.write(async tx => {
+        await insertEvents(tx, work.events)
+        await deletePod(tx, pod.id)
+      })
+      work.forgotten = true
+    },
+  }
+}
+
+/**
+ * Asks one container to stop and kills it after the grace: its pod's, or what somebody wants. Whatever became of it
+ * is recorded. Throws PARTIAL_FAILURE when even KILL did not end it.
+ */
+async function stop(work: PodWork, record: ContainerRecord): Promise<void> {
+  const { clock, paths } = work.context
+  const observed = look(work, record)
+  if (observed.at === 'created') return discardCreated(work, record)
+  if (observed.at !== 'running' && observed.at !== 'unmonitored') return
+  const process = { pid: observed.pid, start: observed.start }
+  noteEvent(work, record, { action: 'stop', reason: 'Killing', message: `Stopping container ${record.shortName}` })
+  thawCgroup(work.context.hierarchies, containerCgroup(work.cgroup, record.shortName))
+  const asked = work.stopping.signal ?? (record.stopSignal as NodeJS.Signals)
+  signalContainer(process.pid, process.start, asked)
+  const exits = exitDirectory(paths)
+  const target = watched(record)
+  let verdict = (await waitExit(exits, [target], graceLeftMs(work), clock, work.signal)).get(record.id)
+  if (verdict === undefined || verdict.is === 'monitor-lost') {
+    signalContainer(process.pid, process.start, 'SIGKILL')
+    verdict = (await waitExit(exits, [target], KILL_WAIT_MS, clock)).get(record.id)
+    if (verdict === undefined) throw cannotEnd(record)
+  }
+  recordEnd(work, record, verdict.is === 'exited' ? verdict.exit : undefined)
+}
+
+const cannotEnd = ({ name, pid }: ContainerRecord): TspodError =>
+  new TspodError('PARTIAL_FAILURE', `container ${name} (process ${pid}) does not end, not even by SIGKILL`, {
+    remedy: 'see what it waits for: cat /proc/PID/stack; then run the same command again',
+  })
+
+/** The grace is the pod's: who is asked later has less of it. */
+function graceLeftMs(work: PodWork): number {
+  const nowMs = work.context.clock.monotonicMs()
+  work.stopping.beganMs ??= nowMs
+  const graceMs = work.stopping.graceMs ?? work.pod.spec.graceMs
+  const leastMs = Math.min(graceMs, MIN_GRACE_MS)
+  return Math.max(leastMs, graceMs - (nowMs - work.stopping.beganMs))
+}
+
+/** Nothing of it has run: it is as if it had never been made. */
+async function discardCreated(work: PodWork, record: ContainerRecord): Promise<void> {
+  await deleteContainer(work.context.run, work.sandbox.runtime, record.id, { force: true })
+  patch(work, record.id, {
+    state: advance(record.state === 'stopping' ? 'created' : record.state, 'reset'),
+    pid: null,
+    pidStart: null,
+    monitorPid: null,
+    monitorStart: null,
+  })
+}
+
+/**
+ * Removes what the runtime and conmon keep of a run. A runtime that cannot end a container does not decide about it:
+ * its cgroup knows its processes.
+ */
+export async function deleteRun(work: PodWork, record: ContainerRecord): Promise<void> {
+  const { context, sandbox } = work
+  const { exits } = placesOf(work, record.id)
+  const remove = (): Promise<void> => deleteContainer(context.run, sandbox.runtime, record.id, { force: true })
+  try {
+    await remove()
+  } catch {
+    killCgroup(context.hierarchies, containerCgroup(work.cgroup, record.shortName))
+    await remove()
+  }
+  await removeTree(join(exits, record.id))
+}
+
+async function removeFiles(work: PodWork): Promise<void> {
+  const { paths } = work.context
+  await Promise.all(
+    work.containers.flatMap(({ id }) => {
+      const { run, exits } = placesOf(work, id)
+      return [removeTree(run), removeTree(join(exits, id))]
+    }),
+  )
+  await Promise.all([
+    removeTree(podDirectory(paths, work.pod.id)),
+    removeTree(podLogDirectory(paths, work.pod.name, work.pod.id)),
+    removeTree(placesOf(work, work.pod.id).pod),
+  ])
+}

@@ -1,0 +1,35 @@
+/** Bringing one pod to its goal, whoever noticed that it may not be there. */
+import type { EngineContext } from './context.ts'
+import { reconcile } from './reconcile.ts'
+import { type PodRecord, readPodById } from './records.ts'
+import { settleService } from './service.ts'
+import { loadWork, lockPod } from './work.ts'
+
+/**
+ * Brings one pod to its goal under its lock, and its service to where that leaves it. Returns when a clock has to look
+ * again. Throws LOCK_TIMEOUT, or what a step that nobody will repeat failed with.
+ */
+export async function lookAfter(context: EngineContext, podId: string, command: string): Promise<number | undefined> {
+  const before = await readPodById(context.store, podId)
+  if (before === undefined) return undefined
+  const lock = await lockPod(context, before.name, command)
+  let settled: PodRecord | undefined
+  try {
+    const pod = await readPodById(context.store, podId)
+    // It went while this waited, and its lock file with it: the new one made by waiting goes as well.
+    if (pod === undefined) {
+      await lock.removeFile()
+      return undefined
+    }
+    // An interrupted play is the next play's to clean up: its containers are killed there.
+    if (!pod.complete || pod.goal === 'removed') return undefined
+    const outcome = await reconcile(await loadWork(context, pod), false)
+    settled = pod
+    const failure = outcome.failures.find(({ step }) => !('container' in step))
+    if (failure !== undefined && outcome.againAtMs === undefined) throw failure.error
+    return outcome.againAtMs
+  } finally {
+    await lock[Symbol.asyncDispose]()
+    if (settled?.service !== undefined) await settleService(context, settled.service)
+  }
+}

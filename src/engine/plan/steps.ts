@@ -1,0 +1,97 @@
+/** The words of a plan: what the planner is told, and the steps it answers with. */
+import type { Id, RestartPolicy } from '../../model.ts'
+import type { ContainerGoal, ContainerKind } from '../types.ts'
+
+/** What the kernel and the exit files say about one container. */
+export type Observed =
+  | { at: 'absent' }
+  | { at: 'created'; pid: number; start: string }
+  | { at: 'running'; pid: number; start: string }
+  /** It runs, but its monitor is gone: nobody will record how it ends. */
+  | { at: 'unmonitored'; pid: number; start: string }
+  | { at: 'exited'; code: number; finishedMs: number }
+  /** There was a process, it is gone, and nobody recorded how it ended. */
+  | { at: 'lost' }
+
+export type PlannedContainer = {
+  id: Id
+  kind: ContainerKind
+  goal: ContainerGoal
+  observed: Observed
+  /** An init container that has succeeded and need not run again. */
+  done: boolean
+  /** Its mounts need what init containers write, so it is created only after them. */
+  needsInit: boolean
+  /** Containers of the pod that have to be started before this one, and are stopped after it. */
+  dependsOn: readonly Id[]
+  startedMs?: number
+  crashes: number
+  /** The runtime still knows its last run. */
+  leftover: boolean
+}
+
+/** Namespaces and network of a pod. `changing`: whoever was making or freeing them was interrupted. */
+export type SandboxState = 'down' | 'changing' | 'up'
+
+export type PlanInput = {
+  goal: 'created' | 'running' | 'stopped' | 'removed'
+  restartPolicy: RestartPolicy
+  sandbox: SandboxState
+  /** Infra or service first, then init containers and sidecars in order, then regular ones in the order of their start. */
+  containers: readonly PlannedContainer[]
+  nowMs: number
+}
+
+export type StepKinds =
+  // Making
+  | { do: 'sandbox' }
+  | { do: 'network' }
+  | { do: 'discard'; container: Id }
+  | { do: 'rootfs'; container: Id }
+  | { do: 'create'; container: Id }
+  | { do: 'start'; container: Id; crashes: number; restart: boolean }
+  | { do: 'await'; container: Id }
+  // Ending
+  | { do: 'stop'; container: Id }
+  | { do: 'delete'; container: Id }
+  | { do: 'unmount'; container: Id }
+  | { do: 'erase'; container: Id }
+  | { do: 'cgroup' }
+  | { do: 'disconnect' }
+  | { do: 'unpin' }
+  | { do: 'volumes' }
+  | { do: 'files' }
+  | { do: 'forget' }
+
+/**
+ * `id` is unique in its plan. `after` names earlier steps that must have succeeded, `order` earlier steps that must
+ * only have ended: a container that did not start holds up no sibling, and one that cannot be stopped no removal.
+ */
+export type Step = StepKinds & { id: string; after: string[]; order: string[]; because: string }
+
+export type Plan = {
+  steps: Step[]
+  /** When to look again: the earliest back-off that has not passed yet. */
+  againAtMs?: number
+  /** Set when the pod can never get where it should be. */
+  failed?: { container: Id; reason: string }
+  /** Set when all its work is done and nothing of it will be started again. */
+  finished?: true
+}
+
+/** Collects the steps of one plan. */
+export class Steps {
+  readonly list: Step[] = []
+
+  /** Adds a step and returns its id. */
+  add(step: StepKinds & { because: string }, after: readonly string[] = [], order: readonly string[] = []): string {
+    const id = 'container' in step ? `${step.do} ${step.container}` : step.do
+    this.list.push({ ...step, id, after: [...new Set(after)], order: [...new Set(order)] } as Step)
+    return id
+  }
+
+  /** The id as a list when there is such a step, otherwise nothing to wait for. */
+  ifThere(id: string): string[] {
+    return this.list.some(step => step.id === id) ? [id] : []
+  }
+}
