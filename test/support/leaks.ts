@@ -17,13 +17,13 @@ export type Leak = { kind: string; appeared: string[]; vanished: string[] }
 const STORAGE = '/var/lib/containers/storage'
 const TEMPORARY = ['/tmp', '/var/tmp']
 const OWN_CGROUP = /tspod|libpod|crun|conmon|[0-9a-f]{64}/
-// Another test run may have a machine of its own at the same time.
-const OWN_TEMPORARY = /^(tspod(?!-machine-)|containers?[-_.]|storage)/
+// Another test run may have machines, cells and scratch folders of its own at the same time.
+const OWN_TEMPORARY = /^(tspod(?!-machine-|-cell-|-test-|-\w+-test-)|containers?[-_.]|storage)/
 const HELPERS = /^(conmon|catatonit|aardvark-dns|netavark|skopeo|crun|runc|containers-stora|unshare)$/
 /** A unit of Debian that systemd starts on demand and that ends by itself. */
 const FOREIGN = 'dhcp-proxy'
 /** Rows that outlive their pods by design. */
-const LASTING_TABLES = new Set(['volume'])
+const LASTING_TABLES = new Set(['volume', 'event', 'sqlite_sequence'])
 /** Exit hooks, aardvark-dns and the kernel's own release of namespaces end a moment after the command that caused it. */
 const SETTLE_MS = 6_000
 const POLL_MS = 250
