@@ -89,10 +89,6 @@ export type ContainerSpec = {
   tty: boolean
   stdin: boolean
   stdinOnce: boolean
-  /** Of an init container: it is a sidecar, which goes on running beside the regular ones. */
-  restartPolicy?: 'Always'
-  /** Regular containers of the pod that have to be started before this one. */
-  dependsOn?: ContainerName[]
   terminationMessagePath: string
   terminationMessagePolicy: 'File' | 'FallbackToLogsOnError'
 }

@@ -29,7 +29,7 @@ import { play } from './play.ts'
 import { find, inspect, loadAll } from './query.ts'
 import { storedSecrets } from './secrets.ts'
 import { openStore } from './store.ts'
-import { tick } from './timekeeper.ts'
+import { tick } from './tick.ts'
 import type { Doors, Engine } from './types.ts'
 
 /** containers-common's default profile, where Debian and Fedora install it. */

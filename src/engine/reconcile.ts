@@ -1,7 +1,7 @@
 /** Bringing one pod to its goal: observe, plan, apply, and look again until nothing is left to do. */
-import { isTspodError } from '../errors.ts'
 import type { Id } from '../model.ts'
 import { isKnown } from '../oci/index.ts'
+import { startOrder } from '../order.ts'
 import { containerOf, type PodWork, patch } from './context.ts'
 import { endExecutors } from './end.ts'
 import { recordEnd } from './ends.ts'
@@ -11,6 +11,7 @@ import { advance } from './lifecycle.ts'
 import { type Execution, execute, type Plan, type PlannedContainer, planPod, type Step } from './plan/index.ts'
 import { type ContainerRecord, specNamed, updatePod, updateSandbox } from './records.ts'
 import { startExecutors } from './start.ts'
+import { nudgeTimekeeper } from './timekeeper.ts'
 import { look, writePatches } from './work.ts'
 
 /** A pod whose containers end as fast as they start must not keep one process busy for ever. */
@@ -62,6 +63,8 @@ async function finish(work: PodWork, planned: Plan, fresh: boolean): Promise<voi
     await writePatches(tx, work)
     if (!sameWake) await updatePod(tx, work.pod.id, { wakeMs: wakeMs ?? null })
   })
+  // It may have been waiting for this pod alone.
+  if (!sameWake && wakeMs === undefined) nudgeTimekeeper(work.context)
 }
 
 function later(work: PodWork, planned: Plan): Pick<Reconciled, 'againAtMs' | 'finished'> {
@@ -142,7 +145,7 @@ function plan(work: PodWork): Plan {
     goal: pod.goal,
     restartPolicy: pod.spec.restartPolicy,
     sandbox: work.sandboxState,
-    containers: work.containers.map(record => plannedContainer(work, record)),
+    containers: inStartOrder(work.containers.map(record => plannedContainer(work, record))),
     nowMs: context.clock.nowMs(),
   })
   // Written before the effect: after a crash the next look finds it absent and makes it, whatever is left of it.
@@ -162,6 +165,15 @@ function markStopping(work: PodWork, id: Id): void {
 }
 
 const isRecordedEnd = ({ state }: ContainerRecord): boolean => state === 'exited' || state === 'stopped'
+
+/** As recorded, which is the manifest's order, but none before what it depends on. */
+function inStartOrder(containers: readonly PlannedContainer[]): readonly PlannedContainer[] {
+  if (!containers.some(({ dependsOn }) => dependsOn.length > 0)) return containers
+  const sorted = startOrder(containers.map(({ id, dependsOn }) => ({ name: id, dependsOn })))
+  if ('cycle' in sorted) throw new Error(`containers depend on one another: ${sorted.cycle.join(', ')}`)
+  const byId = new Map(containers.map(container => [container.id, container]))
+  return sorted.order.flatMap(id => byId.get(id) ?? [])
+}
 
 function plannedContainer(work: PodWork, record: ContainerRecord): PlannedContainer {
   const spec = specNamed(work.pod.spec, record.shortName)
@@ -184,6 +196,3 @@ function plannedContainer(work: PodWork, record: ContainerRecord): PlannedContai
 function isDoneInit(work: PodWork, { kind, state, exitCode, boot }: ContainerRecord): boolean {
   return kind === 'init' && state === 'exited' && exitCode === 0 && boot === work.context.boot
 }
-
-/** True when the pod's init containers are what failed: their errors are judged like an exit. */
-export const isInitFailure = (error: unknown): boolean => isTspodError(error, 'INIT_FAILED')

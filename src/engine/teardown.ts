@@ -8,6 +8,7 @@ import type { Lock } from './lock.ts'
 import { reconcile } from './reconcile.ts'
 import { updatePod } from './records.ts'
 import { endStrays } from './strays.ts'
+import { nudgeTimekeeper } from './timekeeper.ts'
 import { look } from './work.ts'
 
 export type Teardown = {
@@ -31,6 +32,7 @@ export async function tearDown(work: PodWork, lock: Lock): Promise<Teardown> {
   const stopped = work.containers.some(record => record.kind !== 'infra' && look(work, record).at === 'running')
   const { failures } = await reconcile(work, false)
   if (work.forgotten) await lock.removeFile()
+  if (pod.wakeMs !== undefined) nudgeTimekeeper(context)
   return {
     stopped,
     failures: failures.map(({ step, error }) => `${WHAT[step.do] ?? step.do}: ${(error as Error).message}`),

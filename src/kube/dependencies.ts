@@ -1,8 +1,8 @@
 /** Which containers of a pod wait for which: the annotation `io.tspod.depends-on/CONTAINER: "a;b"`. */
 import type { ContainerName, PodSpec } from '../model.ts'
+import { startOrder } from '../order.ts'
 import { didYouMean, quote } from './issue.ts'
 import type { Setting } from './metadata.ts'
-import { startOrder } from './order.ts'
 
 const HOW = 'write it as io.tspod.depends-on/CONTAINER: "OTHER;ANOTHER"'
 

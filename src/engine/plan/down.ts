@@ -3,7 +3,7 @@
  * sidecars, the last one first; then what holds the namespaces. A step that fails keeps no other one from running.
  * Source of the order: the kubelet's termination of pods.
  */
-import type { Id } from '../../model.ts'
+import { startOrder } from '../../order.ts'
 import { type PlanInput, type PlannedContainer, type Step, Steps } from './steps.ts'
 
 /** Stops everything and frees what a pod at rest does not need; its volumes, layers and logs stay. */
@@ -90,19 +90,11 @@ export function planOneStop(steps: Steps, container: PlannedContainer, because: 
 const isUp = ({ observed }: PlannedContainer): boolean =>
   observed.at === 'running' || observed.at === 'created' || observed.at === 'unmonitored'
 
-/** Every container after all that depend on it; what is left in a circle, which the translator refuses, keeps its order. */
+/** Every container after all that depend on it. */
 function dependantsFirst(containers: readonly PlannedContainer[]): PlannedContainer[] {
-  const sorted: PlannedContainer[] = []
-  const open = new Set<Id>(containers.map(({ id }) => id))
-  while (open.size > 0) {
-    const free = containers.filter(
-      ({ id }) => open.has(id) && !containers.some(other => open.has(other.id) && other.dependsOn.includes(id)),
-    )
-    const next = free.length > 0 ? free : containers.filter(({ id }) => open.has(id))
-    for (const one of next) {
-      sorted.push(one)
-      open.delete(one.id)
-    }
-  }
-  return sorted
+  const sorted = startOrder(containers.map(({ id, dependsOn }) => ({ name: id, dependsOn })))
+  // The translator refuses circles.
+  if ('cycle' in sorted) throw new Error(`containers depend on one another: ${sorted.cycle.join(', ')}`)
+  const byId = new Map(containers.map(container => [container.id, container]))
+  return sorted.order.reverse().flatMap(id => byId.get(id) ?? [])
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { startOrder } from '../../../src/kube/order.ts'
+import { startOrder } from '../../src/order.ts'
 
 type Graph = { name: string; dependsOn: string[] }[]
 

@@ -1,0 +1,25 @@
+/** What the timekeeper calls: everything that is due. */
+import type { EngineContext } from './context.ts'
+import { lookAfter } from './look-after.ts'
+
+/** Clocks jump and hosts sleep: nothing is waited for longer than this in one go. */
+const LONGEST_WAIT_MS = 60_000
+/** A pod that somebody else is working on right now, or that failed to be looked after, is looked at again then. */
+const RETRY_MS = 5_000
+
+/**
+ * Looks after every pod whose time has come. Returns how long to wait before the next look, undefined when nothing
+ * waits any more.
+ */
+export async function tick(context: EngineContext): Promise<number | undefined> {
+  const { store, clock } = context
+  const nowMs = clock.nowMs()
+  const due = await store.all("SELECT id FROM pod WHERE wake_ms <= ? AND goal = 'running' AND complete = 1", [nowMs])
+  const outcomes = await Promise.allSettled(due.map(row => lookAfter(context, String(row.id), 'tspod system tick')))
+  const failed = outcomes.some(({ status }) => status === 'rejected')
+  const [next] = await store.all("SELECT min(wake_ms) AS at FROM pod WHERE goal = 'running' AND complete = 1")
+  const at = next?.at
+  if (at === null || at === undefined) return undefined
+  const waitMs = Math.max(failed ? RETRY_MS : 0, Number(at) - clock.nowMs())
+  return Math.min(waitMs, LONGEST_WAIT_MS)
+}
