@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { TspodError } from '../errors.ts'
 import type { Bundle, ContainerSpec, Id, PodSpec } from '../model.ts'
 import {
+  annotatedRuntime,
   loadNetwork,
   type NetavarkInput,
   type Attachment as NetworkAttachment,
@@ -37,6 +38,8 @@ export type Draft = {
   plan: NetworkPlan
   definitions: Map<string, NetworkDefinition>
   runtime: Runtime
+  /** The runtime's name or path as the flag or the pod's annotation has it. */
+  wanted?: string
 }
 
 export type Intent = { pod: PodRecord; containers: ContainerRecord[]; sandbox: SandboxFacts }
@@ -46,12 +49,12 @@ export const newId = (): Id => randomHex(32) as Id
 
 /**
  * Everything about the bundle's pods that can be known before the store is asked.
- * @throws USAGE for flags that do not fit, NETWORK_UNKNOWN, RUNTIME_MISSING, HOST_LACKS for limits and the journal.
+ * @throws USAGE for flags that do not fit, NETWORK_UNKNOWN, RUNTIME_MISSING, CONFIG_INVALID,
+ * SECURITY_REFUSED for a runtime that a manifest may not choose, HOST_LACKS for limits and the journal.
  */
 export async function draftPods(context: EngineContext, bundle: Bundle, options: PlayOptions): Promise<Draft[]> {
   const definitions = new Map<string, NetworkDefinition>()
   const drafts: Draft[] = []
-  const runtime = await context.runtime(options.runtime)
   if (logSettings(options).driver === 'journald' && !context.journal) {
     throw new TspodError('HOST_LACKS', 'there is no systemd journal on this host to write to', {
       remedy: 'leave out --log-driver journald: lines then go to a file that `tspod logs` reads',
@@ -67,7 +70,9 @@ export async function draftPods(context: EngineContext, bundle: Bundle, options:
       if (!definitions.has(name)) definitions.set(name, await loadNetwork(context.paths, name))
     }
     refuseHostSysctls(spec, plan)
-    drafts.push({ spec, plan, definitions, runtime })
+    const wanted = options.runtime ?? (await annotatedRuntime(context.paths, spec))
+    const runtime = await context.runtime(wanted)
+    drafts.push({ spec, plan, definitions, runtime, ...(wanted !== undefined && { wanted }) })
   }
   return drafts
 }
@@ -133,7 +138,7 @@ function intentOf(context: EngineContext, draft: Draft, options: PlayOptions, ta
         log: logSettings(options),
         noHosts: options.noHosts,
         noHostname: options.noHostname,
-        ...(options.runtime !== undefined && { runtime: options.runtime }),
+        ...(draft.wanted !== undefined && { runtime: draft.wanted }),
       },
       goal: options.start ? 'running' : 'created',
       complete: false,

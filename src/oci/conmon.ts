@@ -14,7 +14,7 @@ import { processStart } from '../files.ts'
 import type { Id } from '../model.ts'
 import { MONITOR_START_FD, MONITOR_SYNC_FD, type Monitor, spawnMonitor } from '../process.ts'
 import { lastMessage, startFailed } from './failures.ts'
-import type { Runtime } from './runtime.ts'
+import { type Runtime, runtimeHangs } from './runtime/index.ts'
 
 export type LogDriver = 'k8s-file' | 'json-file' | 'journald' | 'none' | 'passthrough'
 export type LogTarget = { driver: LogDriver; path: string; maxBytes: number }
@@ -38,7 +38,7 @@ export type CreateInput = {
   exitHook: readonly string[]
   /** Runs while conmon waits before its first fork: the place to move it to its cgroup. */
   beforeStart?: (conmonPid: number) => Promise<void>
-  /** How long the runtime may take, default two minutes. */
+  /** How long the runtime may take: by default what tspod.toml says, or two minutes. */
   timeoutMs?: number
 }
 
@@ -171,15 +171,11 @@ async function converse(monitor: Monitor, input: CreateInput, clock: Clock): Pro
     throw error
   }
   monitor.release()
-  const timeoutMs = input.timeoutMs ?? CREATE_TIMEOUT_MS
+  const timeoutMs = input.timeoutMs ?? input.runtime.timeoutMs ?? CREATE_TIMEOUT_MS
   const answer = Promise.all([monitor.answer, monitor.exited]).then(([line]) => ({ line }))
   const first = await within(answer, timeoutMs, clock)
   if (first !== undefined) return first.line
-  const seconds = Math.round(timeoutMs / 1000)
-  const what = `${input.runtime.name} did not create it within ${seconds} s and was killed`
-  throw new TspodError('COMMAND_TIMEOUT', `container ${input.name}: ${what}`, {
-    remedy: 'try again; when it happens again, look at the load of this host and at dmesg',
-  })
+  throw runtimeHangs(input.runtime, `create container ${input.name}`, timeoutMs)
 }
 
 /** What `work` resolves to, undefined when that takes longer than `timeoutMs`. */

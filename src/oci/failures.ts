@@ -1,6 +1,6 @@
 /** What crun and runc say when they fail, in one sentence for people and with the way out where it is known. */
 import { TspodError } from '../errors.ts'
-import type { Runtime } from './runtime.ts'
+import type { Runtime } from './runtime/index.ts'
 
 /** START_FAILED in one sentence, from the error output or JSON log of a runtime. */
 export function startFailed(name: string, runtime: Pick<Runtime, 'name'>, output: string): TspodError {

@@ -5,9 +5,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { TspodError } from '../errors.ts'
 import type { Paths } from '../paths.ts'
 import type { Run } from '../process.ts'
-import { findProgram, isOlder, obstacleOf, RUNTIME_FLOORS } from './runtime.ts'
+import { configuredRuntimes, findProgram, isOlder, obstacleOf, RUNTIME_FLOORS } from './runtime/index.ts'
 import type { HostFacts } from './spec/index.ts'
 
 export type HostCheck = {
@@ -22,9 +23,14 @@ export type HostCheck = {
 
 /** All checks in the order to show them. Never throws for a lack: that is a check which is not ok. */
 export async function checkHost(run: Run, paths: Paths, host: HostFacts): Promise<HostCheck[]> {
-  const [tools, disks] = await Promise.all([checkTools(run, host), Promise.all(diskChecks(paths))])
+  const [tools, runtimes, disks] = await Promise.all([
+    checkTools(run, host),
+    checkConfigured(run, paths, host),
+    Promise.all(diskChecks(paths)),
+  ])
   return [
     ...tools,
+    ...runtimes,
     checkCgroupMode(host),
     checkControllers(host),
     checkOverlay(readText('/proc/filesystems') ?? ''),
@@ -137,6 +143,22 @@ export function checkRuntimes(versions: ReadonlyMap<string, string>, host: HostF
   if (usable.length > 0) return { ...check, status: 'ok', found: usable.join(', ') }
   const runtime = host.cgroup === 'hybrid' ? 'runc' : 'crun'
   return { ...check, status: 'missing', found: 'none', remedy: `apt install ${runtime} (or dnf install ${runtime})` }
+}
+
+/** The runtimes of tspod.toml, or what is wrong with that file. */
+async function checkConfigured(run: Run, paths: Paths, host: HostFacts): Promise<HostCheck[]> {
+  try {
+    return (await configuredRuntimes(run, paths, host)).map(({ name, path, runtime }) => {
+      const check = { name: `runtime ${name}`, needed: `a runtime that works here at ${path}` }
+      if (runtime instanceof TspodError)
+        return { ...check, status: 'warn', found: runtime.message, remedy: runtime.remedy }
+      return { ...check, status: 'ok', found: `${runtime.name} ${runtime.version} (${path})` }
+    })
+  } catch (error) {
+    if (!(error instanceof TspodError)) throw error
+    const needed = 'a file that can be read: no pod is played without'
+    return [{ name: 'tspod.toml', status: 'missing', found: error.message, needed, remedy: error.remedy }]
+  }
 }
 
 /** netavark publishes ports with iptables, from 1.10 on with nftables as well. Pure. */

@@ -46,15 +46,17 @@ export { type Attachment, type NetavarkInput, netavarkInput, nextAddress } from 
 export { type HostPort, portsTaken } from './ports.ts'
 export { type PullDoor, type PullOptions, pullDoor } from './pull.ts'
 export {
+  annotatedRuntime,
   deleteContainer,
   execArgs,
   findProgram,
+  forgetContainer,
   isKnown,
   type Runtime,
   runtimeArgs,
   selectRuntime,
   startContainer,
-} from './runtime.ts'
+} from './runtime/index.ts'
 export {
   baseEnv,
   buildExecProcess,

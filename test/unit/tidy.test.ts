@@ -100,7 +100,7 @@ describe('imports', () => {
     ['sqlite3', ['engine/store.ts', 'engine/lock.ts']],
     ['dbus-next', ['systemd/bus.ts']],
     ['sd-notify', ['systemd/notify.ts']],
-    ['smol-toml', ['oci/storage.ts', 'oci/registries.ts']],
+    ['smol-toml', ['oci/storage.ts', 'oci/runtime/config.ts']],
     ['winston', ['log.ts']],
     ['yaml', ['kube/read.ts']],
     ['@kubernetes/client-node', []],

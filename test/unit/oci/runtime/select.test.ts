@@ -1,19 +1,10 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import type { Id } from '../../../src/model.ts'
-import {
-  deleteContainer,
-  execArgs,
-  isOlder,
-  obstacleOf,
-  type Runtime,
-  selectRuntime,
-  startContainer,
-} from '../../../src/oci/runtime.ts'
-import type { HostFacts } from '../../../src/oci/spec/index.ts'
-import { pathsFor } from '../../../src/paths.ts'
-import type { Command, Finished, Run } from '../../../src/process.ts'
+import { isOlder, obstacleOf, selectRuntime } from '../../../../src/oci/runtime/index.ts'
+import type { HostFacts } from '../../../../src/oci/spec/index.ts'
+import { pathsFor } from '../../../../src/paths.ts'
+import { recorder } from './recorder.ts'
 
 const HOST: HostFacts = {
   cgroup: 'v2',
@@ -35,16 +26,6 @@ beforeEach(() => {
   directory = mkdtempSync('/tmp/tspod-runtime-unit-')
 })
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
-
-/** A runner that records what it was asked and answers from a table by the verb. */
-function recorder(answer: (argv: readonly string[]) => Partial<Finished>): Run & { calls: string[][] } {
-  const calls: string[][] = []
-  const runner = async (command: Command): Promise<Finished> => {
-    calls.push([...command.argv])
-    return { argv: command.argv, exitCode: 0, stdout: '', stderr: '', ...answer(command.argv) }
-  }
-  return Object.assign(runner, { calls })
-}
 
 describe('isOlder', () => {
   const cases: [version: string, floor: string, older: boolean][] = [
@@ -176,56 +157,5 @@ describe('selectRuntime', () => {
       code: 'RUNTIME_MISSING',
       message: expect.stringContaining('hybrid'),
     })
-  })
-})
-
-describe('verbs', () => {
-  const id = 'a'.repeat(64) as Id
-  const runtime = (): Runtime => ({
-    name: 'runc',
-    path: '/usr/sbin/runc',
-    version: '1',
-    root: join(directory, 'state'),
-  })
-  const haveState = (): void => void mkdirSync(join(directory, 'state', id), { recursive: true })
-
-  test('deleting a container the runtime does not know starts no process', async () => {
-    const run = recorder(() => ({}))
-    await deleteContainer(run, runtime(), id, { force: true })
-    expect(run.calls).toEqual([])
-  })
-
-  test('deleting believes the state directory, not the exit code', async () => {
-    haveState()
-    const failing = recorder(() => ({ exitCode: 0 }))
-    await expect(deleteContainer(failing, runtime(), id, { force: false })).rejects.toMatchObject({
-      code: 'COMMAND_FAILED',
-    })
-    const gone = recorder(() => {
-      rmSync(join(directory, 'state', id), { recursive: true })
-      return { exitCode: 1, stderr: 'no such container' }
-    })
-    await deleteContainer(gone, runtime(), id, { force: true })
-    expect(gone.calls).toEqual([['/usr/sbin/runc', '--root', join(directory, 'state'), 'delete', '--force', id]])
-    expect(existsSync(join(directory, 'state', id))).toBe(false)
-  })
-
-  test('a start that claims success while the container still waits is a failure', async () => {
-    haveState()
-    writeFileSync(join(directory, 'state', id, 'exec.fifo'), '')
-    await expect(
-      startContainer(
-        recorder(() => ({})),
-        runtime(),
-        id,
-      ),
-    ).rejects.toMatchObject({ code: 'START_FAILED' })
-  })
-
-  test('exec hands over the process file', () => {
-    expect(execArgs(runtime(), id, { processFile: '/p.json', pidFile: '/pid', detach: true })).toEqual([
-      ...['/usr/sbin/runc', '--root', join(directory, 'state')],
-      ...['exec', '--process', '/p.json', '--pid-file', '/pid', '--detach', id],
-    ])
   })
 })
