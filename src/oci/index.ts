@@ -50,7 +50,6 @@ export {
   deleteContainer,
   execArgs,
   findProgram,
-  forgetContainer,
   isKnown,
   type Runtime,
   runtimeArgs,

@@ -3,13 +3,11 @@ export { annotatedRuntime } from './config.ts'
 export { findProgram } from './program.ts'
 export { configuredRuntimes, isOlder, obstacleOf, RUNTIME_FLOORS, type Runtime, selectRuntime } from './select.ts'
 export {
-  callRuntime,
   deleteContainer,
   execArgs,
   forgetContainer,
   isKnown,
   runtimeArgs,
-  runtimeFailed,
   runtimeHangs,
   startContainer,
 } from './verbs.ts'
