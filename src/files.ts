@@ -13,19 +13,16 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
-  readlinkSync,
   readSync,
 } from 'node:fs'
 import { type FileHandle, open, readdir, rename, rmdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { isMissing, TspodError } from './errors.ts'
+import { isMissing } from './errors.ts'
+import { O_PATH, plainRoot, unsafePath, walkInside } from './inside.ts'
 import { randomHex } from './random.ts'
 
-/** Names a file without opening it: no device is touched, no FIFO waits. Node does not list this Linux flag. */
-const O_PATH = 0o10000000
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 
-const MAX_LINKS = 40
 /** Deeper trees are taken apart from the top, so that a hostile one cannot use up our descriptors. */
 const MAX_REMOVE_DEPTH = 32
 /** Somebody who keeps adding files while we remove them does not keep us for ever: the last rmdir then fails. */
@@ -109,8 +106,8 @@ export function openBeneath(rootDir: string, relative: string, how: OpenHow = {}
       closeSync(fd)
       fd = next
       const stat = fstatSync(fd)
-      if (stat.isSymbolicLink()) throw unsafe(relative, `${part} is a symbolic link`)
-      if (!how.acrossMounts && mountId(fd) !== mount) throw unsafe(relative, `something is mounted at ${part}`)
+      if (stat.isSymbolicLink()) throw unsafePath(relative, `${part} is a symbolic link`)
+      if (!how.acrossMounts && mountId(fd) !== mount) throw unsafePath(relative, `something is mounted at ${part}`)
       if (!last && !stat.isDirectory())
         throw Object.assign(new Error(`${part} is not a directory`), { code: 'ENOTDIR' })
     }
@@ -129,10 +126,10 @@ export function openBeneath(rootDir: string, relative: string, how: OpenHow = {}
 
 /** The components of a relative path; throws UNSAFE_PATH when it could leave its root by itself. */
 function safeParts(relative: string): string[] {
-  if (relative.startsWith('/')) throw unsafe(relative, 'it is absolute')
-  if (relative.includes('\0')) throw unsafe(relative, 'it holds a NUL character')
+  if (relative.startsWith('/')) throw unsafePath(relative, 'it is absolute')
+  if (relative.includes('\0')) throw unsafePath(relative, 'it holds a NUL character')
   const parts = relative.split('/').filter(part => part !== '' && part !== '.')
-  if (parts.includes('..')) throw unsafe(relative, 'it holds ".."')
+  if (parts.includes('..')) throw unsafePath(relative, 'it holds ".."')
   return parts
 }
 
@@ -164,8 +161,8 @@ function makeOne(path: string, create: 'file' | 'directory', mode: number): bool
   }
 }
 
-/** The mount a descriptor belongs to: a bind mount of the same device differs only here. */
-function mountId(fd: number): string {
+/** The mount a descriptor belongs to: a bind mount of the same device differs only here. Throws when it is closed. */
+export function mountId(fd: number): string {
   return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? 'unknown'
 }
 
@@ -176,10 +173,12 @@ function mountId(fd: number): string {
  * and for a loop of links.
  */
 export function readBeneath(rootDir: string, relative: string, maxBytes: number): Buffer | undefined {
-  const held: number[] = []
+  const root = plainRoot(rootDir)
+  const held = [root.fd]
   try {
-    const fd = resolveInside(rootDir, relative, held)
-    if (!fstatSync(fd).isFile()) throw unsafe(relative, 'it is not a regular file')
+    const fd = walkInside(root, relative, held).found?.fd
+    if (fd === undefined) return undefined
+    if (!fstatSync(fd).isFile()) throw unsafePath(relative, 'it is not a regular file')
     const file = openSync(`/proc/self/fd/${fd}`, O_RDONLY | O_NONBLOCK)
     held.push(file)
     return readBounded(file, relative, maxBytes)
@@ -191,39 +190,9 @@ export function readBeneath(rootDir: string, relative: string, maxBytes: number)
   }
 }
 
-/** Walks like a chroot would; every descriptor it opens is put in `held` for the caller to close. */
-function resolveInside(rootDir: string, relative: string, held: number[]): number {
-  const keep = (fd: number): number => {
-    held.push(fd)
-    return fd
-  }
-  const root = keep(openSync(rootDir, O_PATH | O_DIRECTORY))
-  let trail = [root]
-  const todo = relative.split('/').reverse()
-  let links = 0
-  for (let part = todo.pop(); part !== undefined; part = todo.pop()) {
-    if (part === '' || part === '.') continue
-    if (part === '..') {
-      if (trail.length > 1) trail.pop()
-      continue
-    }
-    const path = `/proc/self/fd/${trail.at(-1)}/${part}`
-    const fd = keep(openSync(path, O_PATH | O_NOFOLLOW))
-    if (!fstatSync(fd).isSymbolicLink()) {
-      trail.push(fd)
-      continue
-    }
-    if (++links > MAX_LINKS) throw unsafe(relative, 'it is a loop of links')
-    const target = readlinkSync(path)
-    if (target.startsWith('/')) trail = [root]
-    todo.push(...target.split('/').reverse())
-  }
-  return trail.at(-1) ?? root
-}
-
 function readBounded(fd: number, name: string, maxBytes: number): Buffer {
   const size = fstatSync(fd).size
-  if (size > maxBytes) throw unsafe(name, `it holds more than ${maxBytes} bytes`)
+  if (size > maxBytes) throw unsafePath(name, `it holds more than ${maxBytes} bytes`)
   const buffer = Buffer.alloc(maxBytes + 1)
   let length = 0
   while (length < buffer.length) {
@@ -231,7 +200,7 @@ function readBounded(fd: number, name: string, maxBytes: number): Buffer {
     if (count === 0) return buffer.subarray(0, length)
     length += count
   }
-  throw unsafe(name, `it holds more than ${maxBytes} bytes`)
+  throw unsafePath(name, `it holds more than ${maxBytes} bytes`)
 }
 
 /**
@@ -261,7 +230,7 @@ async function removeEntry(parent: FileHandle, name: Buffer, removal: Removal): 
   const directory = await openIfThere(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
   if (directory === undefined) return
   try {
-    if (mountId(directory.fd) !== removal.mount) throw unsafe(removal.path, `something is still mounted at ${name}`)
+    if (mountId(directory.fd) !== removal.mount) throw unsafePath(removal.path, `something is still mounted at ${name}`)
     await emptyDirectory(directory, path, removal)
   } finally {
     await directory.close()
@@ -295,7 +264,7 @@ async function unlinked(path: Buffer, within: string): Promise<boolean> {
     if (isMissing(error)) return true
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'EISDIR') return false
-    throw code === 'EBUSY' ? unsafe(within, 'something is still mounted inside') : error
+    throw code === 'EBUSY' ? unsafePath(within, 'something is still mounted inside') : error
   }
 }
 
@@ -323,10 +292,4 @@ export function processStart(pid: number): string | undefined {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   const [state, start] = [fields[0], fields[19]]
   return state === 'Z' || state === 'X' ? undefined : start
-}
-
-function unsafe(path: string, why: string): TspodError {
-  return new TspodError('UNSAFE_PATH', `refusing to use the path "${path}": ${why}`, {
-    remedy: 'look at what put it there; tspod follows no link out of a volume or an image',
-  })
 }

@@ -41,6 +41,9 @@ export const volumeDirectory = (paths: Paths, volume: string): string => join(pa
 
 /** Disk emptyDirs and projected files of a pod. */
 export const podDirectory = (paths: Paths, podId: string): string => join(paths.root, 'pods', podId)
+/** Small files kept with a container; they go with its pod's directory. */
+export const artifactDirectory = (paths: Paths, podId: string, id: string): string =>
+  join(podDirectory(paths, podId), 'artifacts', id)
 /** Pinned namespaces, hosts file and other per-boot parts of a pod. */
 export const podRunDirectory = (paths: Paths, podId: string): string => join(paths.runRoot, 'pods', podId)
 /** Bundle, pid files and FIFOs of a container. */

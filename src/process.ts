@@ -17,6 +17,8 @@ export type Command = {
   env?: Record<string, string>
   /** Text for standard input; without it standard input is /dev/null. */
   input?: string
+  /** Standard input is the caller's own; for `runStreaming` only. */
+  inheritInput?: true
   cwd?: string
   /** After this the whole process group gets KILL. Default two minutes. */
   timeoutMs?: number
@@ -225,7 +227,9 @@ export const runStreaming: RunStreaming = async (command, onLine, signal) => {
     cwd: command.cwd ?? '/',
     env: { PATH: FIXED_PATH, ...command.env },
     extendEnv: false,
-    ...(command.input === undefined ? { stdin: 'ignore' as const } : { input: command.input }),
+    ...(command.input === undefined
+      ? { stdin: command.inheritInput ? ('inherit' as const) : ('ignore' as const) }
+      : { input: command.input }),
     reject: false,
     buffer: false,
     forceKillAfterDelay: KILL_DELAY_MS,

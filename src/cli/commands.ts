@@ -2,10 +2,10 @@
 import type { Verb } from './verb.ts'
 
 export type Command = {
-  /** The full name, one or two words. */
+  /** The full name, one to three words. */
   name: string
   aliases: readonly string[]
-  group: 'Run' | 'Look' | 'Images' | 'Host' | 'hidden'
+  group: 'Run' | 'Look' | 'Inside' | 'Images' | 'Host' | 'hidden'
   summary: string
   load(): Promise<Verb>
 }
@@ -66,6 +66,69 @@ export const COMMANDS: readonly Command[] = [
     group: 'Look',
     summary: 'Show everything known about pods or containers, as JSON',
     load: async () => (await import('./inspect.ts')).inspect,
+  },
+  {
+    name: 'cp',
+    aliases: ['container cp'],
+    group: 'Inside',
+    summary: 'Copy files between the host and containers',
+    load: async () => (await import('./cp.ts')).cp,
+  },
+  {
+    name: 'diff',
+    aliases: ['container diff'],
+    group: 'Inside',
+    summary: 'Show what a container has changed of its image',
+    load: async () => (await import('./diff.ts')).diff,
+  },
+  {
+    name: 'export',
+    aliases: ['container export'],
+    group: 'Inside',
+    summary: 'Write the root file system of a container as an archive',
+    load: async () => (await import('./export.ts')).exportVerb,
+  },
+  {
+    name: 'mount',
+    aliases: ['container mount'],
+    group: 'Inside',
+    summary: 'Mount the root file system of containers, or list what is mounted',
+    load: async () => (await import('./mount.ts')).mount,
+  },
+  {
+    name: 'unmount',
+    aliases: ['umount', 'container unmount', 'container umount'],
+    group: 'Inside',
+    summary: 'Take a mount of a container back',
+    load: async () => (await import('./unmount.ts')).unmount,
+  },
+  {
+    name: 'container artifact add',
+    aliases: [],
+    group: 'Inside',
+    summary: 'Keep a small file with a container',
+    load: async () => (await import('./artifact.ts')).artifactAdd,
+  },
+  {
+    name: 'container artifact get',
+    aliases: [],
+    group: 'Inside',
+    summary: 'Print a file that is kept with a container',
+    load: async () => (await import('./artifact.ts')).artifactGet,
+  },
+  {
+    name: 'container artifact ls',
+    aliases: ['container artifact list'],
+    group: 'Inside',
+    summary: 'List the files that are kept with a container',
+    load: async () => (await import('./artifact.ts')).artifactLs,
+  },
+  {
+    name: 'container artifact rm',
+    aliases: [],
+    group: 'Inside',
+    summary: 'Remove files that are kept with a container',
+    load: async () => (await import('./artifact.ts')).artifactRm,
   },
   {
     name: 'image ls',

@@ -23,7 +23,7 @@ export async function interpret(argv: readonly string[], columns: number): Promi
   if (root.values.version) return { kind: 'text', text: `tspod version ${VERSION}\n` }
   const before = argv.slice(0, argv.length - root.operands.length)
   if (root.operands[0] === 'help') return help(root.operands.slice(1), columns)
-  if (root.values.help) return help(root.operands.slice(0, 2), columns)
+  if (root.values.help) return help(root.operands.slice(0, 3), columns)
   return findVerb([], [...before], root.operands, columns)
 }
 
@@ -63,9 +63,9 @@ function miscount(verb: Verb, count: number, called: string): Problem[] {
 
 async function help(words: string[], columns: number): Promise<Invocation> {
   if (words.length === 0) return { kind: 'text', text: rootHelp(COMMANDS, ROOT_FLAGS, columns) }
-  const command = commandNamed(words) ?? commandNamed(words.slice(0, 1))
+  const command = commandNamed(words) ?? commandNamed(words.slice(0, 2)) ?? commandNamed(words.slice(0, 1))
   if (command !== undefined) return { kind: 'text', text: verbHelp(command, await command.load(), columns) }
-  if (words.length === 1 && isGroup(words)) return { kind: 'text', text: groupHelp(COMMANDS, words.join(' '), columns) }
+  if (isGroup(words)) return { kind: 'text', text: groupHelp(COMMANDS, words.join(' '), columns) }
   const known = isGroup(words.slice(0, 1)) ? 1 : 0
   throw unknownCommand(words.slice(0, known), words[known] ?? '')
 }

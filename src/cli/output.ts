@@ -3,7 +3,7 @@ import type { Output } from './verb.ts'
 
 /** The part of a Node stream that is needed, so that tests can bring their own. */
 export type TextStream = {
-  write(text: string): unknown
+  write(text: string | Uint8Array): unknown
   on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): unknown
   readonly isTTY?: boolean
   readonly columns?: number

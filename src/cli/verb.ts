@@ -8,9 +8,9 @@ import type { Run } from '../process.ts'
 import type { Terminal } from '../terminal.ts'
 import type { FlagTable, FlagValues, Problem } from './flags.ts'
 
-/** Where text goes. After the reader has gone away (`| head`) writing is silently without effect. */
+/** Where text, or the bytes of a file, go. After the reader has gone away (`| head`) writing is silently without effect. */
 export type Output = {
-  write(text: string): void
+  write(text: string | Uint8Array): void
   readonly isTerminal: boolean
   /** A line can be rewritten in place: a terminal that is not dumb. */
   readonly rewritable: boolean

@@ -24,6 +24,7 @@ import type { EngineContext } from './context.ts'
 import { down } from './down.ts'
 import { exec } from './exec.ts'
 import { pull } from './images.ts'
+import { openInside } from './inside/index.ts'
 import { takeLock } from './lock.ts'
 import { play } from './play.ts'
 import { find, inspect, loadAll } from './query.ts'
@@ -81,6 +82,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     storedSecrets: () => storedSecrets(context),
     images: async () => listImages(await storage()),
     pull: (name, options, progress, signal) => pull(context, name, options, progress, signal),
+    ...openInside(context),
     close: async () => {
       context.manager.close()
       await store.close()

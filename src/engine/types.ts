@@ -5,6 +5,7 @@ import type { PullOptions } from '../oci/index.ts'
 import type { Paths } from '../paths.ts'
 import type { Detach, Interact, Run, RunStreaming } from '../process.ts'
 import type { Terminal } from '../terminal.ts'
+import type { Inside } from './inside/index.ts'
 
 /** The doors the engine works through, built once in main.ts. */
 export type Doors = {
@@ -205,7 +206,7 @@ export type AttachEnd = { is: 'exited'; code: number } | { is: 'detached' }
 
 export type Progress = (event: { object: string; text: string }) => void
 
-export type Engine = {
+export type Engine = Inside & {
   /** Creates and starts everything in the bundle; throws before anything is created when it cannot be done. */
   play(bundle: Bundle, options: PlayOptions, progress: Progress, signal: AbortSignal): Promise<PlayReport>
   /** Stops and removes what is named; what is already gone is fine. */

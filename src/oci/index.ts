@@ -74,4 +74,4 @@ export {
   resolveIdentity,
   secureRootfs,
 } from './spec/index.ts'
-export { openStorage, type RootfsDoor, rootfsDoor, type Store } from './storage.ts'
+export { openStorage, type RootChange, type RootfsDoor, rootfsDoor, type Store } from './storage.ts'

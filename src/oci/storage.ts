@@ -108,14 +108,23 @@ export function storageReference(store: Store, name: string): string {
     : `containers-storage:[${store.driver}@${store.graphRoot}+${store.runRoot}]${name}`
 }
 
+export type MountedRoot = { path: string; count: number }
+export type RootChange = { kind: 'changed' | 'added' | 'deleted'; path: string }
+
 /** Root file systems of one installation. */
 export type RootfsDoor = {
   /** Makes a writable layer on top of `image` and mounts it. Repeating it for the same id is harmless. */
   create(image: LocalImage, id: Id, name: string): Promise<string>
   /** Mounts what `create` made, after a restart or a reboot, and returns the path. */
   remount(id: Id): Promise<string>
-  /** Unmounts and keeps; not mounted, or gone, is success. */
+  /** Unmounts, however often it was mounted, and keeps; not mounted, or gone, is success. */
   unmount(id: Id): Promise<void>
+  /** Takes one `remount` back: the store counts them. Not mounted, or gone, is success. */
+  release(id: Id): Promise<void>
+  /** What is mounted of this installation, and how often, by id; spawns nothing. */
+  mounted(): Promise<Map<Id, MountedRoot>>
+  /** Differences between a root file system and its image; throws COMMAND_FAILED when the store does not know it. */
+  changes(id: Id): Promise<RootChange[]>
   /** Unmounts and deletes; "already gone" is success. */
   remove(id: Id): Promise<void>
   /** Ids of all storage containers of this installation, mounted or not; spawns nothing. */
@@ -132,6 +141,7 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
     run({ argv: ['containers-storage', verb, ...storageFlags(store), ...args] })
   const mount = batched(async ids => mountOutcomes(await storage('mount', '--json', ...ids), ids))
   const unmount = batched(async ids => unmountOutcomes(await storage('unmount', '--json', '--force', ...ids), ids))
+  const release = batched(async ids => unmountOutcomes(await storage('unmount', '--json', ...ids), ids))
   const remove = batched(async ids => removeOutcomes(await storage('delete-container', '--json', ...ids), ids))
   return {
     async create(image, id, name) {
@@ -153,8 +163,20 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
     },
     remount: id => mount(id),
     unmount: id => unmount(id),
+    release: id => release(id),
+    mounted: async () => mountedRoots(store, owner),
+    async changes(id) {
+      const layer = ownContainers(store, owner).find(container => container.id === id)?.layer
+      if (layer === undefined) throw storageFailed(`cannot compare ${id.slice(0, 12)}`, 'it has no root file system')
+      const said = await storage('changes', '--json', layer)
+      const found = parseOutput<{ Path: string; Kind: number }[] | null>(said)
+      if (said.exitCode !== 0 || found === undefined) {
+        throw storageFailed(`cannot compare ${id.slice(0, 12)} with its image`, failureText(said))
+      }
+      return (found ?? []).map(({ Path, Kind }) => ({ path: Path, kind: CHANGE_KINDS[Kind] ?? 'changed' }))
+    },
     remove: id => remove(id),
-    list: async () => ownContainers(store, owner),
+    list: async () => ownContainers(store, owner).map(container => container.id),
   }
 }
 
@@ -229,13 +251,29 @@ function parseOutput<T>(finished: Finished): T | undefined {
   }
 }
 
-function ownContainers(store: Store, owner: string): Id[] {
+/** As containers-storage numbers them. */
+const CHANGE_KINDS: readonly RootChange['kind'][] = ['changed', 'added', 'deleted']
+
+function mountedRoots(store: Store, owner: string): Map<Id, MountedRoot> {
+  const text = readOptional(join(store.runRoot, `${store.driver}-layers`, 'mountpoints.json'))
+  const points = text ? (JSON.parse(text) as ({ id: string } & MountedRoot)[]) : []
+  const mounted = new Map(points.map(({ id, path, count }) => [id, { path, count }]))
+  return new Map(
+    ownContainers(store, owner).flatMap(({ id, layer }): [Id, MountedRoot][] => {
+      const found = mounted.get(layer)
+      return found === undefined || found.count === 0 ? [] : [[id, found]]
+    }),
+  )
+}
+
+type StorageContainer = { id: Id; layer: string; metadata?: string }
+
+function ownContainers(store: Store, owner: string): StorageContainer[] {
   const directory = join(store.graphRoot, `${store.driver}-containers`)
   const texts = ['containers.json', 'volatile-containers.json'].map(file => readOptional(join(directory, file)))
   return texts
-    .flatMap(text => (text ? (JSON.parse(text) as { id: Id; metadata?: string }[]) : []))
+    .flatMap(text => (text ? (JSON.parse(text) as StorageContainer[]) : []))
     .filter(container => ownerOf(container.metadata) === owner)
-    .map(container => container.id)
 }
 
 function ownerOf(metadata: string | undefined): string | undefined {

@@ -10,7 +10,7 @@ function fakeStream(isTTY: boolean) {
   const written: string[] = []
   let fail: ((error: Error) => void) | undefined
   const stream: TextStream = {
-    write: text => written.push(text),
+    write: text => written.push(String(text)),
     on: (_event, listener) => {
       fail = listener
     },

@@ -1,0 +1,41 @@
+/** What can be asked about the inside of containers: plain data, shared with the command line. */
+import type { Id } from '../../model.ts'
+
+export type CopyEnd = {
+  /** Name or id; absent for the host. */
+  container?: string
+  /** Of the host absolute (a `/` or `/.` at its end counts), or `-` for an archive; of a container also relative. */
+  path: string
+}
+
+export type CopyRequest = { from: CopyEnd; to: CopyEnd; archive: boolean; overwrite: boolean }
+
+export type MountedContainer = { id: Id; name: string; path: string }
+
+/** Paths in which a container differs from its image. */
+export type Changes = { changed: string[]; added: string[]; deleted: string[] }
+
+/** A small file kept with a container. */
+export type Artifact = { name: string; sizeBytes: number; createdMs: number }
+
+/** Operations that look into containers. */
+export type Inside = {
+  /** Copies between the host and containers; `note` is told what is left out. */
+  copy(request: CopyRequest, note: (text: string) => void, signal: AbortSignal): Promise<void>
+  /** Mounts a container's root file system once more. */
+  mount(nameOrId: string): Promise<MountedContainer>
+  mounts(): Promise<MountedContainer[]>
+  /** Takes one mount back (all with `force`); throws WRONG_STATE for the one a running container stands on. */
+  unmount(nameOrId: string, how: { force: boolean }): Promise<Id>
+  unmountAll(how: { force: boolean }): Promise<Id[]>
+  /** Writes the root file system as an archive to a file, or to standard output. */
+  exportRoot(nameOrId: string, output: string | undefined, signal: AbortSignal): Promise<void>
+  diff(nameOrId: string): Promise<Changes>
+  /** Keeps `data` with a container; throws NAME_IN_USE, USAGE for a bad name or more than 1 MiB. */
+  addArtifact(nameOrId: string, name: string, data: Uint8Array): Promise<void>
+  /** Throws NO_SUCH_OBJECT. */
+  getArtifact(nameOrId: string, name: string): Promise<Buffer>
+  listArtifacts(nameOrId: string): Promise<Artifact[]>
+  /** Throws NO_SUCH_OBJECT. */
+  removeArtifact(nameOrId: string, name: string): Promise<void>
+}

@@ -1,0 +1,146 @@
+/** mount, unmount, export, diff and artifacts of real containers. */
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { withLeakCheck } from '../../support/leaks.ts'
+import type { Place } from '../../support/place.ts'
+import { DEMO_IMAGE, launcher, readyCell, succeeds, tspod, WAIT_COMMAND } from '../../support/tspod.ts'
+
+const WORK = 'echo new >/etc/new; rm /etc/group; ln -s /etc/shadow /tmp/l; ln /etc/new /tmp/hard; echo in >/vol/secret'
+const text = JSON.stringify({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'web' },
+  spec: {
+    restartPolicy: 'Never',
+    terminationGracePeriodSeconds: 1,
+    volumes: [{ name: 'v', emptyDir: {} }],
+    containers: [
+      { name: 'up', script: `${WORK}; ${WAIT_COMMAND}` },
+      { name: 'over', script: `${WORK}; exit 0` },
+    ].map(({ name, script }) => ({
+      name,
+      image: DEMO_IMAGE,
+      command: ['sh', '-c', script],
+      volumeMounts: [{ name: 'v', mountPath: '/vol' }],
+    })),
+  },
+})
+let cell: Place
+let shared: string
+beforeAll(async () => {
+  cell = await readyCell()
+  shared = mkdtempSync('/var/tmp/tspod-roots-test-')
+  await succeeds(cell, ['kube', 'play', '-'], { input: text })
+  await cell.sh(`until ${launcher(cell)} ps -a --format json | grep -q '"exited"'; do sleep 0.1; done`)
+}, 60_000)
+afterAll(async () => {
+  await cell?.remove()
+  if (shared !== undefined) rmSync(shared, { recursive: true })
+})
+
+test('mount shows where the files are; unmount never takes what a container runs on', async () => {
+  const root = (await succeeds(cell, ['mount', 'web-up'])).trimEnd()
+  expect((await cell.sh(`cat ${root}/etc/new`)).stdout).toBe('new\n')
+  expect(await succeeds(cell, ['mount'])).toContain(root)
+  expect(await succeeds(cell, ['umount', 'web-up'])).toBe('web-up\n')
+  const refused = await tspod(cell, ['umount', '--force', 'web-up'])
+  expect(refused.exitCode).toBe(125)
+  expect(refused.stderr).toMatch(
+    /cannot unmount storage for container [0-9a-f]{64} as it is running or paused: container state improper/,
+  )
+  await succeeds(cell, ['mount', 'web-up'])
+  await succeeds(cell, ['mount', 'web-up'])
+  const [id] = (await succeeds(cell, ['umount', '--all', '--force'])).split('\n')
+  expect(id).toMatch(/^[0-9a-f]{64}$/)
+  expect((await cell.sh(`ls ${root}/etc/new`)).exitCode).toBe(0)
+  expect(await succeeds(cell, ['exec', 'web-up', 'cat', '/etc/new'])).toBe('new\n')
+})
+
+test('a container that has ended is unmounted and mounted again', async () => {
+  await succeeds(cell, ['umount', '--force', 'web-over'])
+  expect(await succeeds(cell, ['mount'])).not.toMatch(await idOf('web-over'))
+  const root = (await succeeds(cell, ['mount', 'web-over'])).trimEnd()
+  expect((await cell.sh(`cat ${root}/etc/new`)).stdout).toBe('new\n')
+})
+
+const idOf = async (name: string): Promise<string> => {
+  const all = JSON.parse(await succeeds(cell, ['ps', '-a', '--format', 'json'])) as { id: string; name: string }[]
+  return all.find(one => one.name === name)!.id.slice(0, 12)
+}
+
+test.each(['web-up', 'web-over'])('diff of %s: its own changes and no mount points', async name => {
+  expect((await succeeds(cell, ['diff', name])).split('\n').filter(Boolean)).toEqual([
+    ...['C /etc', 'D /etc/group', 'A /etc/new', 'C /tmp', 'A /tmp/hard', 'A /tmp/l'],
+  ])
+  expect(JSON.parse(await succeeds(cell, ['container', 'diff', '--format', 'json', name]))).toEqual({
+    changed: ['/etc', '/tmp'],
+    added: ['/etc/new', '/tmp/hard', '/tmp/l'],
+    deleted: ['/etc/group'],
+  })
+})
+
+test.each(['web-up', 'web-over'])('export of %s: links as links, owners as numbers, no volumes', async name => {
+  const file = join(shared, `${name}.tar`)
+  expect(await succeeds(cell, ['export', '-o', file, name])).toBe('')
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+  const listed = (await cell.sh(`tar --numeric-owner -tvf ${file}`)).stdout
+  expect(listed).toMatch(/^l\S+ 0\/0 .* tmp\/l -> \/etc\/shadow$/m)
+  expect(listed).toMatch(/^h\S+ .* link to etc\/new$|^h\S+ .* link to tmp\/hard$/m)
+  expect(listed).toMatch(/^d\S+ 1000\/1000 .* home\/app\/$/m)
+  expect(listed).toMatch(/ vol\/$/m)
+  expect(listed).not.toMatch(/vol\/secret|etc\/group| \.\//)
+  const piped = await cell.sh(`${launcher(cell)} export ${name} | tar -xO etc/new`)
+  expect(piped.stdout).toBe('new\n')
+})
+
+test('a volume that is full of surprises does not reach the archive: links that race with files stay links', async () => {
+  const canary = join(shared, 'canary')
+  await cell.sh(`echo sesame >${canary}`)
+  const loop = `mkdir /race; cd /race; while [ ! -e /stop ]; do echo own >f; rm f; ln -s ${canary} f; rm f; done`
+  const racing = cell.sh(`${launcher(cell)} exec web-up sh -c '${loop}' >/dev/null 2>&1`)
+  await cell.sh(
+    `i=0; while [ $i -lt 20 ]; do i=$((i+1)); ${launcher(cell)} export -o ${shared}/race-$i.tar web-up; done 2>&1`,
+  )
+  expect((await cell.sh(`grep -l sesame ${shared}/race-*.tar; cat ${canary}`)).stdout).toBe('sesame\n')
+  await succeeds(cell, ['exec', 'web-up', 'touch', '/stop'])
+  await racing
+}, 60_000)
+
+test('artifacts are kept for root only and go with their container', async () => {
+  await succeeds(cell, ['container', 'artifact', 'add', 'web-over', 'note'], { input: 'text' })
+  expect(await succeeds(cell, ['container', 'artifact', 'get', 'web-over', 'note'])).toBe('text')
+  const again = await tspod(cell, ['container', 'artifact', 'add', 'web-over', 'note'], { input: 'other' })
+  expect(again).toMatchObject({ exitCode: 125, stderr: expect.stringContaining('artifact note already exists') })
+  const large = await tspod(cell, ['container', 'artifact', 'add', 'web-over', 'large'], {
+    input: 'x'.repeat(2 ** 20 + 1),
+  })
+  expect(large).toMatchObject({ exitCode: 125, stderr: expect.stringContaining('larger than 1 MiB') })
+  for (const name of ['../x', '.hidden', 'a/b', '']) {
+    expect((await tspod(cell, ['container', 'artifact', 'add', 'web-over', name], { input: 'x' })).exitCode).toBe(125)
+  }
+  const files = (await cell.sh("find /var/lib/tspod/pods -name note -printf '%m %u\\n'")).stdout
+  expect(files).toBe('600 root\n')
+  expect(await succeeds(cell, ['container', 'artifact', 'ls', '-q', 'web-over'])).toBe('note\n')
+  expect(await succeeds(cell, ['container', 'artifact', 'ls', '-q', 'web-up'])).toBe('')
+  await succeeds(cell, ['container', 'artifact', 'rm', 'web-over', 'note'])
+  expect((await tspod(cell, ['container', 'artifact', 'get', 'web-over', 'note'])).exitCode).toBe(125)
+})
+
+test('everything goes with the pod, mounted or not', () =>
+  withLeakCheck(cell, async () => {
+    const other = text.replace('"web"', '"other"')
+    await succeeds(cell, ['kube', 'play', '-'], { input: other })
+    await succeeds(cell, ['mount', 'other-up', 'other-over'])
+    await succeeds(cell, ['container', 'artifact', 'add', 'other-up', 'note'], { input: 'text' })
+    await succeeds(cell, ['kube', 'down', '-'], { input: other })
+  }))
+
+test('what is not there is told in the words of Podman', async () => {
+  for (const verb of ['mount', 'unmount', 'export', 'diff']) {
+    const refused = await tspod(cell, [verb, 'nobody'])
+    expect(refused.exitCode).toBe(125)
+    expect(refused.stderr).toMatch(/no container with name or ID "nobody" found: no such container/)
+  }
+  expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain(shared)
+})
