@@ -180,7 +180,7 @@ export function cgroupExists(hierarchies: readonly Hierarchy[], path: string): b
 }
 
 /** Process ids in the cgroup and everything below it, in all trees. */
-function cgroupProcesses(hierarchies: readonly Hierarchy[], path: string): number[] {
+export function cgroupProcesses(hierarchies: readonly Hierarchy[], path: string): number[] {
   const pids = new Set<number>()
   for (const tree of hierarchies) {
     for (const directory of cgroupTree(join(tree.mount, path))) {

@@ -44,6 +44,7 @@ export { type Exclusive, type NetworkDoor, networkDoor } from './network-door.ts
 export { hostsFile, type NetworkMode, resolvConf } from './network-files.ts'
 export { type Attachment, type NetavarkInput, netavarkInput, nextAddress } from './network-input.ts'
 export { type HostPort, portsTaken } from './ports.ts'
+export { type ProcessFacts, readProcesses } from './processes.ts'
 export { type PullDoor, type PullOptions, pullDoor } from './pull.ts'
 export {
   annotatedRuntime,
@@ -68,6 +69,8 @@ export {
   type HostFacts,
   type Identity,
   type OciConfig,
+  parseGroup,
+  parsePasswd,
   type ResolvedMount,
   readHostDevices,
   refuseLimits,
@@ -75,3 +78,4 @@ export {
   secureRootfs,
 } from './spec/index.ts'
 export { openStorage, type RootChange, type RootfsDoor, rootfsDoor, type Store } from './storage.ts'
+export { readUsage, type Usage } from './usage.ts'

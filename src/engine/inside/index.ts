@@ -2,6 +2,7 @@
 import type { EngineContext } from '../context.ts'
 import type { Inside } from './types.ts'
 
+export { descriptorNames } from './descriptors.ts'
 export type * from './types.ts'
 
 /** The operations, bound to one engine. */
@@ -16,6 +17,9 @@ export function openInside(context: EngineContext): Inside {
     unmountAll: async how => (await roots()).unmountAll(context, how),
     exportRoot: async (...asked) => (await roots()).exportRoot(context, ...asked),
     diff: async nameOrId => (await roots()).diff(context, nameOrId),
+    top: async (...asked) => (await import('./top.ts')).top(context, ...asked),
+    topPod: async (...asked) => (await import('./top.ts')).topPod(context, ...asked),
+    stats: async request => (await import('./stats.ts')).stats(context, request),
     addArtifact: async (...asked) => (await artifacts()).addArtifact(context, ...asked),
     getArtifact: async (...asked) => (await artifacts()).getArtifact(context, ...asked),
     listArtifacts: async nameOrId => (await artifacts()).listArtifacts(context, nameOrId),

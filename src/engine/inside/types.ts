@@ -1,5 +1,7 @@
 /** What can be asked about the inside of containers: plain data, shared with the command line. */
 import type { Id } from '../../model.ts'
+import type { Usage } from '../../oci/index.ts'
+import type { ContainerKind } from '../types.ts'
 
 export type CopyEnd = {
   /** Name or id; absent for the host. */
@@ -18,6 +20,31 @@ export type Changes = { changed: string[]; added: string[]; deleted: string[] }
 /** A small file kept with a container. */
 export type Artifact = { name: string; sizeBytes: number; createdMs: number }
 
+/** Processes as rows of cells. */
+export type ProcessTable = { header: string[]; rows: string[][] }
+
+export type StatsRequest = {
+  /** Names or ids; none means every container. */
+  names: string[]
+  /** The names are those of pods. */
+  pods: boolean
+  all: boolean
+}
+
+/** What a container used at one moment; what this host cannot tell is undefined. */
+export type Reading = {
+  id: Id
+  name: string
+  pod: string
+  podId: Id
+  kind: ContainerKind
+  /** Monotonic time of the reading. */
+  atMs: number
+  /** Since it was started. */
+  upMs?: number
+  usage: Usage
+}
+
 /** Operations that look into containers. */
 export type Inside = {
   /** Copies between the host and containers; `note` is told what is left out. */
@@ -31,6 +58,11 @@ export type Inside = {
   /** Writes the root file system as an archive to a file, or to standard output. */
   exportRoot(nameOrId: string, output: string | undefined, signal: AbortSignal): Promise<void>
   diff(nameOrId: string): Promise<Changes>
+  /** Throws WRONG_STATE when the container does not run, USAGE for an unknown descriptor. */
+  top(nameOrId: string, descriptors: readonly string[]): Promise<ProcessTable>
+  topPod(nameOrId: string, descriptors: readonly string[]): Promise<ProcessTable>
+  /** One reading of what containers use now. */
+  stats(request: StatsRequest): Promise<Reading[]>
   /** Keeps `data` with a container; throws NAME_IN_USE, USAGE for a bad name or more than 1 MiB. */
   addArtifact(nameOrId: string, name: string, data: Uint8Array): Promise<void>
   /** Throws NO_SUCH_OBJECT. */

@@ -1,0 +1,72 @@
+/** `tspod top` and `tspod pod top`: processes of running containers. */
+import type { ProcessTable } from '../engine/index.ts'
+import type { FlagTable } from './flags.ts'
+import { LATEST_FLAG, latestContainer } from './latest.ts'
+import { printable } from './output.ts'
+import { table } from './table.ts'
+import { defineVerb } from './verb.ts'
+
+const FLAGS = {
+  'list-descriptors': { kind: 'switch', initial: false, hidden: true, help: 'names of all columns' },
+  ...LATEST_FLAG,
+} as const satisfies FlagTable
+
+const COLUMNS =
+  'Columns are those of ps(1): args, comm, etime, group, nice, pcpu, pgid, pid, ppid, rgroup, rss, ruser, state, stime, ' +
+  'time, tty, user, vsz, also as codes like %U; and capamb, capbnd, capeff, capinh, capprm, groups, hgroup, hgroups, ' +
+  'hpid, huser, label and seccomp. Those that begin with h are seen from the host. No program of the container is run.'
+
+export const top = defineVerb({
+  operands: 'CONTAINER [COLUMN...]',
+  count: { minimum: 0, maximum: Number.POSITIVE_INFINITY },
+  description: `Lists the processes of a running container with the pids it knows them by, zombies too. ${COLUMNS}`,
+  examples: [
+    { does: 'What runs', line: 'tspod top web-nginx' },
+    { does: 'Who on the host, with which rights', line: 'tspod top web-nginx pid hpid huser capeff seccomp args' },
+  ],
+  flags: FLAGS,
+  check: ({ flags, operands }) =>
+    operands.length > 0 || flags.latest || flags['list-descriptors']
+      ? []
+      : [{ message: 'you must provide the name or id of a running container' }],
+  async run({ flags, operands }, world) {
+    if (flags['list-descriptors']) return descriptorList()
+    const engine = await world.engine()
+    const [name = '', ...columns] = flags.latest ? [await latestContainer(engine), ...operands] : operands
+    return { stdout: processTable(await engine.top(name, columns)) }
+  },
+})
+
+export const podTop = defineVerb({
+  operands: 'POD [COLUMN...]',
+  count: { minimum: 0, maximum: Number.POSITIVE_INFINITY },
+  description: `Lists the processes of all running containers of a pod. ${COLUMNS}`,
+  examples: [
+    { does: 'What runs', line: 'tspod pod top web' },
+    { does: 'Some columns', line: 'tspod pod top web pid user rss args' },
+  ],
+  flags: FLAGS,
+  check: top.check as NonNullable<typeof top.check>,
+  async run({ flags, operands }, world) {
+    if (flags['list-descriptors']) return descriptorList()
+    const engine = await world.engine()
+    const latest = async (): Promise<string> => (await engine.pods()).at(-1)?.id ?? ''
+    const [name = '', ...columns] = flags.latest ? [await latest(), ...operands] : operands
+    return { stdout: processTable(await engine.topPod(name, columns)) }
+  },
+})
+
+async function descriptorList(): Promise<{ stdout: string }> {
+  const { descriptorNames } = await import('../engine/index.ts')
+  return {
+    stdout: descriptorNames()
+      .map(name => `${name}\n`)
+      .join(''),
+  }
+}
+
+const processTable = ({ header, rows }: ProcessTable): string =>
+  table(
+    header,
+    rows.map(row => row.map(printable)),
+  )
