@@ -22,7 +22,7 @@ export const mount = defineVerb({
     'not part of it. Whoever works there follows the links a container has made, out of it as well: `tspod cp` does not.',
   examples: [
     { does: 'What is mounted', line: 'tspod mount' },
-    { does: 'One container', line: 'ls "$(tspod mount web-nginx)/etc"' },
+    { does: 'One container', line: 'tspod mount web-nginx' },
   ],
   flags: FLAGS,
   check: ({ flags, operands }) => (flags.all || flags.latest ? latestProblems(flags, operands) : []),
