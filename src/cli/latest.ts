@@ -21,7 +21,9 @@ export function latestProblems(flags: { latest: boolean; all?: boolean }, operan
 
 /** Id of the container that was created last. Throws NO_SUCH_OBJECT when there is none. */
 export async function latestContainer(engine: Engine): Promise<string> {
-  const containers = (await engine.pods()).flatMap(pod => pod.containers).filter(({ kind }) => kind !== 'infra')
+  const containers = (await engine.pods())
+    .flatMap(pod => pod.containers)
+    .filter(({ kind }) => kind !== 'infra' && kind !== 'service')
   const latest = containers.toSorted((a, b) => b.createdMs - a.createdMs)[0]
   if (latest !== undefined) return latest.id
   throw new TspodError('NO_SUCH_OBJECT', 'no containers: no such container', { remedy: 'play something first' })

@@ -8,7 +8,7 @@ import type { EngineContext } from '../context.ts'
 import { loadAll } from '../query.ts'
 import type { ContainerView } from '../types.ts'
 import { packTree } from './archive.ts'
-import { configOf, mountedPath, processOf, subjectOf } from './subject.ts'
+import { configOf, hasOwnDirectory, mountedPath, processOf, subjectOf } from './subject.ts'
 import type { Changes, MountedContainer } from './types.ts'
 
 /**
@@ -116,7 +116,7 @@ export async function diff(context: EngineContext, nameOrId: string): Promise<Ch
   // Only to have it say that there is no root file system, in the same words as the others.
   const { release } = await mountedPath(context, container, config)
   try {
-    const changes = container.kind === 'infra' ? [] : await (await context.rootfs()).changes(container.id)
+    const changes = hasOwnDirectory(container) ? [] : await (await context.rootfs()).changes(container.id)
     return visibleChanges(changes, config)
   } finally {
     await release()

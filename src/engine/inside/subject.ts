@@ -89,13 +89,16 @@ export async function mountedPath(
   container: ContainerView,
   config: OciConfig | undefined,
 ): Promise<{ path: string; release(): Promise<void> }> {
-  if (container.kind === 'infra' && config !== undefined)
+  if (hasOwnDirectory(container) && config !== undefined)
     return { path: config.root.path, release: async () => undefined }
   const rootfs = await context.rootfs()
   if (!(await rootfs.list()).includes(container.id)) throw noRoot(container)
   const path = await rootfs.remount(container.id)
   return { path, release: () => rootfs.release(container.id) }
 }
+
+/** Pause containers stand on an empty directory of ours, not on an image. */
+export const hasOwnDirectory = ({ kind }: ContainerView): boolean => kind === 'infra' || kind === 'service'
 
 const noRoot = (container: ContainerView): TspodError =>
   new TspodError('WRONG_STATE', `container ${container.name} has no root file system: container state improper`, {
