@@ -5,7 +5,7 @@
 
 import { join } from 'node:path'
 import { TspodError } from '../errors.ts'
-import type { Bundle, ContainerSpec, Id, PodSpec } from '../model.ts'
+import { type Bundle, type ContainerSpec, type Id, type PodSpec, servingContainers } from '../model.ts'
 import {
   annotatedRuntime,
   loadNetwork,
@@ -166,11 +166,11 @@ function attach(
   const address = nextAddress(definition, addresses, wish.ip)
   addresses.add(address)
   // As in Podman a container's bare name is a name of its pod.
-  const aliases = [...wish.aliases, ...draft.spec.containers.map(container => container.name)]
+  const aliases = [...wish.aliases, ...servingContainers(draft.spec).map(container => container.name)]
   return { definition, address, aliases, ...(wish.mac !== undefined && { mac: wish.mac }) }
 }
 
-const portsOf = (spec: PodSpec): ContainerSpec['ports'] => spec.containers.flatMap(container => container.ports)
+const portsOf = (spec: PodSpec): ContainerSpec['ports'] => servingContainers(spec).flatMap(container => container.ports)
 
 /** aardvark-dns answers on the gateway of each network that has DNS. */
 function dnsServersOf(network: NetavarkInput | undefined): string[] {

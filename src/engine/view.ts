@@ -1,5 +1,5 @@
 /** What people see of pods and containers, derived from records and observations; nothing of it is stored. */
-import type { PortSpec } from '../model.ts'
+import { type PortSpec, servingContainers } from '../model.ts'
 import { judgeExit, type Observed, policyFor, type SandboxState, type Verdict } from './plan/index.ts'
 import { type ContainerRecord, type PodRecord, type SandboxFacts, specNamed } from './records.ts'
 import type { ContainerState, ContainerView, PodPhase, PodState, PodView } from './types.ts'
@@ -37,7 +37,7 @@ export function viewPod(facts: PodFacts): PodView {
     createdMs: pod.createdMs,
     ...(startedMs !== undefined && { startedMs }),
     ips: sandbox?.state === 'up' ? sandbox.facts.addresses : [],
-    ports: pod.spec.containers.flatMap(container => publishedPorts(container.ports)),
+    ports: servingContainers(pod.spec).flatMap(container => publishedPorts(container.ports)),
     runtime: sandbox?.facts.runtime.name ?? pod.settings.runtime ?? '',
     origin: `${pod.spec.origin.kind}/${pod.spec.origin.name}`,
     containers,

@@ -14,7 +14,14 @@ import { chmod, chown, lstat, mkdir, readdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TspodError } from '../errors.ts'
 import { removeTree, writeAtomic } from '../files.ts'
-import type { ContainerSpec, Id, MountSpec, PodSpec, VolumeSpec } from '../model.ts'
+import {
+  type ContainerSpec,
+  type Id,
+  type MountSpec,
+  type PodSpec,
+  servingContainers,
+  type VolumeSpec,
+} from '../model.ts'
 import type { ResolvedMount } from '../oci/index.ts'
 import { type Paths, podDirectory, podRunDirectory, volumeDirectory } from '../paths.ts'
 import type { Run } from '../process.ts'
@@ -90,9 +97,9 @@ async function memoryDir(
   return { path, readOnly: false, directory: true, trust: 'container' }
 }
 
-/** The smaller of the volume's limit and the memory limits of all containers; undefined leaves it to the kernel. */
+/** The smaller of the volume's limit and the memory limits of all containers that stay; undefined leaves it to the kernel. */
 export function memorySize(sizeBytes: number | undefined, pod: PodSpec): number | undefined {
-  const limits = pod.containers.map(container => container.resources.memoryLimitBytes ?? 0)
+  const limits = servingContainers(pod).map(container => container.resources.memoryLimitBytes ?? 0)
   const sum = limits.includes(0) ? 0 : limits.reduce((total, limit) => total + limit, 0)
   const bounds = [sizeBytes ?? 0, sum].filter(bound => bound > 0)
   return bounds.length === 0 ? undefined : Math.min(...bounds)

@@ -35,7 +35,7 @@ const PODMAN_ACCEPTED = [
   'bind-mount-options',
 ]
 /** Annotations of our own. */
-const TSPOD_KNOWN = ['io.tspod.depends-on']
+const TSPOD_KNOWN = ['io.tspod.depends-on', 'io.tspod.runtime']
 /** Values that ask for what happens anyway. */
 const PODMAN_HARMLESS: Record<string, readonly string[]> = {
   'io.containers.sdnotify': ['ignore'],
