@@ -41,7 +41,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'ps',
-    aliases: [],
+    aliases: ['container ps', 'container ls', 'container list'],
     group: 'Look',
     summary: 'List containers',
     load: async () => (await import('./ps.ts')).ps,
@@ -90,9 +90,9 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'inspect',
-    aliases: ['pod inspect'],
+    aliases: [],
     group: 'Look',
-    summary: 'Show everything known about pods or containers, as JSON',
+    summary: 'Show everything known about pods or containers',
     load: async () => (await import('./inspect.ts')).inspect,
   },
   {
@@ -159,11 +159,46 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./artifact.ts')).artifactRm,
   },
   {
+    name: 'container inspect',
+    aliases: [],
+    group: 'Look',
+    summary: 'Show everything known about containers',
+    load: async () => (await import('./inspect.ts')).containerInspect,
+  },
+  {
+    name: 'pod inspect',
+    aliases: [],
+    group: 'Look',
+    summary: 'Show everything known about pods',
+    load: async () => (await import('./inspect.ts')).podInspect,
+  },
+  {
+    name: 'container exists',
+    aliases: [],
+    group: 'Look',
+    summary: 'Tell by the exit code whether a container exists',
+    load: async () => (await import('./exists.ts')).containerExists,
+  },
+  {
+    name: 'pod exists',
+    aliases: [],
+    group: 'Look',
+    summary: 'Tell by the exit code whether a pod exists',
+    load: async () => (await import('./exists.ts')).podExists,
+  },
+  {
     name: 'image ls',
     aliases: ['image list', 'images'],
     group: 'Images',
     summary: 'List the images in local storage',
     load: async () => (await import('./image-ls.ts')).imageLs,
+  },
+  {
+    name: 'image exists',
+    aliases: [],
+    group: 'Images',
+    summary: 'Tell by the exit code whether an image is in local storage',
+    load: async () => (await import('./exists.ts')).imageExists,
   },
   {
     name: 'image pull',

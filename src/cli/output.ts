@@ -46,3 +46,6 @@ export const paint = (text: string, colour: Colour, on: boolean): string =>
 /** Text from a manifest, registry or host on one line; what could steer the terminal or its direction becomes `?`. */
 export const printable = (text: string): string =>
   text.replace(/[\t\n\r]+/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '?')
+
+/** The same for text of several lines with tabs, such as what a template makes for a terminal. */
+export const printableLines = (text: string): string => text.replace(/[^\t\n]+/g, part => printable(part))

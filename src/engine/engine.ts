@@ -25,9 +25,10 @@ import { down } from './down.ts'
 import { exec } from './exec.ts'
 import { pull } from './images.ts'
 import { openInside } from './inside/index.ts'
+import { inspect } from './inspect.ts'
 import { takeLock } from './lock.ts'
 import { play } from './play.ts'
-import { find, inspect, loadAll } from './query.ts'
+import { find, loadAll } from './query.ts'
 import { storedSecrets } from './secrets.ts'
 import { openStore } from './store.ts'
 import { tick } from './tick.ts'
@@ -73,14 +74,15 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     play: (bundle, options, progress, signal) => play(context, bundle, options, progress, signal),
     down: (request, options, signal) => down(context, request, options, signal),
     pods: async () => (await loadAll(context)).map(({ view }) => view),
-    find: nameOrId => find(context, nameOrId),
-    inspect: nameOrId => inspect(context, nameOrId),
+    find: (nameOrId, kind) => find(context, nameOrId, kind),
+    inspect: (nameOrId, kind) => inspect(context, nameOrId, kind),
     exec: (nameOrId, request, signal) => exec(context, nameOrId, request, signal),
     attach: (nameOrId, request, terminal, signal) => attach(context, nameOrId, request, terminal, signal),
     cleanup: containerId => cleanup(context, containerId),
     tick: () => tick(context),
     storedSecrets: () => storedSecrets(context),
     images: async () => listImages(await storage()),
+    image: name => context.findImage(name),
     pull: (name, options, progress, signal) => pull(context, name, options, progress, signal),
     ...openInside(context),
     close: async () => {

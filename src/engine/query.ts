@@ -1,6 +1,6 @@
 /** Reading: what there is, by name or id, and everything about one object. Takes no lock and spawns no process. */
 import { TspodError } from '../errors.ts'
-import type { EnvEntry, PodSpec } from '../model.ts'
+import { podCgroup } from '../oci/index.ts'
 import type { EngineContext } from './context.ts'
 import { logPath } from './log-path.ts'
 import { observe } from './observe.ts'
@@ -13,10 +13,15 @@ import {
   type SandboxFacts,
   specNamed,
 } from './records.ts'
-import type { ContainerView, Found, PodView } from './types.ts'
+import type { ContainerView, Found, ListedContainer, ListedPod, ObjectKind, PodView } from './types.ts'
 import { viewPod } from './view.ts'
 
-type Loaded = { pod: PodRecord; containers: ContainerRecord[]; sandbox: SandboxFacts | undefined; view: PodView }
+export type Loaded = {
+  pod: PodRecord
+  containers: ContainerRecord[]
+  sandbox: SandboxFacts | undefined
+  view: ListedPod
+}
 
 /** All pods with their views, oldest first. */
 export async function loadAll(context: EngineContext): Promise<Loaded[]> {
@@ -43,21 +48,41 @@ export async function loadAll(context: EngineContext): Promise<Loaded[]> {
       observed: observe({ paths, boot, runtime: sandbox?.facts.runtime.name }, record),
       logPath: logPath(paths, pod, record),
     }))
-    return { pod, containers: own, sandbox: sandbox?.facts, view: viewPod({ pod, seen, sandbox, nowMs }) }
+    const view = listed(context, pod, viewPod({ pod, seen, sandbox, nowMs }))
+    return { pod, containers: own, sandbox: sandbox?.facts, view }
   })
 }
 
-type Match = { loaded: Loaded; container?: ContainerView }
+function listed({ cgroupPlace }: EngineContext, pod: PodRecord, view: PodView): ListedPod {
+  return {
+    ...view,
+    restartPolicy: pod.spec.restartPolicy,
+    networks: pod.settings.attachments.map(({ network }) => network),
+    cgroup: podCgroup(cgroupPlace, pod).path,
+    containers: view.containers.map(container => {
+      const mounts = specNamed(pod.spec, container.shortName)?.mounts ?? []
+      return { ...container, mounts: mounts.map(({ volume, path }) => ({ volume, path })) }
+    }),
+  }
+}
+
+export type Match = { loaded: Loaded; container?: ListedContainer }
 
 /** An id may be shortened to this many digits. */
 const ID_PREFIX = /^[0-9a-f]{4,64}$/
 
 /**
  * Finds a pod or container by POD, CONTAINER (its full name), POD/CONTAINER, or an id prefix of either.
- * @throws NO_SUCH_OBJECT in Podman's words when there is none or the prefix fits several.
+ * @throws NO_SUCH_OBJECT in Podman's words when there is none, AMBIGUOUS_ID when an id prefix fits several.
  */
-export async function find(context: EngineContext, nameOrId: string): Promise<Found> {
-  const { loaded, container } = await match(context, nameOrId)
+export async function find(context: EngineContext, nameOrId: string, kind?: ObjectKind): Promise<Found> {
+  const found = await lookUp(context, nameOrId, kind)
+  if (found === undefined) {
+    const what = kind ?? 'pod or container'
+    const why = `no ${what} with name or ID "${nameOrId}" found: no such ${kind ?? 'object'}`
+    throw new TspodError('NO_SUCH_OBJECT', why, { remedy: 'see what there is: tspod ps -a, tspod pod ps' })
+  }
+  const { loaded, container } = found
   return container === undefined
     ? { kind: 'pod', pod: loaded.view }
     : { kind: 'container', pod: loaded.view, container }
@@ -74,12 +99,19 @@ export async function oneContainer(context: EngineContext, nameOrId: string): Pr
   })
 }
 
-async function match(context: EngineContext, nameOrId: string): Promise<Match> {
+/** What `find` finds, with its records; undefined when there is none. Throws AMBIGUOUS_ID. */
+export async function lookUp(
+  context: EngineContext,
+  nameOrId: string,
+  kind: ObjectKind | undefined,
+): Promise<Match | undefined> {
   const all = await loadAll(context)
-  const pods = all.filter(({ view }) => view.kind === 'pod')
+  const pods = kind === 'container' ? [] : all.filter(({ view }) => view.kind === 'pod')
   const pod = pods.find(loaded => loaded.view.name === nameOrId)
   if (pod !== undefined) return { loaded: pod }
-  const containers = all.flatMap(loaded => loaded.view.containers.map((container): Match => ({ loaded, container })))
+  const containers = (kind === 'pod' ? [] : all).flatMap(loaded =>
+    loaded.view.containers.map((container): Match => ({ loaded, container })),
+  )
   const named = containers.find(
     ({ container }) => container?.name === nameOrId || `${container?.pod}/${container?.shortName}` === nameOrId,
   )
@@ -90,39 +122,8 @@ async function match(context: EngineContext, nameOrId: string): Promise<Match> {
         ...containers.filter(({ container }) => container?.id.startsWith(nameOrId)),
       ]
     : []
-  if (byId[0] !== undefined && byId.length === 1) return byId[0]
-  const why =
-    byId.length > 1
-      ? `more than one object has an id that begins with "${nameOrId}"`
-      : `no pod or container with name or ID "${nameOrId}" found: no such object`
-  throw new TspodError('NO_SUCH_OBJECT', why, { remedy: 'see what there is: tspod ps -a, tspod pod ps' })
-}
-
-/** The full record of a pod or container; values that come from Secrets are left out. */
-export async function inspect(context: EngineContext, nameOrId: string): Promise<object> {
-  const { loaded, container } = await match(context, nameOrId)
-  const spec = redacted(loaded.pod.spec)
-  if (container === undefined) {
-    const { settings, goal } = loaded.pod
-    return { ...loaded.view, goal, settings, sandbox: loaded.sandbox ?? null, spec }
-  }
-  return { ...container, spec: specNamed(spec, container.shortName) ?? null }
-}
-
-const HIDDEN = '(secret)'
-
-/** The spec without anything that came from a Secret. */
-export function redacted(spec: PodSpec): PodSpec {
-  const hide = (entry: EnvEntry): EnvEntry => (entry.secret && 'text' in entry ? { ...entry, text: HIDDEN } : entry)
-  const hideIn = <T extends { env: EnvEntry[] }>(container: T): T => ({ ...container, env: container.env.map(hide) })
-  return {
-    ...spec,
-    initContainers: spec.initContainers.map(hideIn),
-    containers: spec.containers.map(hideIn),
-    volumes: spec.volumes.map(volume =>
-      volume.kind === 'files' && volume.source === 'secret'
-        ? { ...volume, files: volume.files.map(file => ({ ...file, base64: HIDDEN })) }
-        : volume,
-    ),
-  }
+  if (byId.length < 2) return byId[0]
+  throw new TspodError('AMBIGUOUS_ID', `more than one result for ${kind ?? 'object'} name or ID ${nameOrId}`, {
+    remedy: 'give more digits of the id: tspod ps -a --no-trunc, tspod pod ps --no-trunc',
+  })
 }

@@ -1,11 +1,22 @@
 /** What the engine is asked for and what it answers: plain data, shared with the command line. */
 import type { Clock } from '../clock.ts'
-import type { Bundle, ContainerName, Id, LocalImage, PodName, PortSpec } from '../model.ts'
-import type { PullOptions } from '../oci/index.ts'
+import type {
+  Bundle,
+  ContainerName,
+  ContainerSpec,
+  Id,
+  LocalImage,
+  PodName,
+  PodSpec,
+  PortSpec,
+  RestartPolicy,
+} from '../model.ts'
+import type { OciConfig, PullOptions } from '../oci/index.ts'
 import type { Paths } from '../paths.ts'
 import type { Detach, Interact, Run, RunStreaming } from '../process.ts'
 import type { Terminal } from '../terminal.ts'
 import type { Inside } from './inside/index.ts'
+import type { PodSettings, SandboxFacts } from './records.ts'
 
 /** The doors the engine works through, built once in main.ts. */
 export type Doors = {
@@ -181,6 +192,57 @@ export type PodView = {
   containers: ContainerView[]
 }
 
+/** A volume of a container, by its name in the manifest, and where it is mounted. */
+export type ListedMount = { volume: string; path: string }
+
+export type ListedContainer = ContainerView & { mounts: ListedMount[] }
+
+/** A pod in a list: its view, and what people filter by. */
+export type ListedPod = Omit<PodView, 'containers'> & {
+  restartPolicy: RestartPolicy
+  /** Names of the networks it is attached to; empty with the host's network or none. */
+  networks: string[]
+  /** Its cgroup, below the mount of each tree. */
+  cgroup: string
+  containers: ListedContainer[]
+}
+
+/** What a name is looked up among. */
+export type ObjectKind = 'pod' | 'container'
+
+/** Everything known about a pod; nothing in it comes from a Secret. */
+export type InspectedPod = {
+  kind: 'pod'
+  view: ListedPod
+  goal: string
+  spec: PodSpec
+  settings: PodSettings
+  sandbox: SandboxFacts | undefined
+  cgroupManager: 'cgroupfs' | 'systemd'
+}
+
+/** Everything known about a container; nothing in it comes from a Secret. */
+export type InspectedContainer = {
+  kind: 'container'
+  view: ListedContainer
+  pod: Omit<InspectedPod, 'kind'>
+  /** Its part of the manifest; undefined for an infra container. */
+  spec: ContainerSpec | undefined
+  /** What the runtime was given; undefined until it is created and once that is taken away. */
+  config: OciConfig | undefined
+  /** Undefined when it is not on this host any more. */
+  image: LocalImage | undefined
+  oomKilled: boolean
+  /** Exec sessions that have not ended. */
+  execIds: string[]
+  /** The bundle, which conmon's pid files are in as well. */
+  directory: string
+  /** The files that are mounted below /etc. */
+  podDirectory: string
+}
+
+export type Inspected = InspectedPod | InspectedContainer
+
 export type Found = { kind: 'pod'; pod: PodView } | { kind: 'container'; pod: PodView; container: ContainerView }
 
 export type ExecRequest = {
@@ -212,11 +274,11 @@ export type Engine = Inside & {
   /** Stops and removes what is named; what is already gone is fine. */
   down(request: DownRequest, options: DownOptions, signal: AbortSignal): Promise<DownReport>
   /** All pods and services, oldest first, from the store, /proc and the exit files; spawns no process. */
-  pods(): Promise<PodView[]>
-  /** By pod name, container name, POD/CONTAINER or id prefix; throws NO_SUCH_OBJECT. */
-  find(nameOrId: string): Promise<Found>
-  /** The full record of a pod or container, secrets redacted; throws NO_SUCH_OBJECT. */
-  inspect(nameOrId: string): Promise<object>
+  pods(): Promise<ListedPod[]>
+  /** By pod name, container name, POD/CONTAINER or id prefix, among one kind or both; throws NO_SUCH_OBJECT. */
+  find(nameOrId: string, kind?: ObjectKind): Promise<Found>
+  /** Everything known about a pod or container, secrets redacted; throws NO_SUCH_OBJECT. */
+  inspect(nameOrId: string, kind?: ObjectKind): Promise<Inspected>
   /** Runs a command in a running container and returns its exit code (125, 126, 127 as Podman). */
   exec(nameOrId: string, request: ExecRequest, signal: AbortSignal): Promise<number>
   /** Connects the terminal with a running container until that ends or the person leaves. */
@@ -228,6 +290,8 @@ export type Engine = Inside & {
   /** Keys and base64 values of a Secret of an earlier play. */
   storedSecrets(): Promise<(name: string) => Record<string, string> | undefined>
   images(): Promise<LocalImage[]>
+  /** The local image of this name or id; undefined when there is none. Throws IMAGE_BAD_NAME. */
+  image(name: string): Promise<LocalImage | undefined>
   pull(name: string, options: PullOptions, progress: Progress, signal: AbortSignal): Promise<LocalImage>
   close(): Promise<void>
 }

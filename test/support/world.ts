@@ -1,7 +1,7 @@
 /** A world for verbs: what they write is kept, what they ask of the engine is what the test says. */
 import { Readable } from 'node:stream'
 import type { Output, World } from '../../src/cli/verb.ts'
-import type { ContainerView, Engine, PodView } from '../../src/engine/index.ts'
+import type { Engine, ListedContainer, ListedPod } from '../../src/engine/index.ts'
 import type { ContainerName, Id, PodName } from '../../src/model.ts'
 import { SYSTEM_PATHS } from '../../src/paths.ts'
 
@@ -51,7 +51,7 @@ export function recordedWorld(engine: Partial<Engine> = {}, overrides: Partial<W
   return { world, out: out.text, err: err.text }
 }
 
-export function containerView(overrides: Partial<ContainerView> = {}): ContainerView {
+export function containerView(overrides: Partial<ListedContainer> = {}): ListedContainer {
   return {
     id: 'c'.repeat(64) as Id,
     name: 'web-nginx',
@@ -76,11 +76,12 @@ export function containerView(overrides: Partial<ContainerView> = {}): Container
       { containerPort: 9000, hostIp: '', protocol: 'tcp' },
     ],
     logPath: '/var/log/tspod/pods/web/nginx.log',
+    mounts: [{ volume: 'html', path: '/usr/share/nginx/html' }],
     ...overrides,
   }
 }
 
-export function podView(overrides: Partial<PodView> = {}): PodView {
+export function podView(overrides: Partial<ListedPod> = {}): ListedPod {
   const containers = overrides.containers ?? [containerView()]
   return {
     id: 'a'.repeat(64) as Id,
@@ -100,6 +101,9 @@ export function podView(overrides: Partial<PodView> = {}): PodView {
     ports: containers.flatMap(container => container.ports),
     runtime: 'crun',
     origin: 'Pod/web',
+    restartPolicy: 'Always',
+    networks: ['tspod'],
+    cgroup: '/machine.slice/tspod-pod-web-aaaaaaaaaaaa.scope',
     containers,
     ...overrides,
   }

@@ -54,7 +54,10 @@ class Run {
   }
 
   #node(node: Node, dot: Value, scope: Variable[]): void {
-    if (node.kind === 'text') return this.#write(node.text, { start: 0, end: 1 })
+    if (node.kind === 'text') {
+      this.#write(node.text, { start: 0, end: 1 })
+      return
+    }
     if (node.kind === 'print') {
       const value = this.#pipe(node.pipe, dot, scope)
       // A pipeline that sets a variable prints nothing.
@@ -80,7 +83,7 @@ class Run {
     const { declares, assigns } = node.pipe
     const value = this.#commands(node.pipe, dot, scope)
     const entries = this.#entries(value, node.pipe)
-    if (entries.length === 0) return this.nodes(node.otherwise, dot, scope)
+    if (entries.length === 0) this.nodes(node.otherwise, dot, scope)
     for (const [key, element] of entries) {
       const outer = scope.length
       // With one variable it holds the element, with two the first holds the key.

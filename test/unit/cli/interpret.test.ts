@@ -144,7 +144,8 @@ describe('help', () => {
       for (const { line } of (await command.load()).examples) {
         // The part that is ours: after a pipe into tspod, before a pipe or redirection out of it.
         const own = line.replace(/^.*\| (?=tspod)/, '').replace(/ [|<].*$/, '')
-        const invocation = await interpret(own.split(' ').slice(1), 80)
+        const words = (own.match(/(?:'[^']*'|\S)+/g) ?? []).map(word => word.replaceAll("'", ''))
+        const invocation = await interpret(words.slice(1), 80)
         expect(invocation).toMatchObject({ kind: 'verb', command: { name: command.name } })
       }
     })

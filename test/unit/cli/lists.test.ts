@@ -2,9 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { imageList } from '../../../src/cli/image-ls.ts'
 import { interpret } from '../../../src/cli/interpret.ts'
-import { podList } from '../../../src/cli/pod-ps.ts'
-import { containerList } from '../../../src/cli/ps.ts'
-import type { PodView } from '../../../src/engine/index.ts'
+import type { Engine, ListedPod } from '../../../src/engine/index.ts'
 import type { ContainerName, Id, LocalImage, PodName } from '../../../src/model.ts'
 import { containerView, NOW_MS, podView, recordedWorld } from '../../support/world.ts'
 
@@ -20,12 +18,13 @@ const failed = containerView({
   ports: [],
 })
 const { pid: _, ...setup } = failed
-const pods: PodView[] = [
+const pods: ListedPod[] = [
   podView({ containers: [setup, containerView()] }),
   podView({
     id: 'b'.repeat(64) as Id,
     name: 'job' as PodName,
     phase: 'Succeeded',
+    state: 'Created',
     reason: 'Completed',
     ready: 0,
     ips: [],
@@ -35,10 +34,10 @@ const pods: PodView[] = [
 ]
 
 /** Runs a list command against a world that has the pods above. */
-async function list(line: string): Promise<string> {
-  const invocation = await interpret(line.split(' '), 80)
+async function list(line: string | string[], engine: Partial<Engine> = {}): Promise<string> {
+  const invocation = await interpret(typeof line === 'string' ? line.split(' ') : line, 80)
   if (invocation.kind === 'text') throw new Error('this is help')
-  const { world } = recordedWorld({ pods: async () => pods, images: async () => images })
+  const { world } = recordedWorld({ pods: async () => pods, images: async () => images, ...engine })
   return (await invocation.verb.run(invocation.input, world)).stdout ?? ''
 }
 
@@ -74,7 +73,7 @@ describe('ps', () => {
   })
   test('for scripts: what is not known is null, and names do not change', async () => {
     const [first] = JSON.parse(await list('ps -a --format json'))
-    expect(Object.keys(first)).toEqual([
+    expect(Object.keys(first).filter(name => /^[a-z]/.test(name))).toEqual([
       'id',
       'name',
       'shortName',
@@ -99,17 +98,186 @@ describe('ps', () => {
     expect(first).toMatchObject({ name: 'web-setup', state: 'exited', exitCode: 3, pid: null, finished: null })
     expect(await list('ps -o json')).toBe(await list('ps --format json'))
   })
-  test('nothing at all is an empty list', () => {
-    const flags = { all: true, quiet: false, 'no-trunc': false, output: undefined } as const
-    const rest = {
-      root: undefined,
-      runroot: undefined,
-      runtime: undefined,
-      'log-level': undefined,
-      help: false,
-    } as const
-    expect(containerList([], { ...flags, ...rest, format: 'json' }, NOW_MS)).toBe('[]\n')
-    expect(podList([], { ...flags, ...rest, format: 'json' }, NOW_MS)).toBe('[]\n')
+  test("for scripts written for Podman: Podman's names beside ours", async () => {
+    const [ended, running] = JSON.parse(await list('ps -a --format json'))
+    expect(running).toMatchObject({
+      Id: 'c'.repeat(64),
+      Names: ['web-nginx'],
+      Image: 'docker.io/library/nginx:1.27',
+      ImageID: 'd'.repeat(64),
+      Command: ['nginx', '-g', 'daemon off;'],
+      State: 'running',
+      Status: 'Up 5 minutes',
+      Created: 1767354899,
+      StartedAt: 1767354900,
+      Pid: 4321,
+      Pod: 'a'.repeat(64),
+      PodName: 'web',
+      Labels: { app: 'web' },
+      Mounts: ['/usr/share/nginx/html'],
+      Networks: ['tspod'],
+      Ports: [{ host_ip: '', container_port: 80, host_port: 8080, range: 1, protocol: 'tcp' }],
+    })
+    expect(ended).toMatchObject({ State: 'exited', Exited: true, ExitCode: 3, Pid: 0, Ports: null })
+  })
+  test('nothing at all is an empty list', async () => {
+    for (const line of ['ps -a', 'pod ps']) {
+      expect(await list(`${line} --format json`, { pods: async () => [] })).toBe('[]\n')
+      expect(await list(`${line} --format {{.ID}}`, { pods: async () => [] })).toBe('')
+    }
+  })
+})
+
+describe('ps in a form of your own', () => {
+  test.each<[args: string[], text: string]>([
+    [['--format', '{{.Names}}'], 'web-nginx\n'],
+    [
+      ['-a', '--format', '{{.ID}} {{.Names}} {{.State}}'],
+      'eeeeeeeeeeee web-setup exited\ncccccccccccc web-nginx running\n',
+    ],
+    [['--no-trunc', '--format', '{{.ID}}'], `${'c'.repeat(64)}\n`],
+    [['--format', '{{.Image}} {{.ImageID}}'], 'docker.io/library/nginx:1.27 dddddddddddd\n'],
+    [['--format', '{{.Command}}'], 'nginx -g daemon o...\n'],
+    [['--format', '{{.Status}}|{{.RunningFor}}|{{.CreatedHuman}}'], 'Up 5 minutes|5 minutes ago|5 minutes ago\n'],
+    [['--format', '{{.CreatedAt}}'], '2026-01-02 11:54:59 +0000 UTC\n'],
+    [['--format', '{{.Ports}}'], '0.0.0.0:8080->80/tcp\n'],
+    [['--format', '{{.Pod}} {{.PodName}} {{.Pid}} {{.Restarts}}'], 'aaaaaaaaaaaa web 4321 0\n'],
+    [['--format', '{{.Labels}} {{.Label "app"}} {{.Label "nope"}}'], 'map[app:web] web \n'],
+    [['--format', '{{.Mounts}} {{.Networks}}'], '[/usr/share/nginx/html] tspod\n'],
+    [['-a', '--format', '{{.ExitCode}} {{.Exited}} {{.StartedAt}}'], '3 true 1767354900\n0 false 1767354900\n'],
+    [
+      ['-a', '--format', 'table {{.Names}} {{.Status}}'],
+      'NAMES       STATUS\nweb-setup   Exited (3) 5 minutes ago\nweb-nginx   Up 5 minutes\n',
+    ],
+    [['-a', '--noheading', '--format', 'table {{.Names}}'], 'web-setup\nweb-nginx\n'],
+    [['-q', '--format', '{{.Names}}'], 'web-nginx\n'],
+    [
+      ['--noheading'],
+      'web-nginx   web   Running   0          5m    docker.io/library/nginx:1.27   0.0.0.0:8080->80/tcp\n',
+    ],
+  ])('ps %j', async (args, text) => {
+    expect(await list(['ps', ...args])).toBe(text)
+  })
+  test('json of a row is the record of the list', async () => {
+    const row = (await list(['ps', '--format', '-{{json .}}'])).slice(1)
+    expect(JSON.parse(row)).toEqual(JSON.parse(await list('ps --format json'))[0])
+    expect(JSON.parse(await list(['ps', '--format', '{{json .}}']))).toEqual(JSON.parse(await list('ps --format json')))
+  })
+  test.each(['container ps', 'container ls', 'container list'])('%s is ps', async name => {
+    expect(await list(`${name} -aq`)).toBe(await list('ps -aq'))
+  })
+  test.each<[args: string[], text: string]>([
+    [['--format', '{{.Name}} {{.Id}} {{.ID}}'], 'web aaaaaaaaaaaa aaaaaaaaaaaa\njob bbbbbbbbbbbb bbbbbbbbbbbb\n'],
+    [
+      ['--format', '{{.Status}} {{.NumberOfContainers}} {{.Created}}'],
+      'Running 2 5 minutes ago\nCreated 0 3 days ago\n',
+    ],
+    [['-l', '--format', '{{.ContainerNames}} {{.ContainerStatuses}}'], 'web-setup,web-nginx exited,running\n'],
+    [['-l', '--format', '{{.InfraId}}|{{.InfraID}}|{{.Networks}}|{{.Restarts}}'], '||tspod|0\n'],
+    [['-l', '--format', '{{.Cgroup}} {{.Labels}}'], '/machine.slice/tspod-pod-web-aaaaaaaaaaaa.scope map[app:web]\n'],
+    [
+      ['-l', '--format', '{{range .Containers}}{{.Names}}={{.Status}} {{end}}'],
+      'web-setup=exited web-nginx=running \n',
+    ],
+    [
+      ['--format', 'table {{.Name}}\t{{.NumberOfContainers}}'],
+      'NAME        # OF CONTAINERS\nweb         2\njob         0\n',
+    ],
+    [['--sort', 'name', '-q'], 'bbbbbbbbbbbb\naaaaaaaaaaaa\n'],
+    [['--sort', 'number', '-q'], 'bbbbbbbbbbbb\naaaaaaaaaaaa\n'],
+  ])('pod ps %j', async (args, text) => {
+    expect(await list(['pod', 'ps', ...args])).toBe(text)
+  })
+})
+
+describe('which rows', () => {
+  const setup = 'web-setup'
+  const nginx = 'web-nginx'
+  test.each<[args: string, names: string[]]>([
+    ['', [nginx]],
+    ['-a', [setup, nginx]],
+    ['-a -f id=eee', [setup]],
+    ['-a -f id=^e+$', [setup]],
+    ['-a -f name=nginx', [nginx]],
+    ['-a -f name=^web-', [setup, nginx]],
+    ['-a -f name=nope', []],
+    ['-a -f name=nginx -f name=setup', [setup, nginx]],
+    ['-a -f name=nginx -f status=exited', []],
+    ['--filter status=exited', [setup]],
+    ['--filter status=stopped', [setup]],
+    ['--filter status=running', [nginx]],
+    ['-a -f exited=3', [setup]],
+    ['-a -f exited=0', []],
+    ['-f label=app', [nginx]],
+    ['-f label=app=web', [nginx]],
+    ['-f label=app=db', []],
+    ['-f label=a*', [nginx]],
+    ['-f label!=app', []],
+    ['-f label!=other', [nginx]],
+    ['-f ancestor=nginx', [nginx]],
+    ['-f ancestor=nginx:1.27', [nginx]],
+    ['-f ancestor=docker.io/library/nginx', [nginx]],
+    ['-f ancestor=dddd', [nginx]],
+    ['-f ancestor=ginx', []],
+    ['-f pod=web', [nginx]],
+    ['-f pod=aaaa', [nginx]],
+    ['-f pod=db', []],
+    ['-f network=tspod', [nginx]],
+    ['-f network=other', []],
+    ['-f volume=html', [nginx]],
+    ['-f volume=/usr/share/nginx/html', [nginx]],
+    ['-f volume=/usr', []],
+    ['-f restart-policy=always', [nginx]],
+    ['-f restart-policy=none', []],
+    ['-f until=1m', [nginx]],
+    ['-f until=10m', []],
+    ['-f command=ngin', [nginx]],
+    ['-a -f before=web-nginx', []],
+    ['-a -f since=cccc', []],
+    ['-n 1', [nginx]],
+    ['-l', [nginx]],
+    ['--last 5', [nginx, setup]],
+    ['-a --sort names', [nginx, setup]],
+    ['-a --sort id', [nginx, setup]],
+  ])('ps %s', async (args, names) => {
+    const line = ['ps', ...args.split(' ').filter(word => word !== ''), '--format', '{{.Names}}']
+    expect((await list(line)).split('\n').slice(0, -1)).toEqual(names)
+  })
+  test.each<[args: string, names: string[]]>([
+    ['', ['web', 'job']],
+    ['-f name=^w', ['web']],
+    ['-f id=bb', ['job']],
+    ['-f status=running', ['web']],
+    ['-f status=created', ['job']],
+    ['-f ctr-names=nginx', ['web']],
+    ['-f ctr-ids=ccc', ['web']],
+    ['-f ctr-number=0', ['job']],
+    ['-f ctr-status=stopped', ['web']],
+    ['-f label=app=web -f until=1h', ['job']],
+    ['-f network=tspod', ['web', 'job']],
+    ['--latest', ['web']],
+  ])('pod ps %s', async (args, names) => {
+    const line = ['pod', 'ps', ...args.split(' ').filter(word => word !== ''), '--format', '{{.Name}}']
+    expect((await list(line)).split('\n').slice(0, -1)).toEqual(names)
+  })
+  test.each<[line: string, message: RegExp]>([
+    ['ps -f foo=bar', /^foo is an invalid filter$/],
+    ['ps -f foo', /^invalid filter "foo"$/],
+    ['ps -f status=foo', /^unknown container state: foo: invalid argument$/],
+    ['ps -f name=[', /no regular expression/],
+    ['ps -f exited=x', /^exited code out of range "x"$/],
+    ['ps -f until=soon', /no time and no age/],
+    ['ps -f since=nope', /^no container with name or ID "nope" found: no such container$/],
+    ['ps -l -n 3', /^last and latest are mutually exclusive$/],
+    ['ps -q --ns', /^quiet conflicts with size and namespace$/],
+    ['ps --size', /^--size is not supported$/],
+    ['ps --sort foo', /^invalid argument "foo" for "--sort" flag/],
+    ['ps --format {{.Foo}}', /can't evaluate field Foo in type psReporter$/],
+    ['pod ps -f foo', /^filter input must be in the form of filter=value: foo is invalid$/],
+    ['pod ps -f status=x', /^x is not a valid pod status$/],
+    ['pod ps -q --format {{.ID}}', /^quiet and format cannot be used together$/],
+  ])('%s', async (line, message) => {
+    await expect(list(line)).rejects.toThrow(message)
   })
 })
 

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { interpret } from '../../../src/cli/interpret.ts'
 import { logPrefixes, parseSince } from '../../../src/cli/logs.ts'
-import type { Found, PodView } from '../../../src/engine/index.ts'
+import type { Found, ListedPod } from '../../../src/engine/index.ts'
 import type { ContainerName, Id } from '../../../src/model.ts'
 import { containerView, NOW_MS, podView, recordedWorld } from '../../support/world.ts'
 
 let directory: string
-let pod: PodView
+let pod: ListedPod
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'tspod-logs-'))
@@ -36,7 +36,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(directory, { recursive: true }))
 
-async function logs(args: string[], found: () => Found, pods: () => PodView[] = () => [], overrides = {}) {
+async function logs(args: string[], found: () => Found, pods: () => ListedPod[] = () => [], overrides = {}) {
   const recorded = recordedWorld({ find: async () => found(), pods: async () => pods() }, overrides)
   const invocation = await interpret(['logs', ...args, 'web'], 80)
   if (invocation.kind === 'text') throw new Error('this is help')
@@ -71,12 +71,12 @@ describe('logs', () => {
     })
   })
   test('following ends by itself when the pod has ended', async () => {
-    const ended = (): PodView[] => [{ ...pod, phase: 'Succeeded' }]
+    const ended = (): ListedPod[] => [{ ...pod, phase: 'Succeeded' }]
     expect(await logs(['-f'], wholePod, ended)).toMatchObject({ outcome: { interrupted: false } })
   })
   test('following ends with an interrupt, without a complaint', async () => {
     const stop = new AbortController()
-    const running = (): PodView[] => {
+    const running = (): ListedPod[] => {
       stop.abort(new Error('interrupted'))
       return [pod]
     }

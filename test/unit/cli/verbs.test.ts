@@ -81,24 +81,6 @@ describe('exec', () => {
   })
 })
 
-describe('inspect', () => {
-  const engine: Partial<Engine> = {
-    inspect: async name => {
-      if (name === 'broken') throw new Error('a bug')
-      if (name === 'nope') throw noSuchObject(name)
-      return { name }
-    },
-  }
-  test('what exists is shown, what does not is told', async () => {
-    const { stdout, stderr, exitCode } = await run(['inspect', 'a', 'nope', 'b'], engine)
-    expect(JSON.parse(stdout ?? '')).toEqual([{ name: 'a' }, { name: 'b' }])
-    expect({ stderr, exitCode }).toEqual({ stderr: 'Error: no such object: "nope"\n  look\n', exitCode: 125 })
-  })
-  test('any other error is not swallowed', async () => {
-    await expect(run(['inspect', 'broken'], engine)).rejects.toThrow('a bug')
-  })
-})
-
 describe('image pull', () => {
   const engine: Partial<Engine> = {
     pull: async (name, _options, progress) => {

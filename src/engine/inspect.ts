@@ -1,0 +1,113 @@
+/** Everything known about one pod or container, without anything that came from a Secret. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isMissing, TspodError } from '../errors.ts'
+import type { EnvEntry, PodSpec } from '../model.ts'
+import { type OciConfig, wasOomKilled } from '../oci/index.ts'
+import { containerRunDirectory, podRunDirectory } from '../paths.ts'
+import type { EngineContext } from './context.ts'
+import { type Loaded, lookUp } from './query.ts'
+import { specNamed } from './records.ts'
+import type { Inspected, InspectedContainer, InspectedPod, ListedContainer, ObjectKind } from './types.ts'
+
+/**
+ * The full record of a pod or container, found as `find` does.
+ * @throws NO_SUCH_OBJECT in the words of `podman inspect`, AMBIGUOUS_ID.
+ */
+export async function inspect(context: EngineContext, nameOrId: string, kind?: ObjectKind): Promise<Inspected> {
+  const found = await lookUp(context, nameOrId, kind)
+  if (found === undefined) {
+    const why = kind === undefined ? `no such object: "${nameOrId}"` : `no such ${kind} ${nameOrId}`
+    throw new TspodError('NO_SUCH_OBJECT', why, { remedy: 'see what there is: tspod ps -a, tspod pod ps' })
+  }
+  const { loaded, container } = found
+  const pod = inspectedPod(context, loaded)
+  return container === undefined ? pod : inspectedContainer(context, loaded, pod, container)
+}
+
+function inspectedPod(context: EngineContext, { pod, view, sandbox }: Loaded): InspectedPod {
+  return {
+    kind: 'pod',
+    view,
+    goal: pod.goal,
+    spec: redacted(pod.spec),
+    settings: pod.settings,
+    sandbox,
+    cgroupManager: context.cgroupPlace.manager === 'systemd' ? 'systemd' : 'cgroupfs',
+  }
+}
+
+const OPEN_SESSIONS = 'SELECT id FROM exec_session WHERE container = ? AND finished_ms IS NULL ORDER BY created_ms'
+
+async function inspectedContainer(
+  context: EngineContext,
+  loaded: Loaded,
+  pod: InspectedPod,
+  view: ListedContainer,
+): Promise<InspectedContainer> {
+  const directory = containerRunDirectory(context.paths, view.id)
+  const [config, sessions, image] = await Promise.all([
+    readConfig(directory),
+    context.store.all(OPEN_SESSIONS, [view.id]),
+    view.imageId === '' ? undefined : context.findImage(view.imageId),
+  ])
+  // The manifest as it is says which variables hold a secret; what is handed out has been redacted.
+  const entries = specNamed(loaded.pod.spec, view.shortName)?.env ?? []
+  return {
+    kind: 'container',
+    view,
+    pod,
+    spec: specNamed(pod.spec, view.shortName),
+    config: config && { ...config, process: { ...config.process, env: visibleEnv(config.process.env, entries) } },
+    image,
+    oomKilled: config !== undefined && wasOomKilled(directory),
+    execIds: sessions.map(({ id }) => String(id)),
+    directory,
+    podDirectory: podRunDirectory(context.paths, loaded.pod.id),
+  }
+}
+
+async function readConfig(directory: string): Promise<OciConfig | undefined> {
+  try {
+    return JSON.parse(await readFile(join(directory, 'config.json'), 'utf8')) as OciConfig
+  } catch (error) {
+    // A container that is being created or removed meanwhile has none, or half of one.
+    if (isMissing(error) || error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+const HIDDEN = '(secret)'
+
+/**
+ * The variables of a running container with those hidden that come from a Secret, or are made of one that does:
+ * `$(PASSWORD)` in a later entry has been expanded by then.
+ */
+export function visibleEnv(env: readonly string[], entries: readonly EnvEntry[]): string[] {
+  const hidden = new Set<string>()
+  for (const entry of entries) {
+    const uses = 'text' in entry && entry.expand ? [...entry.text.matchAll(/\$\(([^)]*)\)/g)] : []
+    if (entry.secret || uses.some(([, name]) => hidden.has(name ?? ''))) hidden.add(entry.name)
+    else hidden.delete(entry.name)
+  }
+  return env.map(line => {
+    const name = line.slice(0, Math.max(0, line.indexOf('=')))
+    return hidden.has(name) ? `${name}=${HIDDEN}` : line
+  })
+}
+
+/** The spec without anything that came from a Secret. */
+export function redacted(spec: PodSpec): PodSpec {
+  const hide = (entry: EnvEntry): EnvEntry => (entry.secret && 'text' in entry ? { ...entry, text: HIDDEN } : entry)
+  const hideIn = <T extends { env: EnvEntry[] }>(container: T): T => ({ ...container, env: container.env.map(hide) })
+  return {
+    ...spec,
+    initContainers: spec.initContainers.map(hideIn),
+    containers: spec.containers.map(hideIn),
+    volumes: spec.volumes.map(volume =>
+      volume.kind === 'files' && volume.source === 'secret'
+        ? { ...volume, files: volume.files.map(file => ({ ...file, base64: HIDDEN })) }
+        : volume,
+    ),
+  }
+}
