@@ -1,11 +1,12 @@
 /** The executors that end things: containers are stopped, and what a pod has is freed. Each of them may be repeated. */
 import { join } from 'node:path'
-import { TspodError } from '../errors.ts'
+import { isTspodError, TspodError } from '../errors.ts'
 import { removeTree } from '../files.ts'
 import {
   containerCgroup,
   deleteContainer,
-  killCgroup,
+  forgetContainer,
+  isKnown,
   type NetavarkInput,
   removeCgroup,
   signalContainer,
@@ -128,7 +129,8 @@ async function discardCreated(work: PodWork, record: ContainerRecord): Promise<v
 
 /**
  * Removes what the runtime and conmon keep of a run. A runtime that cannot end a container does not decide about it:
- * its cgroup knows its processes.
+ * its cgroup knows its processes. One that still cannot delete it then (it hangs, crashes, was uninstalled) is not
+ * needed for that: nothing runs any more, and its state goes without it.
  */
 export async function deleteRun(work: PodWork, record: ContainerRecord): Promise<void> {
   const { context, sandbox } = work
@@ -136,9 +138,16 @@ export async function deleteRun(work: PodWork, record: ContainerRecord): Promise
   const remove = (): Promise<void> => deleteContainer(context.run, sandbox.runtime, record.id, { force: true })
   try {
     await remove()
-  } catch {
-    killCgroup(context.hierarchies, containerCgroup(work.cgroup, record.shortName))
-    await remove()
+  } catch (error) {
+    await removeCgroup(context.hierarchies, containerCgroup(work.cgroup, record.shortName), {
+      force: true,
+      clock: context.clock,
+    })
+    if (!isTspodError(error, 'COMMAND_TIMEOUT')) await remove().catch(() => undefined)
+    if (isKnown(sandbox.runtime, record.id)) {
+      context.note(`container ${record.name} is removed without its runtime: ${(error as Error).message}`)
+      await forgetContainer(sandbox.runtime, record.id)
+    }
   }
   await removeTree(join(exits, record.id))
 }

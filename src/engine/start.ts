@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { TspodError } from '../errors.ts'
 import { removeTree } from '../files.ts'
 import type { Id } from '../model.ts'
-import { createContainer, deleteContainer, isKnown, startContainer, type Watched, waitExit } from '../oci/index.ts'
+import { createContainer, isKnown, startContainer, type Watched, waitExit } from '../oci/index.ts'
 import { bundleFor, imageOf } from './bundle.ts'
 import { containerOf, type PodWork, patch, placesOf } from './context.ts'
 import { deleteRun } from './end.ts'
@@ -82,7 +82,7 @@ export function startExecutors(work: PodWork): Pick<Executors, Starting> {
       const record = containerOf(work, step.container)
       // Taken before: a short container has ended by the time the runtime returns.
       const startedMs = context.clock.nowMs()
-      await startContainer(context.run, work.sandbox.runtime, record.id, record.name)
+      await startContainer(context.run, work.sandbox.runtime, record.id, record.name, watched(record).container)
       patch(work, record.id, {
         state: advance(record.state, 'started'),
         startedMs,
@@ -135,7 +135,7 @@ export function watched(record: ContainerRecord): Watched {
  */
 export async function discard(work: PodWork, id: Id): Promise<void> {
   const { run, exits } = placesOf(work, id)
-  await deleteContainer(work.context.run, work.sandbox.runtime, id, { force: true })
+  await deleteRun(work, containerOf(work, id))
   const rootfs = await work.context.rootfs()
   await Promise.all([rootfs.remove(id), removeTree(run), removeTree(join(exits, id))])
 }

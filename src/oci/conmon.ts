@@ -203,7 +203,7 @@ async function refusal(
   const log = readText(files.runtimeLog)
   if (lastMessage(log) !== '') return startFailed(input.name, input.runtime, log)
   const words = message || (await within(monitor.stderr, STDERR_TIMEOUT_MS, clock))
-  return startFailed(input.name, input.runtime, words || 'conmon ended without an answer')
+  return startFailed(input.name, input.runtime, words || `${input.runtime.name} did not create it and did not say why`)
 }
 
 /** conmon writes `{"pid":N}`, from its API version 1 on `{"data":N}`, and `-1` with a message on failure. */

@@ -51,6 +51,7 @@ export {
   deleteContainer,
   execArgs,
   findProgram,
+  forgetContainer,
   isKnown,
   type Runtime,
   runtimeArgs,
