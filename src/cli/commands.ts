@@ -96,6 +96,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./inspect.ts')).inspect,
   },
   {
+    name: 'commit',
+    aliases: ['container commit'],
+    group: 'Inside',
+    summary: 'Make an image from what a container has written',
+    load: async () => (await import('./commit.ts')).commit,
+  },
+  {
     name: 'cp',
     aliases: ['container cp'],
     group: 'Inside',

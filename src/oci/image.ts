@@ -17,7 +17,7 @@ type ImageRecord = {
   'big-data-digests'?: Record<string, string>
   created?: string
 }
-type LayerRecord = { id: string; parent?: string; 'diff-size'?: number }
+type LayerRecord = { id: string; parent?: string; 'diff-digest'?: string; 'diff-size'?: number }
 
 /** Larger configurations and manifests are not read: skopeo itself stops at 4 MiB. */
 const MAX_BLOB_LENGTH = 4 * 1024 * 1024
@@ -156,6 +156,24 @@ function readConfig(root: ImageRoot, record: ImageRecord, name: string): string 
   const manifest = JSON.parse(readBlob(root, record, 'manifest', name)) as { config?: { digest?: unknown } }
   if (typeof manifest.config?.digest !== 'string') throw damaged(name, 'it has no configuration')
   return readBlob(root, record, manifest.config.digest, name)
+}
+
+/** What an image is made of: its configuration as it is, and the sizes of layers by the digest of their content. */
+export type ImageParts = { config: string; layerBytes: Map<string, number> }
+
+/** The parts of an image by its full id. Throws IMAGE_NOT_FOUND, IMAGE_BAD_CONFIG. */
+export function readImageParts(store: Store, id: string): ImageParts {
+  for (const root of imageRoots(store)) {
+    const record = readImages(root).find(one => one.id === id)
+    if (record === undefined) continue
+    const known = [...readLayers(root).values()].flatMap((layer): [string, number][] =>
+      layer['diff-digest'] === undefined ? [] : [[layer['diff-digest'], layer['diff-size'] ?? 0]],
+    )
+    return { config: readConfig(root, record, id), layerBytes: new Map(known) }
+  }
+  throw new TspodError('IMAGE_NOT_FOUND', `image ${id.slice(0, 12)} is not on this host any more`, {
+    remedy: 'pull it again',
+  })
 }
 
 function readBlob(root: ImageRoot, record: ImageRecord, key: string, name: string): string {

@@ -14,6 +14,7 @@ export {
   removeCgroup,
   thawCgroup,
 } from './cgroup.ts'
+export { type ConfigPart, commitImage } from './commit.ts'
 export { type Created, type CreateInput, createContainer, type LogDriver, type LogTarget } from './conmon.ts'
 export {
   type Exit,
@@ -30,7 +31,7 @@ export {
 export { lastMessage } from './failures.ts'
 export { checkHost, type HostCheck } from './features.ts'
 export { readHostFacts } from './host.ts'
-export { findImage, listImages } from './image.ts'
+export { findImage, listImages, readImageParts } from './image.ts'
 export { type LogLine, type LogOptions, type LogSource, type LogStream, readLogs } from './logs.ts'
 export {
   type NamespaceKind,

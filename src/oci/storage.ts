@@ -123,6 +123,8 @@ export type RootfsDoor = {
   release(id: Id): Promise<void>
   /** What is mounted of this installation, and how often, by id; spawns nothing. */
   mounted(): Promise<Map<Id, MountedRoot>>
+  /** Writes what differs from the image as an uncompressed layer to `file`; may take minutes. */
+  writeLayer(id: Id, file: string, signal: AbortSignal): Promise<void>
   /** Differences between a root file system and its image; throws COMMAND_FAILED when the store does not know it. */
   changes(id: Id): Promise<RootChange[]>
   /** Unmounts and deletes; "already gone" is success. */
@@ -143,6 +145,11 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
   const unmount = batched(async ids => unmountOutcomes(await storage('unmount', '--json', '--force', ...ids), ids))
   const release = batched(async ids => unmountOutcomes(await storage('unmount', '--json', ...ids), ids))
   const remove = batched(async ids => removeOutcomes(await storage('delete-container', '--json', ...ids), ids))
+  const layerOf = (id: Id): string => {
+    const layer = ownContainers(store, owner).find(container => container.id === id)?.layer
+    if (layer === undefined) throw storageFailed(`cannot look into ${id.slice(0, 12)}`, 'it has no root file system')
+    return layer
+  }
   return {
     async create(image, id, name) {
       const metadata = JSON.stringify({ tspod: { root: owner, name } })
@@ -165,10 +172,13 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
     unmount: id => unmount(id),
     release: id => release(id),
     mounted: async () => mountedRoots(store, owner),
+    async writeLayer(id, file, signal) {
+      const argv = ['containers-storage', 'diff', ...storageFlags(store), '--uncompressed', '--file', file, layerOf(id)]
+      const said = await run({ argv: argv as [string, ...string[]], timeoutMs: LAYER_TIMEOUT_MS }, signal)
+      if (said.exitCode !== 0) throw storageFailed(`cannot read the layer of ${id.slice(0, 12)}`, failureText(said))
+    },
     async changes(id) {
-      const layer = ownContainers(store, owner).find(container => container.id === id)?.layer
-      if (layer === undefined) throw storageFailed(`cannot compare ${id.slice(0, 12)}`, 'it has no root file system')
-      const said = await storage('changes', '--json', layer)
+      const said = await storage('changes', '--json', layerOf(id))
       const found = parseOutput<{ Path: string; Kind: number }[] | null>(said)
       if (said.exitCode !== 0 || found === undefined) {
         throw storageFailed(`cannot compare ${id.slice(0, 12)} with its image`, failureText(said))
@@ -251,6 +261,8 @@ function parseOutput<T>(finished: Finished): T | undefined {
   }
 }
 
+/** A layer may hold gigabytes. */
+const LAYER_TIMEOUT_MS = 30 * 60_000
 /** As containers-storage numbers them. */
 const CHANGE_KINDS: readonly RootChange['kind'][] = ['changed', 'added', 'deleted']
 

@@ -17,6 +17,7 @@ export function openInside(context: EngineContext): Inside {
     unmountAll: async how => (await roots()).unmountAll(context, how),
     exportRoot: async (...asked) => (await roots()).exportRoot(context, ...asked),
     diff: async nameOrId => (await roots()).diff(context, nameOrId),
+    commit: async (...asked) => (await import('./commit.ts')).commit(context, ...asked),
     top: async (...asked) => (await import('./top.ts')).top(context, ...asked),
     topPod: async (...asked) => (await import('./top.ts')).topPod(context, ...asked),
     stats: async request => (await import('./stats.ts')).stats(context, request),

@@ -45,6 +45,16 @@ export type Reading = {
   usage: Usage
 }
 
+/** How the image that `commit` makes differs from a plain one. */
+export type CommitRequest = {
+  /** Its name; without one it is known by its id alone. */
+  image?: string
+  /** Like lines of a Dockerfile. */
+  changes: string[]
+  author: string
+  message: string
+}
+
 /** Operations that look into containers. */
 export type Inside = {
   /** Copies between the host and containers; `note` is told what is left out. */
@@ -58,6 +68,8 @@ export type Inside = {
   /** Writes the root file system as an archive to a file, or to standard output. */
   exportRoot(nameOrId: string, output: string | undefined, signal: AbortSignal): Promise<void>
   diff(nameOrId: string): Promise<Changes>
+  /** Makes an image from what a container has written; returns its id. */
+  commit(nameOrId: string, request: CommitRequest, signal: AbortSignal): Promise<string>
   /** Throws WRONG_STATE when the container does not run, USAGE for an unknown descriptor. */
   top(nameOrId: string, descriptors: readonly string[]): Promise<ProcessTable>
   topPod(nameOrId: string, descriptors: readonly string[]): Promise<ProcessTable>

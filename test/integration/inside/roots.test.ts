@@ -1,7 +1,7 @@
 /** mount, unmount, export, diff and artifacts of real containers. */
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
 import { DEMO_IMAGE, launcher, readyCell, succeeds, tspod, WAIT_COMMAND } from '../../support/tspod.ts'
@@ -125,6 +125,65 @@ test('artifacts are kept for root only and go with their container', async () =>
   expect(await succeeds(cell, ['container', 'artifact', 'ls', '-q', 'web-up'])).toBe('')
   await succeeds(cell, ['container', 'artifact', 'rm', 'web-over', 'note'])
   expect((await tspod(cell, ['container', 'artifact', 'get', 'web-over', 'note'])).exitCode).toBe(125)
+})
+
+describe('commit', () => {
+  const secret = 'hush-1234'
+  const play = (image: string, name: string, more: object = {}): string =>
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name },
+      spec: { restartPolicy: 'Never', containers: [{ name: 'c', image, imagePullPolicy: 'Never', ...more }] },
+    })
+
+  test.each(['web-up', 'web-over'])('makes an image of %s that can be played', async name => {
+    const image = `localhost/from-${name}:1`
+    const id = await succeeds(cell, ['commit', '-c', 'CMD=["cat","/etc/new","/etc/group"]', '-m', 'note', name, image])
+    expect(id).toMatch(/^[0-9a-f]{64}\n$/)
+    await succeeds(cell, ['kube', 'play', '-'], { input: play(image, 'committed') })
+    await cell.sh(`until ${launcher(cell)} ps -a | grep 'committed-c .*Error'; do sleep 0.1; done`)
+    const said = await tspod(cell, ['logs', 'committed-c'])
+    expect(said.stdout).toBe('new\n')
+    expect(said.stderr).toMatch(/group/)
+    await succeeds(cell, ['kube', 'down', '-'], { input: play(image, 'committed') })
+    const known = JSON.parse((await cell.sh(`skopeo inspect --config containers-storage:${image}`)).stdout)
+    expect(known.config).toEqual({ Cmd: ['cat', '/etc/new', '/etc/group'], Env: ['PATH=/bin'], WorkingDir: '/' })
+    expect(known.history.at(-1)).toMatchObject({ created_by: `tspod commit ${name}`, comment: 'note' })
+    expect((await cell.sh('ls -A /var/lib/tspod/tmp')).stdout).toBe('')
+  })
+
+  test('has one layer more than its base, by a short name or none, and never the secrets of a manifest', async () => {
+    const env = [{ name: 'PASSWORD', value: secret }]
+    const text = play(DEMO_IMAGE, 'hush', { env, command: ['sh', '-c', WAIT_COMMAND] })
+    await succeeds(cell, ['kube', 'play', '-'], { input: text })
+    const nameless = (await succeeds(cell, ['container', 'commit', 'hush-c'])).trimEnd()
+    await succeeds(cell, ['commit', '--iidfile', join(shared, 'id'), 'hush-c', 'short'])
+    const images = JSON.parse(await succeeds(cell, ['image', 'ls', '--format', 'json'])) as {
+      id: string
+      names: string[]
+    }[]
+    expect(images.find(({ id }) => id === nameless)?.names).toEqual([])
+    const short = images.find(({ names }) => names.includes('localhost/short:latest'))!
+    expect(readFileSync(join(shared, 'id'), 'utf8')).toBe(`sha256:${short.id}`)
+    const known = await cell.sh('skopeo inspect --config containers-storage:localhost/short:latest')
+    expect(JSON.parse(known.stdout).rootfs.diff_ids).toHaveLength(2)
+    expect(known.stdout).not.toContain(secret)
+    await succeeds(cell, ['kube', 'down', '-'], { input: text })
+  })
+
+  test('refuses what makes no image', async () => {
+    for (const args of [
+      ['-c', 'RUN x', 'web-up'],
+      ['web-up', 'Bad Name'],
+      ['nobody'],
+      ['web-up', `x@sha256:${'0'.repeat(64)}`],
+    ]) {
+      const refused = await tspod(cell, ['commit', ...args])
+      expect(refused).toMatchObject({ exitCode: 125, stderr: expect.stringMatching(/^Error: /) })
+    }
+    expect((await cell.sh('ls -A /var/lib/tspod/tmp')).stdout).toBe('')
+  })
 })
 
 test('everything goes with the pod, mounted or not', () =>

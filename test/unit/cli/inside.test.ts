@@ -185,3 +185,21 @@ describe('container artifact', () => {
     expect(await run('container artifact rm web nope x', engine)).toMatchObject({ stdout: 'x\n', exitCode: 125 })
   })
 })
+
+describe('commit', () => {
+  test('asks as its flags say', async () => {
+    const asked: unknown[] = []
+    const engine: Partial<Engine> = {
+      commit: async (name, request) => {
+        asked.push([name, request])
+        return 'id'
+      },
+    }
+    expect((await run('commit -q -a me -m note -c USER=1 -c ENV=A=b,c web img:1', engine)).stdout).toBe('id\n')
+    await run('container commit web', engine)
+    expect(asked).toEqual([
+      ['web', { image: 'img:1', changes: ['USER=1', 'ENV=A=b,c'], author: 'me', message: 'note' }],
+      ['web', { changes: [], author: '', message: '' }],
+    ])
+  })
+})

@@ -1,0 +1,58 @@
+/** `commit`: an image from what a container has written. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { TspodError } from '../../errors.ts'
+import { removeTree } from '../../files.ts'
+import { commitImage, readImageParts } from '../../oci/index.ts'
+import { randomHex } from '../../random.ts'
+import type { EngineContext } from '../context.ts'
+import { applyChange } from './image-change.ts'
+import { configOf, hasOwnDirectory, mountedPath, subjectOf } from './subject.ts'
+import type { CommitRequest } from './types.ts'
+
+/**
+ * Makes an image of a container's image and what has changed of it since, and returns its id. Volumes are not part of
+ * it, and neither is what the manifest says of environment and command: Secrets would become part of the image.
+ * @throws NO_SUCH_OBJECT, WRONG_STATE without a root file system, IMAGE_BAD_NAME, USAGE for an unknown change.
+ */
+export async function commit(
+  context: EngineContext,
+  nameOrId: string,
+  request: CommitRequest,
+  signal: AbortSignal,
+): Promise<string> {
+  const { container } = await subjectOf(context, nameOrId)
+  if (hasOwnDirectory(container)) {
+    throw new TspodError('WRONG_STATE', `container ${container.name} has no image: container state improper`, {
+      remedy: 'name a container of the manifest',
+    })
+  }
+  const { release } = await mountedPath(context, container, await configOf(context, container.id))
+  const directory = join(context.paths.root, 'tmp', `commit-${randomHex(8)}`)
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    const store = await context.storage()
+    const base = readImageParts(store, container.imageId)
+    const layer = join(directory, 'layer.tar')
+    await (await context.rootfs()).writeLayer(container.id, layer, signal)
+    return await commitImage(
+      context.run,
+      store,
+      {
+        directory,
+        layer,
+        base,
+        name: request.image,
+        change: config => request.changes.reduce(applyChange, config),
+        author: request.author,
+        comment: request.message,
+        createdBy: `tspod commit ${container.name}`,
+        nowMs: context.clock.nowMs(),
+      },
+      signal,
+    )
+  } finally {
+    await release()
+    await removeTree(directory)
+  }
+}
