@@ -91,7 +91,7 @@ const TABLE: Record<string, Verdicts> = {
     refused: {
       activeDeadlineSeconds: NOT_YET,
       ephemeralContainers: 'use `tspod exec` to look into a container',
-      hostUsers: NOT_YET,
+      hostUsers: 'remove it, and use runAsNonRoot: the ids of a pod are those of the host (docs/adr/0006)',
       hostnameOverride: 'use hostname',
       imagePullSecrets: 'use --authfile or --creds',
       resourceClaims: NOT_YET,

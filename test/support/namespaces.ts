@@ -63,16 +63,18 @@ function checkCgroups(looks: Record<string, string>): void {
 
 type Sharing = 'host' | 'pod' | 'container'
 
-/** `pod` when all containers are in the same one, `container` when no two are; an exec is where its container is. */
+/**
+ * `pod` when all containers are in the same one, `container` when no two are; an exec is where its container is. The
+ * kernel may give a number of the init container to another one: it has ended.
+ */
 function sharing(seen: Record<string, Seen>, host: Seen): Record<Kind, Sharing | 'mixed'> {
   const { exec, ...others } = seen
   const judge = (kind: Kind): Sharing | 'mixed' => {
     const ids = Object.values(others).map(one => one[kind])
-    const different = new Set(ids).size
-    if (exec?.[kind] !== others['spaces-c1']?.[kind]) return 'mixed'
-    if (different === ids.length) return ids.includes(host[kind]) ? 'mixed' : 'container'
-    if (different !== 1) return 'mixed'
-    return ids[0] === host[kind] ? 'host' : 'pod'
+    const [first, second] = ['spaces-c1', 'spaces-c2'].map(name => others[name]?.[kind])
+    if (exec?.[kind] !== first) return 'mixed'
+    if (new Set(ids).size === 1) return first === host[kind] ? 'host' : 'pod'
+    return first === second || ids.includes(host[kind]) ? 'mixed' : 'container'
   }
   return Object.fromEntries(KINDS.map(kind => [kind, judge(kind)])) as Record<Kind, Sharing | 'mixed'>
 }

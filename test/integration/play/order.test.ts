@@ -1,7 +1,16 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
-import { containers, DEMO_IMAGE, pods, readyCell, succeeds, takeDownAll, WAIT_COMMAND } from '../../support/tspod.ts'
+import {
+  containers,
+  DEMO_IMAGE,
+  example,
+  pods,
+  readyCell,
+  succeeds,
+  takeDownAll,
+  WAIT_COMMAND,
+} from '../../support/tspod.ts'
 import { eventually } from '../../support/wait.ts'
 
 const PORT = 18_080
@@ -39,5 +48,17 @@ test('a sidecar serves on its published port and under its name, while a contain
     const byName = ['exec', 'beside-main', 'wget', '-q', '-O-', `http://proxy:${PORT}/page`]
     expect(await succeeds(cell, byName)).toBe('from-the-sidecar\n')
     expect(await pods(cell)).toMatchObject([{ ports: [{ hostPort: PORT }] }])
+    await takeDownAll(cell)
+  }))
+
+test('containers start behind what they depend on, and the sidecar before them all', () =>
+  withLeakCheck(cell, async () => {
+    await succeeds(cell, ['kube', 'play', example(cell, '09-sidecar-and-order.yaml')])
+    const listed = JSON.parse(await succeeds(cell, ['ps', '-a', '--format', 'json'])) as {
+      name: string
+      started: string
+    }[]
+    const order = listed.toSorted((a, b) => a.started.localeCompare(b.started)).map(({ name }) => name)
+    expect(order).toEqual(['ordered-log', 'ordered-db', 'ordered-cache', 'ordered-web'])
     await takeDownAll(cell)
   }))
