@@ -4,11 +4,12 @@ import type { FlagTable } from './flags.ts'
 import { LATEST_FLAG, latestContainer } from './latest.ts'
 import { type Figures, figures } from './stats-figures.ts'
 import { json, shortId, table } from './table.ts'
+import { formatList, type Struct, wantsJson } from './template/index.ts'
 import { defineVerb, type Outcome, type World } from './verb.ts'
 
 const FLAGS = {
   all: { kind: 'switch', initial: false, short: 'a', help: 'also those that do not run' },
-  format: { kind: 'choice', choices: ['json', 'table'], help: 'as JSON' },
+  format: { kind: 'text', value: 'json|TEMPLATE', help: 'one JSON array, or a Go template for each: table {{.Name}}' },
   interval: { kind: 'number', value: 'SECONDS', minimum: 1, short: 'i', help: 'time between two lists (default 5)' },
   'no-reset': { kind: 'switch', initial: false, help: 'do not clear the terminal between two lists' },
   'no-stream': { kind: 'switch', initial: false, help: 'one list and no more' },
@@ -27,7 +28,7 @@ export const stats = defineVerb({
   examples: [
     { does: 'All, again and again', line: 'tspod stats' },
     { does: 'One list of two', line: 'tspod stats --no-stream web-nginx db-postgres' },
-    { does: 'For a script', line: "tspod stats --no-stream --format json | jq -r '.[] | .name, .mem_usage'" },
+    { does: 'For a script', line: "tspod stats --no-stream --format '{{.Name}} {{.MemUsage}}'" },
   ],
   flags: FLAGS,
   async run({ flags, operands }, world) {
@@ -35,7 +36,13 @@ export const stats = defineVerb({
     const names = flags.latest ? [await latestContainer(engine)] : operands
     const id = shownId(flags['no-trunc'])
     return watch(world, engine, { names, pods: false, all: flags.all }, flags, all =>
-      flags.format === 'json' ? json(all.map(one => containerRecord(one, id))) : containerTable(all, id),
+      shown(all, flags.format, {
+        table: () => containerTable(all, id),
+        record: one => containerRecord(one, id),
+        fields: one => containerFields(one, id),
+        titles: CONTAINER_TITLES,
+        typeName: 'containerStats',
+      }),
     )
   },
 })
@@ -55,10 +62,31 @@ export const podStats = defineVerb({
     const names = flags.latest ? await latest() : operands
     const id = shownId(flags['no-trunc'])
     return watch(world, engine, { names, pods: true, all: false }, flags, all =>
-      flags.format === 'json' ? json(all.map(one => podRecord(one, id))) : podTable(all, id),
+      shown(all, flags.format, {
+        table: () => podTable(all, id),
+        record: one => podRecord(one, id),
+        fields: one => podFields(one, id),
+        titles: POD_TITLES,
+        typeName: 'podStatsReportWrapper',
+      }),
     )
   },
 })
+
+type Forms = {
+  table(): string
+  record(one: Measured): Record<string, unknown>
+  fields(one: Measured): Struct
+  titles: Readonly<Record<string, string>>
+  typeName: string
+}
+
+function shown(all: readonly Measured[], format: string | undefined, forms: Forms): string {
+  if (format === undefined || format === 'table') return forms.table()
+  if (wantsJson(format)) return json(all.map(forms.record))
+  const { titles, typeName } = forms
+  return formatList(format, all.map(forms.fields), { titles, typeName, heading: true })
+}
 
 const shownId = (whole: boolean) => (id: string) => (whole ? id : shortId(id))
 
@@ -130,6 +158,37 @@ const containerRecord = ({ reading, shown }: Measured, id: ShownId): Record<stri
   pids: shown.pids,
 })
 
+/** The fields of a row in templates, and their titles, as `podman stats` has them. */
+const containerFields = ({ reading, shown }: Measured, id: ShownId): Struct => ({
+  ID: id(reading.id),
+  ContainerID: reading.id,
+  Name: reading.name,
+  CPUPerc: or(shown.cpu),
+  AVGCPU: or(shown.averageCpu),
+  MemUsage: pair(shown.memory),
+  MemUsageBytes: pair(shown.memoryBytes),
+  MemPerc: or(shown.memoryShare),
+  NetIO: pair(shown.net),
+  BlockIO: pair(shown.io),
+  PIDS: or(shown.pids),
+  UpTime: or(shown.cpuTime),
+})
+
+const CONTAINER_TITLES = {
+  ID: 'ID',
+  ContainerID: 'CONTAINER ID',
+  Name: 'NAME',
+  CPUPerc: 'CPU %',
+  AVGCPU: 'AVG CPU %',
+  MemUsage: 'MEM USAGE / LIMIT',
+  MemUsageBytes: 'MEM USAGE / LIMIT',
+  MemPerc: 'MEM %',
+  NetIO: 'NET IO',
+  BlockIO: 'BLOCK IO',
+  PIDS: 'PIDS',
+  UpTime: 'CPU TIME',
+}
+
 function podTable(all: readonly Measured[], id: ShownId): string {
   return table(
     ['POD', 'CID', 'NAME', 'CPU %', 'MEM USAGE / LIMIT', 'MEM %', 'NET IO', 'BLOCK IO', 'PIDS'],
@@ -145,6 +204,27 @@ function podTable(all: readonly Measured[], id: ShownId): string {
       or(shown.pids),
     ]),
   )
+}
+
+const podFields = (measured: Measured, id: ShownId): Struct =>
+  Object.fromEntries(
+    Object.entries(podRecord(measured, id)).map(([field, value]) => [
+      field,
+      typeof value === 'string' ? value : /IO$|^MemUsage/.test(field) ? pair(null) : UNKNOWN,
+    ]),
+  )
+
+const POD_TITLES = {
+  Pod: 'POD',
+  CID: 'CID',
+  Name: 'NAME',
+  CPU: 'CPU %',
+  MemUsage: 'MEM USAGE/ LIMIT',
+  MemUsageBytes: 'MEM USAGE/ LIMIT',
+  Mem: 'MEM %',
+  NetIO: 'NET IO',
+  BlockIO: 'BLOCK IO',
+  PIDS: 'PIDS',
 }
 
 const podRecord = ({ reading, shown }: Measured, id: ShownId): Record<string, unknown> => ({

@@ -150,6 +150,23 @@ describe('stats', () => {
     expect(text()).toContain('-- / --')
   })
 
+  test.each([
+    ['stats --no-stream --format {{.Name}}:{{.CPUPerc}}:{{.NetIO}}', 'web-a:50.00%:999B / 1.049MB\n'],
+    ['pod stats --no-stream --format {{.Name}}:{{.CPU}}:{{.Mem}}', 'web-a:50.00%:25.00%\n'],
+  ])('%s', async (line, stdout) => {
+    expect((await run(line, engineOf([]).engine)).stdout).toBe(stdout)
+    const unknown = engineOf([{ names: [], pods: false, all: false }]).engine
+    expect((await run(line, unknown)).stdout).toMatch(/^web-a:--:--/)
+  })
+
+  test('every field of a template has a title', async () => {
+    const format = 'table {{.ID}}|{{.AVGCPU}}|{{.MemUsageBytes}}|{{.UpTime}}'
+    const invocation = await interpret(['stats', '--no-stream', '--format', format], 80)
+    if (invocation.kind === 'text') throw new Error('this is help')
+    const { stdout } = await invocation.verb.run(invocation.input, recordedWorld(engineOf([]).engine).world)
+    expect(stdout).toBe('ID|AVG CPU %|MEM USAGE / LIMIT|CPU TIME\ncccccccccccc|15.00%|4.768MiB / 19.07MiB|1.5s\n')
+  })
+
   test('pod stats asks for pods and names them', async () => {
     const asked: StatsRequest[] = []
     const { engine } = engineOf(asked)
