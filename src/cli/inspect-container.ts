@@ -2,7 +2,7 @@
  * `inspect` of a container: the record of `podman inspect` (libpod/define, InspectContainerData), filled in from what
  * the engine knows, and our own names after it. Pure.
  */
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { InspectedContainer } from '../engine/index.ts'
 import type { EnvEntry, MountSpec, VolumeSpec } from '../model.ts'
 import { dependencies, networkSettings, portBindings } from './inspect-network.ts'
@@ -90,6 +90,8 @@ function storageOf({ config }: InspectedContainer): Struct {
   const root = config?.root.path ?? ''
   const driver = /\/(overlay|vfs|btrfs|zfs)\//.exec(root)?.[1] ?? 'overlay'
   const data: [string, Value][] = root === '' ? [] : [['MergedDir', root]]
+  if (driver === 'overlay' && basename(root) === 'merged')
+    data.push(['UpperDir', join(dirname(root), 'diff')], ['WorkDir', join(dirname(root), 'work')])
   return { Driver: driver, GraphDriver: { Name: driver, Data: new Map(data) } }
 }
 
@@ -200,9 +202,41 @@ function hostConfigOf(inspected: InspectedContainer): Struct {
     Tmpfs: new Map(),
     UTSMode: settings.network === 'host' ? 'host' : 'private',
     UsernsMode: '',
+    ShmSize: shmSize(inspected),
     Runtime: 'oci',
     ...limitsOf(inspected),
+    ...UNSET,
   }
+}
+
+/** What Podman's record has and nothing here sets. */
+const UNSET: Struct = {
+  ConsoleSize: [0, 0],
+  Isolation: '',
+  BlkioWeight: 0,
+  BlkioWeightDevice: null,
+  BlkioDeviceReadBps: null,
+  BlkioDeviceWriteBps: null,
+  BlkioDeviceReadIOps: null,
+  BlkioDeviceWriteIOps: null,
+  CpuRealtimePeriod: 0,
+  CpuRealtimeRuntime: 0,
+  DiskQuota: 0,
+  KernelMemory: 0,
+  CpuCount: 0,
+  CpuPercent: 0,
+  IOMaximumIOps: 0,
+  IOMaximumBandwidth: 0,
+  CgroupConf: null,
+}
+
+/** In bytes, as it is mounted; 0 where the host's is used. */
+function shmSize({ config }: InspectedContainer): number {
+  const options = config?.mounts.find(
+    ({ destination, type }) => destination === '/dev/shm' && type === 'tmpfs',
+  )?.options
+  const [, amount, unit = ''] = /^size=(\d+)([kmg]?)$/i.exec(options?.find(one => one.startsWith('size=')) ?? '') ?? []
+  return Number(amount ?? 0) * ({ k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[unit.toLowerCase()] ?? 1)
 }
 
 function bindLine(mount: Struct): string {

@@ -1,10 +1,11 @@
 /** `tspod inspect`, `container inspect` and `pod inspect`: everything known about pods and containers. */
-import type { Engine, Inspected, ObjectKind } from '../engine/index.ts'
-import { EXIT_OWN_ERROR, isTspodError, TspodError } from '../errors.ts'
+import type { Inspected, ObjectKind } from '../engine/index.ts'
+import { EXIT_OWN_ERROR, isTspodError } from '../errors.ts'
 import { failureText } from './failure.ts'
 import type { FlagTable, Problem } from './flags.ts'
 import { containerInspection } from './inspect-container.ts'
 import { podInspection } from './inspect-pod.ts'
+import { latestContainer, latestPod } from './latest.ts'
 import { printableLines } from './output.ts'
 import { formatEach, type Struct, toJson, wantsJson } from './template/index.ts'
 import { defineVerb, type Outcome, type World } from './verb.ts'
@@ -87,7 +88,9 @@ type Wanted = { kind: ObjectKind | undefined; format: string | undefined; latest
 
 async function show(operands: readonly string[], wanted: Wanted, world: World): Promise<Outcome> {
   const engine = await world.engine()
-  const names = wanted.latest ? [await latest(engine, wanted.kind)] : operands
+  // Without a kind the latest container is meant, as in Podman.
+  const latest = (): Promise<string> => (wanted.kind === 'pod' ? latestPod(engine) : latestContainer(engine))
+  const names = wanted.latest ? [await latest()] : operands
   const found: Inspected[] = []
   const complaints: string[] = []
   for (const name of names) {
@@ -113,14 +116,4 @@ function inspections(found: readonly Inspected[], format: string, { out }: Pick<
     isPod(record) ? '*define.InspectPodData' : '*define.InspectContainerData',
   )
   return out.isTerminal ? printableLines(text) : text
-}
-
-/** The id of what was created last; of containers unless pods are asked for, as in Podman. */
-async function latest(engine: Engine, kind: ObjectKind | undefined): Promise<string> {
-  const pods = await engine.pods()
-  const all: { id: string; createdMs: number }[] = kind === 'pod' ? pods : pods.flatMap(pod => pod.containers)
-  const newest = all.toReversed().toSorted((a, b) => b.createdMs - a.createdMs)[0]
-  if (newest !== undefined) return newest.id
-  const what = kind ?? 'container'
-  throw new TspodError('NO_SUCH_OBJECT', `no ${what}s found: no such ${what}`, { remedy: 'see tspod pod ps' })
 }

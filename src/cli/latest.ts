@@ -24,7 +24,18 @@ export async function latestContainer(engine: Engine): Promise<string> {
   const containers = (await engine.pods())
     .flatMap(pod => pod.containers)
     .filter(({ kind }) => kind !== 'infra' && kind !== 'service')
-  const latest = containers.toSorted((a, b) => b.createdMs - a.createdMs)[0]
+  const latest = newest(containers)
   if (latest !== undefined) return latest.id
   throw new TspodError('NO_SUCH_OBJECT', 'no containers: no such container', { remedy: 'play something first' })
 }
+
+/** Id of the pod that was created last. Throws NO_SUCH_OBJECT when there is none. */
+export async function latestPod(engine: Engine): Promise<string> {
+  const latest = newest((await engine.pods()).filter(({ kind }) => kind === 'pod'))
+  if (latest !== undefined) return latest.id
+  throw new TspodError('NO_SUCH_OBJECT', 'no pods: no such pod', { remedy: 'play something first' })
+}
+
+/** Of those made in the same millisecond the one that stands last. */
+const newest = <Of extends { createdMs: number }>(all: readonly Of[]): Of | undefined =>
+  all.toReversed().toSorted((a, b) => b.createdMs - a.createdMs)[0]

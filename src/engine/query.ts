@@ -66,7 +66,7 @@ function listed({ cgroupPlace }: EngineContext, pod: PodRecord, view: PodView): 
   }
 }
 
-export type Match = { loaded: Loaded; container?: ListedContainer }
+type Match<Of> = { loaded: Of; container?: ListedContainer }
 
 /** An id may be shortened to this many digits. */
 const ID_PREFIX = /^[0-9a-f]{4,64}$/
@@ -100,17 +100,23 @@ export async function oneContainer(context: EngineContext, nameOrId: string): Pr
 }
 
 /** What `find` finds, with its records; undefined when there is none. Throws AMBIGUOUS_ID. */
-export async function lookUp(
+export const lookUp = async (
   context: EngineContext,
   nameOrId: string,
   kind: ObjectKind | undefined,
-): Promise<Match | undefined> {
-  const all = await loadAll(context)
+): Promise<Match<Loaded> | undefined> => matchIn(await loadAll(context), nameOrId, kind)
+
+/** The one of `all` that a name or the beginning of an id stands for, if any. Throws AMBIGUOUS_ID. Pure. */
+export function matchIn<Of extends { view: ListedPod }>(
+  all: readonly Of[],
+  nameOrId: string,
+  kind: ObjectKind | undefined,
+): Match<Of> | undefined {
   const pods = kind === 'container' ? [] : all.filter(({ view }) => view.kind === 'pod')
   const pod = pods.find(loaded => loaded.view.name === nameOrId)
   if (pod !== undefined) return { loaded: pod }
   const containers = (kind === 'pod' ? [] : all).flatMap(loaded =>
-    loaded.view.containers.map((container): Match => ({ loaded, container })),
+    loaded.view.containers.map((container): Match<Of> => ({ loaded, container })),
   )
   const named = containers.find(
     ({ container }) => container?.name === nameOrId || `${container?.pod}/${container?.shortName}` === nameOrId,
@@ -118,7 +124,7 @@ export async function lookUp(
   if (named !== undefined) return named
   const byId = ID_PREFIX.test(nameOrId)
     ? [
-        ...pods.filter(loaded => loaded.view.id.startsWith(nameOrId)).map((loaded): Match => ({ loaded })),
+        ...pods.filter(loaded => loaded.view.id.startsWith(nameOrId)).map((loaded): Match<Of> => ({ loaded })),
         ...containers.filter(({ container }) => container?.id.startsWith(nameOrId)),
       ]
     : []

@@ -96,6 +96,7 @@ const config = {
   root: { path: '/var/lib/containers/storage/overlay/abc/merged', readonly: true },
   hostname: 'web',
   mounts: [
+    { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'size=65536000'] },
     {
       destination: '/data',
       type: 'bind',
@@ -321,8 +322,8 @@ describe('inspect', () => {
     ],
     [
       'web-nginx',
-      '{{.GraphDriver.Name}} {{.GraphDriver.Data.MergedDir}}',
-      'overlay /var/lib/containers/storage/overlay/abc/merged',
+      '{{.GraphDriver.Name}} {{.GraphDriver.Data.UpperDir}} {{.HostConfig.ShmSize}}',
+      'overlay /var/lib/containers/storage/overlay/abc/diff 65536000',
     ],
     [
       'web-nginx',

@@ -4,7 +4,7 @@ import { imageList } from '../../../src/cli/image-ls.ts'
 import { interpret } from '../../../src/cli/interpret.ts'
 import type { Engine, ListedPod } from '../../../src/engine/index.ts'
 import type { ContainerName, Id, LocalImage, PodName } from '../../../src/model.ts'
-import { containerView, NOW_MS, podView, recordedWorld } from '../../support/world.ts'
+import { containerView, NOW_MS, podView, recordedOutput, recordedWorld } from '../../support/world.ts'
 
 const failed = containerView({
   id: 'e'.repeat(64) as Id,
@@ -187,6 +187,55 @@ describe('ps in a form of your own', () => {
     [['--sort', 'number', '-q'], 'bbbbbbbbbbbb\naaaaaaaaaaaa\n'],
   ])('pod ps %j', async (args, text) => {
     expect(await list(['pod', 'ps', ...args])).toBe(text)
+  })
+})
+
+describe('a service container', () => {
+  const service = podView({
+    id: 'f'.repeat(64) as Id,
+    name: '0123456789ab-service' as PodName,
+    kind: 'service',
+    containers: [containerView({ name: '0123456789ab-service', kind: 'service', mounts: [], ports: [], command: [] })],
+  })
+  const engine = { pods: async () => [service] }
+  test('is in no pod, and no pod itself', async () => {
+    expect(await list(['ps', '--format', '{{.Names}}|{{.Pod}}|{{.PodName}}|'], engine)).toBe(
+      '0123456789ab-service|||\n',
+    )
+    expect(JSON.parse(await list('ps --format json', engine))[0]).toMatchObject({ Pod: '', PodName: '' })
+    expect(await list(['ps', '-p', '--noheading'], engine)).toMatch(/^0123456789ab-service {9}Running /)
+    expect(await list('ps -q -f pod=0123456789ab-service', engine)).toBe('')
+    expect(await list('pod ps -q', engine)).toBe('')
+  })
+})
+
+describe('ps --watch', () => {
+  test('shows the list until somebody stops it', async () => {
+    const stop = new AbortController()
+    const slept: number[] = []
+    const clock = {
+      nowMs: () => NOW_MS,
+      monotonicMs: () => 0,
+      sleep: async (ms: number) => {
+        if (slept.push(ms) === 2) stop.abort()
+      },
+    }
+    const { world, out } = recordedWorld({ pods: async () => pods }, { clock, signal: stop.signal })
+    const invocation = await interpret(['ps', '-q', '--watch', '3'], 80)
+    if (invocation.kind === 'text') throw new Error('this is help')
+    expect(await invocation.verb.run(invocation.input, world)).toEqual({ interrupted: true })
+    expect({ slept, out: out() }).toEqual({ slept: [3000, 3000], out: 'cccccccccccc\ncccccccccccc\n' })
+  })
+})
+
+describe('on a terminal', () => {
+  test('no label steers it', async () => {
+    const evil = podView({ labels: { app: 'a\u001b[2Jb' } })
+    const output = recordedOutput({ isTerminal: true }).output
+    const { world } = recordedWorld({ pods: async () => [evil] }, { out: output })
+    const invocation = await interpret(['ps', '--format', '{{.Label "app"}}\t{{.Names}}'], 80)
+    if (invocation.kind === 'text') throw new Error('this is help')
+    expect((await invocation.verb.run(invocation.input, world)).stdout).toBe('a?[2Jb\tweb-nginx\n')
   })
 })
 
