@@ -19,8 +19,9 @@ import { containerOf, type PodWork, patch, placesOf } from './context.ts'
 import { recordEnd } from './ends.ts'
 import { insertEvents, noteEvent } from './events.ts'
 import { advance } from './lifecycle.ts'
+import { logPath } from './log-path.ts'
 import type { Executors } from './plan/index.ts'
-import { type ContainerRecord, deletePod } from './records.ts'
+import { type ContainerRecord, deleteContainerRow, deletePod } from './records.ts'
 import { watched } from './start.ts'
 import { removeVolumes } from './volumes.ts'
 import { look } from './work.ts'
@@ -35,6 +36,7 @@ type Ending =
   | 'delete'
   | 'unmount'
   | 'erase'
+  | 'drop'
   | 'cgroup'
   | 'disconnect'
   | 'unpin'
@@ -51,6 +53,7 @@ export function endExecutors(work: PodWork): Pick<Executors, Ending> {
     delete: step => deleteRun(work, containerOf(work, step.container)),
     unmount: async step => (await context.rootfs()).unmount(step.container),
     erase: async step => (await context.rootfs()).remove(step.container),
+    drop: step => drop(work, containerOf(work, step.container)),
     cgroup: async () => {
       const keepTop = work.cgroup.scope !== undefined
       await removeCgroup(hierarchies, work.cgroup.path, { force: true, keepTop, clock })
@@ -150,6 +153,23 @@ export async function deleteRun(work: PodWork, record: ContainerRecord): Promise
     }
   }
   await removeTree(join(exits, record.id))
+}
+
+/** Forgets a container whose run and layer are gone, with its files and its log. */
+async function drop(work: PodWork, record: ContainerRecord): Promise<void> {
+  const { paths, store } = work.context
+  await removeTree(placesOf(work, record.id).run)
+  const log = logPath(paths, work.pod, record)
+  // A file that somebody named for several containers is not this one's to take.
+  if (work.pod.settings.log.path === undefined && log !== '') await removeTree(log)
+  noteEvent(work, record, { action: 'remove', reason: 'Removed' })
+  work.patches.delete(record.id)
+  await store.write(async tx => {
+    await insertEvents(tx, work.events)
+    await deleteContainerRow(tx, record.id)
+  })
+  work.events.length = 0
+  work.containers.splice(work.containers.indexOf(record), 1)
 }
 
 async function removeFiles(work: PodWork): Promise<void> {

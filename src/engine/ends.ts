@@ -4,8 +4,7 @@ import { type Exit, wasOomKilled } from '../oci/index.ts'
 import { type PodWork, patch, placesOf } from './context.ts'
 import { noteEvent } from './events.ts'
 import { advance } from './lifecycle.ts'
-import type { ContainerRecord } from './records.ts'
-import type { ContainerState } from './types.ts'
+import type { ContainerPatch, ContainerRecord } from './records.ts'
 
 /** The kubelet keeps this much of a termination message. */
 const MESSAGE_BYTES = 4096
@@ -18,7 +17,7 @@ export function recordEnd(work: PodWork, record: ContainerRecord, exit: Exit | u
   const code = exit?.code ?? UNSEEN_CODE
   const oom = isOom(run)
   patch(work, record.id, {
-    state: endState(record.state),
+    ...endState(record),
     exitCode: code,
     finishedMs: exit?.finishedMs ?? work.context.clock.nowMs(),
     reason: exit === undefined ? 'Unknown' : oom ? 'OOMKilled' : code === 0 ? 'Completed' : 'Error',
@@ -33,10 +32,12 @@ export function recordEnd(work: PodWork, record: ContainerRecord, exit: Exit | u
   noteEvent(work, record, { action: 'died', reason, warning: code !== 0, message, attributes })
 }
 
-/** `stopped` when it was asked to stop, `exited` otherwise. A row may lag behind: what ended has been started. */
-function endState(state: ContainerState): ContainerState {
-  if (state === 'stopping') return advance(state, 'exited')
-  return 'exited'
+/** `stopped` when somebody asked for it, `exited` otherwise. A row may lag behind: what ended has been started. */
+function endState({ state, killed }: ContainerRecord): Pick<ContainerPatch, 'state' | 'goal' | 'killed'> {
+  if (state === 'stopping') return { state: advance(state, 'exited'), killed: false }
+  // A signal from `kill` is a wish as well, however late the container follows it.
+  if (killed) return { state: 'stopped', goal: 'stopped', killed: false }
+  return { state: 'exited' }
 }
 
 function isOom(run: string): boolean {

@@ -27,6 +27,7 @@ import { pull } from './images.ts'
 import { openInside } from './inside/index.ts'
 import { inspect } from './inspect.ts'
 import { takeLock } from './lock.ts'
+import { operateContainers, operatePods, waitFor } from './operate/index.ts'
 import { play } from './play.ts'
 import { find, loadAll } from './query.ts'
 import { storedSecrets } from './secrets.ts'
@@ -78,6 +79,9 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     inspect: (nameOrId, kind) => inspect(context, nameOrId, kind),
     exec: (nameOrId, request, signal) => exec(context, nameOrId, request, signal),
     attach: (nameOrId, request, terminal, signal) => attach(context, nameOrId, request, terminal, signal),
+    operateContainers: (ids, action, signal) => operateContainers(context, ids, action, signal),
+    operatePods: (ids, action, signal) => operatePods(context, ids, action, signal),
+    waitFor: (ids, states, intervalMs, signal) => waitFor(context, ids, states, intervalMs, signal),
     cleanup: containerId => cleanup(context, containerId),
     tick: () => tick(context),
     storedSecrets: () => storedSecrets(context),

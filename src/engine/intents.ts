@@ -217,6 +217,7 @@ export function newContainer(
     state: 'configured',
     restarts: 0,
     crashes: 0,
+    killed: false,
     createdMs,
     reason: '',
     message: '',

@@ -101,6 +101,8 @@ export const MIGRATIONS: readonly string[] = [
     restarts INTEGER NOT NULL DEFAULT 0 CHECK (restarts >= 0),
     -- Restarts in a row without a long run in between: the exponent of the back-off.
     crashes INTEGER NOT NULL DEFAULT 0 CHECK (crashes >= 0),
+    -- Somebody sent it a signal that means the end: when it ends, that is not a crash.
+    killed INTEGER NOT NULL DEFAULT 0 CHECK (killed IN (0, 1)),
     created_ms INTEGER NOT NULL,
     started_ms INTEGER,
     finished_ms INTEGER,

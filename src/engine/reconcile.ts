@@ -132,15 +132,20 @@ function noteFailure(work: PodWork, step: Step, error: unknown): void {
 /** What Kubernetes reports of a container that could not be started. */
 const NEVER_RAN_CODE = 128
 
-/** Looks at every container, records what ended, and plans the next steps. */
-function plan(work: PodWork): Plan {
-  const { pod, context } = work
+/** Looks at every container and records what has ended since the last look. */
+export function observeEnds(work: PodWork): void {
   for (const record of work.containers) {
-    const observed = look(work, record)
     if (isRecordedEnd(record)) continue
+    const observed = look(work, record)
     if (observed.at === 'exited') recordEnd(work, record, { code: observed.code, finishedMs: observed.finishedMs })
     if (observed.at === 'lost') recordEnd(work, record, undefined)
   }
+}
+
+/** Looks, and plans the next steps. */
+function plan(work: PodWork): Plan {
+  const { pod, context } = work
+  observeEnds(work)
   const planned = planPod({
     goal: pod.goal,
     restartPolicy: pod.spec.restartPolicy,
@@ -164,7 +169,8 @@ function markStopping(work: PodWork, id: Id): void {
   }
 }
 
-const isRecordedEnd = ({ state }: ContainerRecord): boolean => state === 'exited' || state === 'stopped'
+const isRecordedEnd = ({ state }: ContainerRecord): boolean =>
+  state === 'exited' || state === 'stopped' || state === 'removing'
 
 /** As recorded, which is the manifest's order, but none before what it depends on. */
 function inStartOrder(containers: readonly PlannedContainer[]): readonly PlannedContainer[] {
@@ -189,6 +195,7 @@ function plannedContainer(work: PodWork, record: ContainerRecord): PlannedContai
     ...(record.startedMs !== undefined && { startedMs: record.startedMs }),
     crashes: record.crashes,
     leftover: isKnown(work.sandbox.runtime, record.id),
+    removing: record.state === 'removing',
   }
 }
 

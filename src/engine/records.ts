@@ -59,6 +59,8 @@ export type ContainerRecord = {
   monitorStart?: string
   restarts: number
   crashes: number
+  /** Somebody sent it a signal that means the end. */
+  killed: boolean
   createdMs: number
   startedMs?: number
   finishedMs?: number
@@ -126,6 +128,7 @@ function containerRecord(row: Row): ContainerRecord {
     monitorStart: optionalText(row.monitor_start),
     restarts: Number(row.restarts),
     crashes: Number(row.crashes),
+    killed: row.killed === 1,
     createdMs: Number(row.created_ms),
     startedMs: optionalNumber(row.started_ms),
     finishedMs: optionalNumber(row.finished_ms),
@@ -255,6 +258,8 @@ const COLUMN: { [K in keyof ContainerPatch]-?: string } = {
   monitorStart: 'monitor_start',
   restarts: 'restarts',
   crashes: 'crashes',
+  killed: 'killed',
+  name: 'name',
   startedMs: 'started_ms',
   finishedMs: 'finished_ms',
   exitCode: 'exit_code',
@@ -276,6 +281,8 @@ export type ContainerPatch = {
   monitorStart?: string | null
   restarts?: number
   crashes?: number
+  killed?: boolean
+  name?: string
   startedMs?: number | null
   finishedMs?: number | null
   exitCode?: number | null
@@ -291,6 +298,7 @@ export async function updateContainer(tx: Transaction, id: string, patch: Contai
   if (keys.length === 0) return
   const values = keys.map(key => {
     const value = patch[key]
+    if (typeof value === 'boolean') return value ? 1 : 0
     return Array.isArray(value) ? JSON.stringify(value) : (value ?? null)
   })
   await tx.run(`UPDATE container SET ${keys.map(key => `${COLUMN[key]} = ?`).join(', ')} WHERE id = ?`, [...values, id])
@@ -307,6 +315,11 @@ export async function updatePod(
     await tx.run('UPDATE pod SET complete = ? WHERE id = ?', [patch.complete ? 1 : 0, id])
   if (patch.startedMs !== undefined) await tx.run('UPDATE pod SET started_ms = ? WHERE id = ?', [patch.startedMs, id])
   if (patch.wakeMs !== undefined) await tx.run('UPDATE pod SET wake_ms = ? WHERE id = ?', [patch.wakeMs, id])
+}
+
+/** Forgets one container; its pod goes on without it. */
+export async function deleteContainerRow(tx: Transaction, id: string): Promise<void> {
+  await tx.run('DELETE FROM container WHERE id = ?', [id])
 }
 
 /** Forgets a pod, its containers, sandbox and leases. */

@@ -10,8 +10,9 @@ import type { Runtime } from '../oci/index.ts'
 import { podRunDirectory } from '../paths.ts'
 import type { EngineContext, PodWork } from './context.ts'
 import { type Intent, newContainer, newId, writeIntent } from './intents.ts'
+import { advance } from './lifecycle.ts'
 import { reconcile } from './reconcile.ts'
-import { type PodRecord, readPodById, updatePod } from './records.ts'
+import { type PodRecord, readPodById, updateContainer, updatePod } from './records.ts'
 import type { Transaction } from './store.ts'
 import { tearDown } from './teardown.ts'
 import type { ServiceOptions } from './types.ts'
@@ -90,6 +91,23 @@ function serviceSpec(name: string): PodSpec {
     containers: [],
     serviceAccountName: 'default',
   }
+}
+
+/** Starts the service of a pod that is about to start, if it does not run. Called with the pod's lock held. */
+export async function startService(context: EngineContext, id: Id): Promise<void> {
+  await withService(context, id, 'starting the service', async work => {
+    const [container] = work.containers
+    if (container === undefined || container.state === 'running') return
+    work.pod.goal = 'running'
+    container.goal = 'running'
+    if (container.state !== 'configured') container.state = advance(container.state, 'reset')
+    await context.store.write(async tx => {
+      await updatePod(tx, id, { goal: 'running' })
+      await updateContainer(tx, container.id, { goal: 'running', state: container.state })
+    })
+    const { failures } = await reconcile(work, false)
+    if (failures[0] !== undefined) throw failures[0].error
+  })
 }
 
 /** Stops the service once all its pods are at rest, with the exit code that their containers' codes make. */

@@ -266,6 +266,22 @@ export type AttachRequest = {
 
 export type AttachEnd = { is: 'exited'; code: number } | { is: 'detached' }
 
+/** What can be asked of containers. `graceMs` is between the stop signal and KILL; absent means what the pod says. */
+export type ContainerAction =
+  | { do: 'init' | 'start' | 'pause' | 'unpause' }
+  | { do: 'kill'; signal: NodeJS.Signals }
+  | { do: 'stop' | 'restart' | 'remove' | 'remove by force'; graceMs?: number }
+
+/** What can be asked of pods. */
+export type PodAction =
+  | { do: 'start' | 'pause' | 'unpause' | 'cleanup' }
+  | { do: 'kill'; signal: NodeJS.Signals }
+  | { do: 'stop' | 'restart'; graceMs?: number }
+  | { do: 'remove'; force: boolean; graceMs?: number }
+
+/** What became of one container or pod; without an error it was done, or there was nothing to do. */
+export type Outcome = { id: Id; name: string; error?: Error }
+
 export type Progress = (event: { object: string; text: string }) => void
 
 export type Engine = Inside & {
@@ -283,6 +299,17 @@ export type Engine = Inside & {
   exec(nameOrId: string, request: ExecRequest, signal: AbortSignal): Promise<number>
   /** Connects the terminal with a running container until that ends or the person leaves. */
   attach(nameOrId: string, request: AttachRequest, terminal: Terminal, signal: AbortSignal): Promise<AttachEnd>
+  /** Does one thing to containers, and answers for each what became of it. */
+  operateContainers(ids: readonly Id[], action: ContainerAction, signal: AbortSignal): Promise<Outcome[]>
+  /** Does one thing to pods, and answers for each what became of it. */
+  operatePods(ids: readonly Id[], action: PodAction, signal: AbortSignal): Promise<Outcome[]>
+  /** Waits until each container is in one of the states or gone; exit codes in the order asked for, -1 for none. */
+  waitFor(
+    ids: readonly Id[],
+    states: readonly ContainerState[],
+    intervalMs: number,
+    signal: AbortSignal,
+  ): Promise<number[]>
   /** What the exit hook calls: brings the container's pod to where it should be. */
   cleanup(containerId: string): Promise<void>
   /** What the timekeeper calls: does what is due; returns the wait until the next look in ms, undefined for none. */

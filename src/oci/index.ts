@@ -30,6 +30,7 @@ export {
 } from './exit.ts'
 export { lastMessage } from './failures.ts'
 export { checkHost, type HostCheck } from './features.ts'
+export { setFrozen } from './freezer.ts'
 export { readHostFacts } from './host.ts'
 export { findImage, listImages, readImageParts } from './image.ts'
 export { type LogLine, type LogOptions, type LogSource, type LogStream, readLogs } from './logs.ts'

@@ -82,6 +82,19 @@ function planStops(steps: Steps, input: PlanInput, because: string): string[] {
   return before
 }
 
+/** Takes single containers away from a pod that stays; their records go last. */
+export function planDrops(steps: Steps, containers: readonly PlannedContainer[]): void {
+  const because = 'it is to be removed'
+  for (const container of containers) {
+    const { id, kind } = container
+    const stop = planOneStop(steps, container, because)
+    const before = stop === undefined ? [] : [stop]
+    const freed = [steps.add({ do: 'delete', container: id, because }, [], before)]
+    if (hasLayer(kind)) freed.push(steps.add({ do: 'erase', container: id, because }, [], before))
+    steps.add({ do: 'drop', container: id, because }, [...before, ...freed])
+  }
+}
+
 /** Stops one container of a pod that goes on. */
 export function planOneStop(steps: Steps, container: PlannedContainer, because: string): string | undefined {
   return isUp(container) ? steps.add({ do: 'stop', container: container.id, because }) : undefined

@@ -5,13 +5,20 @@
  * plan as it is, and the executor map is total by type. Whoever applies a plan looks and plans again afterwards, until
  * there is nothing left to do: a plan may leave to the next one what depends on how its own steps end.
  */
-import { planRemoval, planStandstill } from './down.ts'
-import type { Observed, Plan, PlanInput, PlannedContainer } from './steps.ts'
+import { planDrops, planRemoval, planStandstill } from './down.ts'
+import { type Observed, type Plan, type PlanInput, type PlannedContainer, Steps } from './steps.ts'
 import { planRun, verdictOf } from './up.ts'
 
 /** Plans the way of one pod to its goal. */
 export function planPod(input: PlanInput): Plan {
   if (input.goal === 'removed') return { steps: planRemoval(input) }
+  const leaving = input.containers.filter(({ removing }) => removing)
+  if (leaving.length > 0) {
+    // What becomes of the others is for the next plan, which no longer knows of these.
+    const steps = new Steps()
+    planDrops(steps, leaving)
+    return { steps: steps.list }
+  }
   if (input.goal === 'stopped') return { steps: planStandstill(input, 'it should be stopped') }
   if (input.sandbox === 'changing') {
     return { steps: planStandstill(input, 'what stands of its namespaces and network is not known') }

@@ -28,6 +28,8 @@ export type PlannedContainer = {
   crashes: number
   /** The runtime still knows its last run. */
   leftover: boolean
+  /** It is to go while its pod stays. */
+  removing: boolean
 }
 
 /** Namespaces and network of a pod. `changing`: whoever was making or freeing them was interrupted. */
@@ -56,6 +58,7 @@ export type StepKinds =
   | { do: 'delete'; container: Id }
   | { do: 'unmount'; container: Id }
   | { do: 'erase'; container: Id }
+  | { do: 'drop'; container: Id }
   | { do: 'cgroup' }
   | { do: 'disconnect' }
   | { do: 'unpin' }

@@ -23,6 +23,7 @@ function container(
     dependsOn: [],
     crashes: 0,
     leftover: false,
+    removing: false,
     ...more,
   }
 }

@@ -1,0 +1,111 @@
+/**
+ * Many operations under one lock and one look at the truth: everything asked of one pod's containers is done with
+ * that pod locked once, looked at once and brought to its new goals once. Pods are worked on side by side, and one
+ * that fails holds up no other.
+ */
+import { TspodError } from '../../errors.ts'
+import type { Id } from '../../model.ts'
+import type { EngineContext, PodWork } from '../context.ts'
+import type { Lock } from '../lock.ts'
+import { observeEnds, type Reconciled } from '../reconcile.ts'
+import { type ContainerRecord, readPodById, updatePod } from '../records.ts'
+import { removeIdleServices, settleService } from '../service.ts'
+import { wakeTimekeeper } from '../timekeeper.ts'
+import type { Outcome } from '../types.ts'
+import { loadWork, lockPod, writePatches } from '../work.ts'
+
+/** Errors by container, collected while one pod is worked on. */
+export type Failures = Map<Id, unknown>
+
+/**
+ * Locks one pod, notes what ended meanwhile, and hands it to `act`. Afterwards its service is brought to where the pod
+ * leaves it, and a clock is set when one is needed. Throws NO_SUCH_OBJECT when the pod is gone, LOCK_TIMEOUT.
+ */
+export async function withPod<T>(
+  context: EngineContext,
+  podId: Id,
+  command: string,
+  signal: AbortSignal,
+  act: (work: PodWork, lock: Lock) => Promise<T>,
+): Promise<T> {
+  const before = await readPodById(context.store, podId)
+  if (before === undefined) throw podGone(podId)
+  const lock = await lockPod(context, before.name, command, signal)
+  let result: T
+  let wakeMs: number | undefined
+  try {
+    const pod = await readPodById(context.store, podId)
+    if (pod === undefined) {
+      await lock.removeFile()
+      throw podGone(podId)
+    }
+    if (!pod.complete) throw unfinished(pod.name)
+    const work = await loadWork(context, pod, signal)
+    observeEnds(work)
+    result = await act(work, lock)
+    wakeMs = work.forgotten ? undefined : work.pod.wakeMs
+  } finally {
+    await lock[Symbol.asyncDispose]()
+  }
+  if (wakeMs !== undefined) await wakeTimekeeper(context)
+  if (before.service !== undefined) {
+    await settleService(context, before.service)
+    await removeIdleServices(context)
+  }
+  return result
+}
+
+const podGone = (id: string): TspodError =>
+  new TspodError('NO_SUCH_OBJECT', `no such pod ${id.slice(0, 12)}`, { remedy: 'it was removed meanwhile' })
+
+const unfinished = (name: string): TspodError =>
+  new TspodError('WRONG_STATE', `pod ${name} was left half made by a play that was interrupted`, {
+    remedy: 'play its manifest again, or take it down with `tspod kube down`',
+  })
+
+/** Commits what is wanted before anything is done about it. */
+export async function commitGoals(work: PodWork): Promise<void> {
+  await work.context.store.write(async tx => {
+    await updatePod(tx, work.pod.id, { goal: work.pod.goal })
+    await writePatches(tx, work)
+  })
+}
+
+/** Adds what reconciling failed with, by the container it was for; what was for the whole pod is every one's failure. */
+export function addFailures(
+  failures: Failures,
+  targets: readonly ContainerRecord[],
+  { failures: failed }: Reconciled,
+): void {
+  for (const { step, error } of failed) {
+    if ('container' in step) {
+      if (!failures.has(step.container)) failures.set(step.container, error)
+      continue
+    }
+    for (const { id } of targets) if (!failures.has(id)) failures.set(id, error)
+  }
+}
+
+/** Runs `act` for each target, remembering which failed; none stops the others. */
+export async function each(
+  targets: readonly ContainerRecord[],
+  failures: Failures,
+  act: (record: ContainerRecord) => void | Promise<void>,
+): Promise<void> {
+  await Promise.all(
+    targets.map(async record => {
+      try {
+        await act(record)
+      } catch (error) {
+        failures.set(record.id, error)
+      }
+    }),
+  )
+}
+
+/** The answer for one container or pod. */
+export const outcome = (id: Id, name: string, error: unknown): Outcome => ({
+  id,
+  name,
+  ...(error !== undefined && { error: error as Error }),
+})

@@ -1,0 +1,33 @@
+/** What it means for the goals of a pod when some of its containers are wanted to run. */
+import { type PodWork, patch } from '../context.ts'
+import { advance } from '../lifecycle.ts'
+import type { ContainerRecord } from '../records.ts'
+
+/**
+ * Wants these containers to run, and with them what every pod needs that was not running: the owner of its PID
+ * namespace, its init containers and its sidecars. Somebody who starts a container by hand does not wait for a
+ * back-off: it begins anew.
+ */
+export function wantRunning(work: PodWork, wanted: readonly ContainerRecord[]): void {
+  const { pod } = work
+  const isComing = pod.goal !== 'running' || work.sandboxState !== 'up'
+  pod.goal = 'running'
+  const helpers = isComing ? work.containers.filter(({ kind }) => kind !== 'regular' && kind !== 'service') : []
+  for (const record of new Set([...helpers, ...wanted])) {
+    patch(work, record.id, { goal: 'running', crashes: 0, killed: false })
+    if (hasEnded(record) && !staysDone(work, record)) reset(work, record)
+  }
+}
+
+const hasEnded = ({ state }: ContainerRecord): boolean =>
+  state === 'exited' || state === 'stopped' || state === 'unknown'
+
+/** An init container that succeeded runs again only where Podman's annotation says so. */
+function staysDone(work: PodWork, { kind, exitCode, state }: ContainerRecord): boolean {
+  return kind === 'init' && state === 'exited' && exitCode === 0 && work.pod.spec.initType !== 'always'
+}
+
+/** The container is to be made again, on the layer that it had. */
+export function reset(work: PodWork, record: ContainerRecord): void {
+  patch(work, record.id, { state: advance(record.state, 'reset'), reason: '', message: '' })
+}

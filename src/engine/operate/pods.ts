@@ -1,0 +1,139 @@
+/** Operations on whole pods: what `tspod pod start`, `stop`, `kill`, `rm` and their like do. */
+import { TspodError } from '../../errors.ts'
+import type { Id } from '../../model.ts'
+import type { EngineContext, PodWork } from '../context.ts'
+import { noteEvent } from '../events.ts'
+import type { Lock } from '../lock.ts'
+import { reconcile } from '../reconcile.ts'
+import { type ContainerRecord, readPodById } from '../records.ts'
+import { startService } from '../service.ts'
+import { tearDown } from '../teardown.ts'
+import type { ContainerFailure, Outcome, PodAction } from '../types.ts'
+import { look } from '../work.ts'
+import { addFailures, commitGoals, type Failures, outcome, withPod } from './batch.ts'
+import { operateOn } from './containers.ts'
+import { wantRunning } from './goals.ts'
+
+/**
+ * Does one thing to many pods, side by side. Never throws for a pod: the answers, in the order asked for, say which
+ * failed, each with a PARTIAL_FAILURE that names its containers.
+ */
+export async function operatePods(
+  context: EngineContext,
+  ids: readonly Id[],
+  action: PodAction,
+  signal: AbortSignal,
+): Promise<Outcome[]> {
+  return Promise.all(
+    ids.map(async id => {
+      const name = (await readPodById(context.store, id))?.name ?? id
+      try {
+        await withPod(context, id, `tspod pod ${action.do}`, signal, async (work, lock) => {
+          const failures: Failures = new Map()
+          const reason = REASON_OF[action.do]
+          if (reason !== undefined) noteEvent(work, undefined, { action: action.do, reason })
+          await perform(work, action, failures, lock)
+          if (failures.size > 0) throw partialFailure(work, failures)
+        })
+        return outcome(id, name, undefined)
+      } catch (error) {
+        return outcome(id, name, error)
+      }
+    }),
+  )
+}
+
+/** A cleanup is nothing that happens to a pod, and a removal tells of itself. */
+const REASON_OF: Partial<Record<PodAction['do'], string>> = {
+  start: 'Started',
+  stop: 'Stopped',
+  restart: 'Restarted',
+  kill: 'Killing',
+  pause: 'Paused',
+  unpause: 'Unpaused',
+}
+
+/** One error for all: a sentence per container in `details`, so that nothing is lost and scripts see one failure. */
+function partialFailure(work: PodWork, failures: Failures): TspodError {
+  const list = [...failures].map(([id, error]): ContainerFailure => {
+    const record = work.containers.find(container => container.id === id)
+    return { container: record?.name ?? work.pod.name, message: (error as Error).message }
+  })
+  return new TspodError('PARTIAL_FAILURE', `error on ${list.length} of the containers of pod ${work.pod.name}`, {
+    remedy: 'the others are done; see `tspod ps -a --pod`',
+    details: list.map(({ container, message }) => `${container}: ${message}`).join('\n'),
+  })
+}
+
+async function perform(work: PodWork, action: PodAction, failures: Failures, lock: Lock): Promise<void> {
+  const regular = work.containers.filter(({ kind }) => kind === 'regular')
+  const isUp = (record: ContainerRecord): boolean => 'pid' in look(work, record)
+  if (action.do !== 'cleanup' && 'graceMs' in action && action.graceMs !== undefined) {
+    work.stopping.graceMs = action.graceMs
+  }
+  switch (action.do) {
+    case 'start':
+      return start(work, failures)
+    case 'stop':
+      return stop(work, failures)
+    case 'restart':
+      await stop(work, failures)
+      return start(work, failures)
+    case 'cleanup':
+      return addFailures(failures, regular, await reconcile(work, false))
+    case 'kill':
+      return operateOn(work, work.containers.filter(isUp), action, failures)
+    case 'pause':
+      return operateOn(
+        work,
+        work.containers.filter(one => isUp(one) && one.state === 'running'),
+        action,
+        failures,
+      )
+    case 'unpause':
+      return operateOn(
+        work,
+        work.containers.filter(({ state }) => state === 'paused'),
+        action,
+        failures,
+      )
+    case 'remove':
+      return remove(work, action.force, lock)
+  }
+}
+
+async function start(work: PodWork, failures: Failures): Promise<void> {
+  const { pod, context } = work
+  const regular = work.containers.filter(({ kind }) => kind === 'regular')
+  wantRunning(work, regular)
+  await commitGoals(work)
+  if (pod.service !== undefined) await startService(context, pod.service)
+  work.stopping = {}
+  addFailures(failures, regular, await reconcile(work, false))
+}
+
+async function stop(work: PodWork, failures: Failures): Promise<void> {
+  work.pod.goal = 'stopped'
+  await commitGoals(work)
+  addFailures(failures, work.containers, await reconcile(work, false))
+}
+
+async function remove(work: PodWork, force: boolean, lock: Lock): Promise<void> {
+  const running = work.containers.filter(record => record.kind !== 'infra' && 'pid' in look(work, record))
+  if (running.length > 0 && !force) {
+    const names = running.map(({ name }) => name).join(', ')
+    throw new TspodError(
+      'WRONG_STATE',
+      `pod ${work.pod.name} has running containers (${names}), cannot be removed without force`,
+      {
+        remedy: 'stop it first, or use --force',
+      },
+    )
+  }
+  const { failures } = await tearDown(work, lock)
+  if (failures.length === 0) return
+  throw new TspodError('PARTIAL_FAILURE', `pod ${work.pod.name} was only partly removed`, {
+    remedy: 'run the same command again',
+    details: failures.join('\n'),
+  })
+}
