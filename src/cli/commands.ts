@@ -5,7 +5,7 @@ export type Command = {
   /** The full name, one to three words. */
   name: string
   aliases: readonly string[]
-  group: 'Run' | 'Look' | 'Inside' | 'Images' | 'Host' | 'hidden'
+  group: 'Run' | 'Pods' | 'Look' | 'Inside' | 'Images' | 'Host' | 'hidden'
   summary: string
   load(): Promise<Verb>
 }
@@ -24,6 +24,146 @@ export const COMMANDS: readonly Command[] = [
     group: 'Run',
     summary: 'Stop and remove what Kubernetes YAML describes',
     load: async () => (await import('./down.ts')).down,
+  },
+  {
+    name: 'start',
+    aliases: ['container start'],
+    group: 'Run',
+    summary: 'Start containers that were created or have ended',
+    load: async () => (await import('./operate/start.ts')).start,
+  },
+  {
+    name: 'stop',
+    aliases: ['container stop'],
+    group: 'Run',
+    summary: 'Stop containers',
+    load: async () => (await import('./operate/stop.ts')).stop,
+  },
+  {
+    name: 'restart',
+    aliases: ['container restart'],
+    group: 'Run',
+    summary: 'Stop containers and start them again',
+    load: async () => (await import('./operate/restart.ts')).restart,
+  },
+  {
+    name: 'kill',
+    aliases: ['container kill'],
+    group: 'Run',
+    summary: 'Send a signal to containers',
+    load: async () => (await import('./operate/kill.ts')).kill,
+  },
+  {
+    name: 'pause',
+    aliases: ['container pause'],
+    group: 'Run',
+    summary: 'Freeze the processes of containers',
+    load: async () => (await import('./operate/pause.ts')).pause,
+  },
+  {
+    name: 'unpause',
+    aliases: ['container unpause'],
+    group: 'Run',
+    summary: 'Let paused containers go on',
+    load: async () => (await import('./operate/pause.ts')).unpause,
+  },
+  {
+    name: 'init',
+    aliases: ['container init'],
+    group: 'Run',
+    summary: 'Make containers without starting them',
+    load: async () => (await import('./operate/init.ts')).init,
+  },
+  {
+    name: 'wait',
+    aliases: ['container wait'],
+    group: 'Run',
+    summary: 'Wait until containers have ended, and print their exit codes',
+    load: async () => (await import('./operate/wait.ts')).wait,
+  },
+  {
+    name: 'rm',
+    aliases: ['container rm'],
+    group: 'Run',
+    summary: 'Remove containers',
+    load: async () => (await import('./operate/rm.ts')).rm,
+  },
+  {
+    name: 'container prune',
+    aliases: [],
+    group: 'Run',
+    summary: 'Remove containers that have ended for good',
+    load: async () => (await import('./operate/prune.ts')).containerPrune,
+  },
+  {
+    name: 'pod start',
+    aliases: [],
+    group: 'Pods',
+    summary: 'Start pods',
+    load: async () => (await import('./operate/start.ts')).podStart,
+  },
+  {
+    name: 'pod stop',
+    aliases: [],
+    group: 'Pods',
+    summary: 'Stop pods',
+    load: async () => (await import('./operate/stop.ts')).podStop,
+  },
+  {
+    name: 'pod restart',
+    aliases: [],
+    group: 'Pods',
+    summary: 'Stop pods and start them again',
+    load: async () => (await import('./operate/restart.ts')).podRestart,
+  },
+  {
+    name: 'pod kill',
+    aliases: [],
+    group: 'Pods',
+    summary: 'Send a signal to every container of pods',
+    load: async () => (await import('./operate/kill.ts')).podKill,
+  },
+  {
+    name: 'pod pause',
+    aliases: [],
+    group: 'Pods',
+    summary: 'Freeze pods',
+    load: async () => (await import('./operate/pause.ts')).podPause,
+  },
+  {
+    name: 'pod unpause',
+    aliases: [],
+    group: 'Pods',
+    summary: 'Let paused pods go on',
+    load: async () => (await import('./operate/pause.ts')).podUnpause,
+  },
+  {
+    name: 'pod wait',
+    aliases: [],
+    group: 'Pods',
+    summary: 'Wait until pods have ended, and print their exit codes',
+    load: async () => (await import('./operate/wait.ts')).podWait,
+  },
+  {
+    name: 'pod cleanup',
+    aliases: [],
+    group: 'Pods',
+    summary: 'Bring pods to where they should be',
+    load: async () => (await import('./operate/cleanup.ts')).podCleanup,
+  },
+  {
+    name: 'pod rm',
+    aliases: [],
+    group: 'Pods',
+    summary: 'Remove pods',
+    load: async () => (await import('./operate/rm.ts')).podRm,
+  },
+  {
+    name: 'pod prune',
+    aliases: [],
+    group: 'Pods',
+    summary: 'Remove pods that are at rest',
+    load: async () => (await import('./operate/prune.ts')).podPrune,
   },
   {
     name: 'exec',

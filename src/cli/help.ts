@@ -11,6 +11,7 @@ export function rootHelp(commands: readonly Command[], flags: FlagTable, columns
   const groups: [group: Command['group'], title: string][] = [
     ['Run', 'Run pods'],
     ['Look', 'Look at them'],
+    ['Pods', 'Whole pods'],
     ['Inside', 'Look into containers'],
     ['Images', 'Images'],
     ['Host', 'This host'],

@@ -1,13 +1,14 @@
 /** `tspod kube play`: Kubernetes YAML becomes running pods. */
 import { isIP } from 'node:net'
-import type { PlayOptions, PlayReport } from '../engine/index.ts'
+import type { PlayOptions, PlayReport, ServiceOptions } from '../engine/index.ts'
 import { EXIT_OWN_ERROR } from '../errors.ts'
 import { downReportText, takeDown } from './down.ts'
 import type { FlagTable, Problem } from './flags.ts'
 import { printable } from './output.ts'
+import { waitAndClean } from './play-wait.ts'
 import { progressLine } from './progress.ts'
 import { pullOptions, REGISTRY_FLAGS } from './registry-flags.ts'
-import { readSources, sourceProblems } from './source.ts'
+import { readSources, type Source, sourceProblems } from './source.ts'
 import { defineVerb, type Input, type Outcome, usageError, type World } from './verb.ts'
 
 const FLAGS = {
@@ -40,7 +41,25 @@ const FLAGS = {
   },
   'publish-all': { kind: 'switch', initial: false, help: 'publish each containerPort, on the same port of this host' },
   replace: { kind: 'switch', initial: false, help: 'first take down what is there of the same manifest' },
+  'service-container': {
+    kind: 'switch',
+    initial: false,
+    hidden: true,
+    help: 'start a service container, which stands for all the pods of the play',
+  },
+  'service-exit-code-propagation': {
+    kind: 'text',
+    value: 'none|all|any',
+    hidden: true,
+    help: 'when the service container fails: never, when all containers failed, when any did',
+  },
   start: { kind: 'switch', initial: true, help: 'start the pods; --start=false only creates them' },
+  wait: {
+    kind: 'switch',
+    initial: false,
+    short: 'w',
+    help: 'wait until the pods have ended, or for ctrl-c; then remove them, volumes too, and end with their exit code',
+  },
   userns: { kind: 'text', value: 'MODE', help: 'user namespace; only `host` for now' },
   ...REGISTRY_FLAGS,
 } as const satisfies FlagTable
@@ -65,6 +84,7 @@ export const play = defineVerb({
       line: 'tspod kube play --configmap cfg.yaml --publish 8080:80 app.yaml',
     },
     { does: 'Create now, start never', line: 'tspod kube play --start=false app.yaml' },
+    { does: 'Stay until it is done, and leave nothing', line: 'tspod kube play --wait job.yaml' },
   ],
   flags: FLAGS,
   check: flagProblems,
@@ -95,15 +115,27 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
     baseDirectory: world.cwd,
   })
   if (!flags.quiet) world.err.write(notes.map(note => `note: ${printable(note)}\n`).join(''))
+  const service = flags['service-container'] || flags.wait ? await serviceOptions(input, sources) : undefined
   const progress = progressLine(world.err, flags.quiet)
   const onAbort = (): void =>
     progress.show({ object: '', text: 'interrupted: undoing what was begun; interrupt again to leave at once' })
   world.signal.addEventListener('abort', onAbort, { once: true })
   try {
-    return playOutcome(await engine.play(bundle, options, progress.show, world.signal))
+    const report = await engine.play(bundle, { ...options, ...(service && { service }) }, progress.show, world.signal)
+    progress.finish()
+    return flags.wait ? await waitAndClean(sources, report, engine, world) : playOutcome(report)
   } finally {
     progress.finish()
   }
+}
+
+/** The service's name is told by the manifest's text alone, as in Podman: whoever has the file finds the service. */
+async function serviceOptions({ flags }: PlayInput, sources: readonly Source[]): Promise<ServiceOptions> {
+  const { createHash } = await import('node:crypto')
+  const text = sources.map(source => source.text).join('\n---\n')
+  const digest = createHash('sha256').update(text).digest('hex')
+  const propagation = (flags['service-exit-code-propagation'] || 'none') as ServiceOptions['propagation']
+  return { name: `${digest.slice(0, 12)}-service`, propagation }
 }
 
 function playOptions({ flags }: PlayInput, pull: PlayOptions['pull']): PlayOptions {
@@ -145,6 +177,13 @@ function flagProblems({ flags, operands }: PlayInput): Problem[] {
     if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text)) {
       refuse(`invalid argument "${text}" for "--mac-address" flag: not a MAC address such as 02:00:00:00:00:01`)
     }
+  }
+  const propagation = flags['service-exit-code-propagation']
+  if (propagation !== undefined && !['', 'none', 'all', 'any'].includes(propagation)) {
+    refuse(`unsupported exit-code propagation "${propagation}"`, 'use none, all or any')
+  }
+  if ((flags['service-container'] || flags.wait) && !flags.start) {
+    refuse(`cannot use ${flags.wait ? '--wait' : '--service-container'} with --start=false`)
   }
   if (flags.userns !== undefined && flags.userns !== 'host') {
     refuse(

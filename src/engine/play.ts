@@ -8,7 +8,7 @@ import { draftPods, type Intent, writeIntents } from './intents.ts'
 import type { Lock } from './lock.ts'
 import { refuseNamesInUse, refusePortsInUse, refuseRepeatedNames } from './preflight.ts'
 import { type Reconciled, reconcile } from './reconcile.ts'
-import { type PodRecord, readPod, specNamed, updatePod, updateSandbox } from './records.ts'
+import { type ContainerRecord, type PodRecord, readPod, specNamed, updatePod, updateSandbox } from './records.ts'
 import { removeSecrets, writeSecrets } from './secrets.ts'
 import { removeIdleServices, settleService, writeService } from './service.ts'
 import type { Transaction } from './store.ts'
@@ -200,10 +200,22 @@ async function undo(works: readonly PodWork[], locks: Map<string, Lock>): Promis
 }
 
 function playedPod(work: PodWork, outcome: Reconciled): PlayedPod {
-  const failures = outcome.failures.map(({ step, error }): ContainerFailure => {
+  const failures = new Map<string, ContainerFailure>()
+  for (const { step, error } of outcome.failures) {
     const record = 'container' in step ? work.containers.find(container => container.id === step.container) : undefined
-    return { container: record?.name ?? work.pod.name, message: (error as Error).message }
-  })
+    // An init container may fail once and succeed when it is tried again.
+    if (record !== undefined && isWell(record)) continue
+    const container = record?.name ?? work.pod.name
+    failures.set(container, { container, message: (error as Error).message })
+  }
   const regular = work.containers.filter(container => container.kind === 'regular')
-  return { name: work.pod.name, id: work.pod.id, containers: regular.map(({ name, id }) => ({ name, id })), failures }
+  return {
+    name: work.pod.name,
+    id: work.pod.id,
+    containers: regular.map(({ name, id }) => ({ name, id })),
+    failures: [...failures.values()],
+  }
 }
+
+const isWell = ({ state, exitCode }: ContainerRecord): boolean =>
+  state === 'running' || (state === 'exited' && exitCode === 0)

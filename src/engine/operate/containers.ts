@@ -222,8 +222,8 @@ async function remove(
 ): Promise<void> {
   if (graceMs !== undefined) work.stopping.graceMs = graceMs
   const going: ContainerRecord[] = []
-  await each(targets, failures, record => {
-    if (record.kind === 'service' || record.kind === 'infra') throw isHeld(work, record)
+  await each(targets, failures, async record => {
+    if (record.kind === 'service' || record.kind === 'infra') throw await isHeld(work, record)
     going.push(record)
   })
   await commitGoals(work)
@@ -237,10 +237,13 @@ async function remove(
   addFailures(failures, going, await reconcile(work, false))
 }
 
-function isHeld(work: PodWork, record: ContainerRecord): TspodError {
+async function isHeld(work: PodWork, { id, kind }: ContainerRecord): Promise<TspodError> {
+  const { store } = work.context
+  const pods = await store.all('SELECT id FROM pod WHERE service = ?', [work.pod.id])
   const what =
-    record.kind === 'infra'
-      ? `container ${record.id} is the infra container of pod ${work.pod.id} and cannot be removed without removing the pod`
-      : `container ${record.id} is the service container of pod(s) and cannot be removed without removing the pod(s)`
+    kind === 'infra'
+      ? `container ${id} is the infra container of pod ${work.pod.id} and cannot be removed without removing the pod`
+      : `container ${id} is the service container of pod(s) ${pods.map(row => row.id).join(',')} and cannot be removed ` +
+        'without removing the pod(s)'
   return new TspodError('WRONG_STATE', what, { remedy: 'remove the pod: tspod pod rm, or tspod kube down' })
 }

@@ -87,14 +87,14 @@ async function perform(work: PodWork, action: PodAction, failures: Failures, loc
       return operateOn(
         work,
         work.containers.filter(one => isUp(one) && one.state === 'running'),
-        action,
+        { do: 'pause' },
         failures,
       )
     case 'unpause':
       return operateOn(
         work,
         work.containers.filter(({ state }) => state === 'paused'),
-        action,
+        { do: 'unpause' },
         failures,
       )
     case 'remove':

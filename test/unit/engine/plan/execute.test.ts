@@ -14,7 +14,16 @@ const step = (id: string, after: string[] = [], order: string[] = []): Step => (
 
 function recording(work: (step: Step) => Promise<void>): Executors {
   const one = { sandbox: work, network: work, rootfs: work, create: work, start: work, await: work, discard: work }
-  const end = { stop: work, delete: work, unmount: work, erase: work, drop: work, cgroup: work, disconnect: work, unpin: work }
+  const end = {
+    stop: work,
+    delete: work,
+    unmount: work,
+    erase: work,
+    drop: work,
+    cgroup: work,
+    disconnect: work,
+    unpin: work,
+  }
   return { ...one, ...end, volumes: work, files: work, forget: work }
 }
 

@@ -1,0 +1,53 @@
+/** `kube play --wait`: stays until the pods have ended or somebody has had enough, and leaves nothing. */
+import type { Engine, PlayReport } from '../engine/index.ts'
+import { downOutcome } from './down.ts'
+import { playOutcome } from './play.ts'
+import type { Source } from './source.ts'
+import type { Outcome, World } from './verb.ts'
+
+/** After ctrl-c everything has to be gone within four seconds, as in Podman: so much of it is for the containers. */
+const INTERRUPTED_GRACE_MS = 2_500
+const LOOK_EVERY_MS = 100
+
+/**
+ * Waits until the play's service container has ended, which it does with the last pod, and takes everything down,
+ * volumes too. The exit code is that of the first container that failed; a play in which some did not even start is
+ * not waited for.
+ */
+export async function waitAndClean(
+  sources: readonly Source[],
+  report: PlayReport,
+  engine: Engine,
+  world: World,
+): Promise<Outcome> {
+  const played = playOutcome(report)
+  world.out.write(played.stdout ?? '')
+  world.err.write(played.stderr ?? '')
+  if (played.exitCode === 0 && report.pods.length > 0) {
+    world.out.write('Use ctrl+c to clean up or wait for pods to exit\n')
+    await untilEnd(report, engine, world)
+  }
+  const interrupted = world.signal.aborted
+  const exitCode = await workloadCode(report, engine)
+  world.out.write('Cleaning up containers, pods, and volumes...\n')
+  const { namesIn } = await import('../kube/index.ts')
+  const how = { force: true, ...(interrupted && { graceMs: INTERRUPTED_GRACE_MS }) }
+  // The signal that ended the wait must not end the cleaning up.
+  const cleaned = downOutcome(await engine.down(namesIn(sources), how, new AbortController().signal))
+  return { ...cleaned, exitCode: cleaned.exitCode || played.exitCode || exitCode, interrupted }
+}
+
+async function untilEnd({ service }: PlayReport, engine: Engine, world: World): Promise<void> {
+  const pods = await engine.pods()
+  const ids = pods.filter(({ id }) => id === service).flatMap(({ containers }) => containers.map(({ id }) => id))
+  await engine.waitFor(ids, ['exited', 'stopped', 'unknown'], LOOK_EVERY_MS, world.signal).catch(error => {
+    if (!world.signal.aborted) throw error
+  })
+}
+
+/** 0 when every regular container of the play ended with 0. */
+async function workloadCode({ pods }: PlayReport, engine: Engine): Promise<number> {
+  const names = pods.map(({ id }) => id as string)
+  const containers = (await engine.pods()).filter(({ id }) => names.includes(id)).flatMap(pod => pod.containers)
+  return containers.find(({ kind, exitCode }) => kind === 'regular' && exitCode)?.exitCode ?? 0
+}

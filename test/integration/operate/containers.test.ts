@@ -1,0 +1,187 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { withLeakCheck } from '../../support/leaks.ts'
+import type { Place } from '../../support/place.ts'
+import { containers, podText, readyCell, succeeds, takeDownAll, tspod } from '../../support/tspod.ts'
+
+let cell: Place
+beforeAll(async () => {
+  cell = await readyCell()
+}, 60_000)
+afterEach(() => takeDownAll(cell))
+afterAll(() => cell?.remove())
+
+const POD = podText('web')
+const PAIR = podText('web', { scripts: ["trap 'exit 0' TERM; sleep 1000 & wait", 'sleep 1000'] })
+
+const play = (text: string, ...flags: string[]): Promise<string> =>
+  succeeds(cell, ['kube', 'play', ...flags, '-'], { input: text })
+const stateOf = async (name: string): Promise<string | undefined> =>
+  (await containers(cell)).find(container => container.name === name)?.state
+const one = async (name: string) => (await containers(cell)).find(container => container.name === name)!
+const refused = async (args: string[], words: RegExp): Promise<void> => {
+  const finished = await tspod(cell, args)
+  expect(finished.exitCode).toBe(125)
+  expect(finished.stderr).toMatch(words)
+}
+
+describe('stop and start', () => {
+  test('a container that was stopped stays so, whatever restartPolicy says, and comes back with what it wrote', async () => {
+    await play(PAIR)
+    await succeeds(cell, ['exec', 'web-c1', 'sh', '-c', 'echo kept >/tmp/mark'])
+    expect(await succeeds(cell, ['stop', 'web-c1'])).toBe('web-c1\n')
+    expect(await stateOf('web-c1')).toBe('stopped')
+    // Looking after the pod must not bring it back.
+    await succeeds(cell, ['pod', 'cleanup', 'web'])
+    expect(await stateOf('web-c1')).toBe('stopped')
+    await succeeds(cell, ['start', 'web-c1'])
+    expect(await stateOf('web-c1')).toBe('running')
+    expect(await succeeds(cell, ['exec', 'web-c1', 'cat', '/tmp/mark'])).toBe('kept\n')
+  })
+
+  test('one that ignores TERM is killed after the time given', async () => {
+    await play(PAIR)
+    await succeeds(cell, ['stop', '-t', '0', 'web-c2'])
+    expect(await one('web-c2')).toMatchObject({ state: 'stopped', exitCode: 137 })
+  })
+
+  test('the last one that stops takes the network of its pod with it; a start brings it back with the same address', async () => {
+    await play(POD)
+    const before = JSON.parse(await succeeds(cell, ['pod', 'ps', '--format', 'json']))[0].ips
+    await succeeds(cell, ['stop', 'web-c1'])
+    expect((await cell.sh('ip -o link show type veth | grep -v uplink')).stdout).toBe('')
+    expect(JSON.parse(await succeeds(cell, ['pod', 'ps', '--format', 'json']))[0].ips).toEqual([])
+    await succeeds(cell, ['start', 'web-c1'])
+    expect(JSON.parse(await succeeds(cell, ['pod', 'ps', '--format', 'json']))[0].ips).toEqual(before)
+  })
+
+  test('what is done already is no error, what does not exist is, and --ignore overlooks that', async () => {
+    await play(POD)
+    await succeeds(cell, ['start', 'web-c1'])
+    await succeeds(cell, ['stop', 'web-c1'])
+    await succeeds(cell, ['stop', 'web-c1'])
+    await refused(['stop', 'nobody'], /no container with name or ID "nobody" found: no such container/)
+    await refused(['stop', 'web'], /no container with name or ID "web" found: no such container/)
+    expect(await succeeds(cell, ['stop', '--ignore', 'nobody'])).toBe('')
+  })
+
+  test('one bad name does not keep the others from being stopped', async () => {
+    await play(POD)
+    const finished = await tspod(cell, ['stop', 'nobody', 'web-c1'])
+    expect([finished.exitCode, finished.stdout]).toEqual([125, 'web-c1\n'])
+    expect(await stateOf('web-c1')).toBe('stopped')
+  })
+})
+
+describe('kill', () => {
+  test('ends a container for good: a kill by hand is no crash', async () => {
+    await play(PAIR)
+    await succeeds(cell, ['kill', 'web-c2'])
+    expect(await one('web-c2')).toMatchObject({ state: 'stopped', exitCode: 137, restarts: 0 })
+    await refused(
+      ['kill', 'web-c2'],
+      /can only kill running containers. web-c2 is in state stopped: container state improper/,
+    )
+  })
+
+  test('a TERM that is followed late counts as well, and a HUP is only a signal', async () => {
+    const script = "trap 'sleep 1; exit 7' TERM; trap 'echo again' HUP; while :; do sleep 0.1; done"
+    await play(podText('web', { script }))
+    await succeeds(cell, ['kill', '-s', 'HUP', 'web-c1'])
+    await expectLog('web-c1', /again/)
+    await succeeds(cell, ['kill', '-s', 'SIGTERM', 'web-c1'])
+    expect(await succeeds(cell, ['wait', 'web-c1'])).toBe('7\n')
+    await succeeds(cell, ['pod', 'cleanup', 'web'])
+    expect(await one('web-c1')).toMatchObject({ state: 'stopped', restarts: 0 })
+    await refused(['kill', '-s', 'NONE', 'web-c1'], /invalid signal: NONE/)
+  })
+
+  async function expectLog(name: string, words: RegExp): Promise<void> {
+    for (let attempt = 0; attempt < 50; attempt++) {
+      if (words.test(await succeeds(cell, ['logs', name]))) return
+      await cell.sh('sleep 0.1')
+    }
+    throw new Error(`${name} never said ${words}`)
+  }
+})
+
+describe('pause', () => {
+  test('freezes, refuses what makes no sense meanwhile, and a stop wakes it up', async () => {
+    await play(
+      podText('web', {
+        script: "trap 'exit 0' TERM; i=0; while :; do i=$((i+1)); echo $i >/tmp/now; sleep 0.05; done",
+      }),
+    )
+    await succeeds(cell, ['pause', 'web-c1'])
+    const { pid } = await one('web-c1')
+    const at = async (): Promise<string> => (await cell.sh(`cat /proc/${pid}/root/tmp/now; sleep 0.3`)).stdout
+    expect(await at()).toBe(await at())
+    expect(await one('web-c1')).toMatchObject({ state: 'paused', status: 'Paused' })
+    await refused(['pause', 'web-c1'], /"web-c1" is already paused: container state improper/)
+    await refused(['exec', 'web-c1', 'true'], /container state improper/)
+    await refused(['restart', 'web-c1'], /unable to restart a container in a paused or unknown state/)
+    await refused(['rm', 'web-c1'], /cannot remove container web-c1 as it is paused/)
+    await succeeds(cell, ['unpause', 'web-c1'])
+    expect(await at()).not.toBe(await at())
+    await succeeds(cell, ['pause', 'web-c1'])
+    await succeeds(cell, ['stop', 'web-c1'])
+    expect(await one('web-c1')).toMatchObject({ state: 'stopped', exitCode: 0 })
+  })
+})
+
+describe('restart, init, rm', () => {
+  test('a restart keeps the address, and the others of the pod notice nothing', async () => {
+    await play(PAIR)
+    const before = await one('web-c2')
+    const first = await one('web-c1')
+    await succeeds(cell, ['restart', 'web-c1'])
+    expect(await one('web-c2')).toMatchObject({ pid: before.pid })
+    expect((await one('web-c1')).pid).not.toBe(first.pid)
+  })
+
+  test('init makes it and waits, start then only starts it', async () => {
+    await play(POD)
+    await succeeds(cell, ['stop', 'web-c1'])
+    await succeeds(cell, ['init', 'web-c1'])
+    expect(await stateOf('web-c1')).toBe('created')
+    await refused(['init', 'web-c1'], /has already been created in runtime: container state improper/)
+    await succeeds(cell, ['start', 'web-c1'])
+    expect(await stateOf('web-c1')).toBe('running')
+  })
+
+  test('rm takes one container away and leaves its pod, without a trace of the container', async () => {
+    await withLeakCheck(cell, async () => {
+      await play(PAIR)
+      await refused(['rm', 'web-c1'], /cannot remove container web-c1 as it is running/)
+      await succeeds(cell, ['rm', '-f', '-t', '0', 'web-c1'])
+      expect((await containers(cell)).map(({ name }) => name)).toEqual(['web-c2'])
+      expect(await stateOf('web-c2')).toBe('running')
+      await succeeds(cell, ['pod', 'rm', '-f', '-t', '0', 'web'])
+    })
+  })
+
+  test('prune removes what has ended for good and nothing else', async () => {
+    await play(PAIR)
+    await play(podText('done', { script: 'exit 0', restartPolicy: 'Never' }))
+    await succeeds(cell, ['wait', 'done-c1'])
+    await succeeds(cell, ['stop', 'web-c1'])
+    await succeeds(cell, ['container', 'prune', '-f'])
+    expect((await containers(cell)).map(({ name }) => name)).toEqual(['web-c2'])
+    await succeeds(cell, ['pod', 'prune'])
+    expect(await succeeds(cell, ['pod', 'ps', '-q'])).toMatch(/^[0-9a-f]{12}\n/)
+  })
+})
+
+describe('wait', () => {
+  test('prints the exit code of each, in the order asked for', async () => {
+    await play(podText('job', { scripts: ['sleep 0.3; exit 3', 'exit 0'], restartPolicy: 'Never' }))
+    expect(await succeeds(cell, ['wait', 'job-c1', 'job-c2'])).toBe('3\n0\n')
+    expect(await succeeds(cell, ['pod', 'wait', 'job'])).toBe('3\n')
+  })
+
+  test('knows conditions, intervals, and names what it does not know', async () => {
+    await play(POD)
+    expect(await succeeds(cell, ['wait', '--condition', 'running', '-i', '10ms', 'web-c1'])).toBe('-1\n')
+    await refused(['wait', '--condition', 'gone', 'web-c1'], /unknown container state: gone/)
+    expect(await succeeds(cell, ['wait', '--ignore', 'nobody'])).toBe('-1\n')
+  })
+})
