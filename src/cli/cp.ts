@@ -24,7 +24,7 @@ export const cp = defineVerb({
     'directory is copied into one that exists, and otherwise under the name of the destination; SOURCE/. means what ' +
     'is in it. Relative paths of a container begin at its working directory. `-` is a tar archive on standard input ' +
     'or output. Modes, times and symbolic links are kept; set-user-id is kept only inside containers and only for ' +
-    'the same owner. FIFOs, sockets and devices are left out.',
+    'the same owner. FIFOs, sockets and devices are left out, and so are extended attributes.',
   examples: [
     { does: 'A file into a container', line: 'tspod cp nginx.conf web-nginx:/etc/nginx/' },
     { does: 'What is in a directory, out of it', line: 'tspod cp web/nginx:/var/log/. ./logs' },

@@ -2,10 +2,9 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TspodError } from '../../errors.ts'
-import { removeTree } from '../../files.ts'
 import { failureText } from '../../process.ts'
-import { randomHex } from '../../random.ts'
 import type { EngineContext } from '../context.ts'
+import { makeStage } from './stage.ts'
 
 /** What fits into an archive on standard input; each entry takes at least one record of 512 bytes. */
 const MAX_INPUT_BYTES = 16 * 1024 ** 3
@@ -69,7 +68,8 @@ export async function packTree(
   signal: AbortSignal,
 ): Promise<void> {
   // By a list, so that names begin neither with ./ nor are mistaken for options.
-  const list = join(context.paths.runRoot, `export-${randomHex(8)}`)
+  const stage = await makeStage(context)
+  const list = join(stage.directory, 'names')
   const names = await readdir(directory, { encoding: 'buffer' })
   try {
     await writeFile(list, Buffer.concat(names.flatMap(name => [name, Buffer.from([0])])), { mode: 0o600 })
@@ -87,6 +87,6 @@ export async function packTree(
       remedy: 'see what it said above',
     })
   } finally {
-    await removeTree(list)
+    await stage.remove()
   }
 }

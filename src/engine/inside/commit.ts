@@ -1,12 +1,10 @@
 /** `commit`: an image from what a container has written. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TspodError } from '../../errors.ts'
-import { removeTree } from '../../files.ts'
 import { commitImage, readImageParts } from '../../oci/index.ts'
-import { randomHex } from '../../random.ts'
 import type { EngineContext } from '../context.ts'
 import { applyChange } from './image-change.ts'
+import { makeStage } from './stage.ts'
 import { configOf, hasOwnDirectory, mountedPath, subjectOf } from './subject.ts'
 import type { CommitRequest } from './types.ts'
 
@@ -28,9 +26,8 @@ export async function commit(
     })
   }
   const { release } = await mountedPath(context, container, await configOf(context, container.id))
-  const directory = join(context.paths.root, 'tmp', `commit-${randomHex(8)}`)
+  const { directory, remove } = await makeStage(context)
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
     const store = await context.storage()
     const base = readImageParts(store, container.imageId)
     const layer = join(directory, 'layer.tar')
@@ -53,6 +50,6 @@ export async function commit(
     )
   } finally {
     await release()
-    await removeTree(directory)
+    await remove()
   }
 }

@@ -1,14 +1,13 @@
 /** `cp`: files between the host and containers, or between containers, by the rules of docker cp. */
 import { closeSync, fstatSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
-import { join, posix } from 'node:path'
+import { posix } from 'node:path'
 import { type CopyHow, copyInto, copyOver, copyTo, type Side } from '../../copy.ts'
 import { isMissing, TspodError } from '../../errors.ts'
-import { mountId, removeTree } from '../../files.ts'
+import { mountId } from '../../files.ts'
 import { type Place, plainRoot, type Root, walkInside } from '../../inside.ts'
-import { randomHex } from '../../random.ts'
 import type { EngineContext } from '../context.ts'
 import { packTree, unpackInput } from './archive.ts'
+import { makeStage } from './stage.ts'
 import { openRoot, subjectOf } from './subject.ts'
 import type { CopyEnd, CopyRequest } from './types.ts'
 
@@ -162,9 +161,8 @@ async function place(source: Side, from: End, to: End, how: CopyHow): Promise<vo
 
 /** A directory of our own below the installation's root, for what comes and goes as an archive. */
 async function stageFor(context: EngineContext, closing: AsyncDisposableStack): Promise<Root & { directory: string }> {
-  const directory = join(context.paths.root, 'tmp', `cp-${randomHex(8)}`)
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  closing.defer(() => removeTree(directory))
+  const { directory, remove } = await makeStage(context)
+  closing.defer(remove)
   const root = plainRoot(directory)
   closing.defer(() => closeSync(root.fd))
   return { ...root, directory }
