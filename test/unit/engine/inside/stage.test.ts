@@ -19,7 +19,17 @@ test('a directory for its owner alone, gone when it is removed', async () => {
   expect(stage.directory.startsWith(join(root, 'tmp/'))).toBe(true)
   writeFileSync(join(stage.directory, 'x'), '')
   await stage.remove()
-  expect(readdirSync(join(root, 'tmp'))).toEqual([])
+  expect(readdirSync(root)).toEqual([])
+})
+
+test('many come and go side by side', async () => {
+  const turns = Array.from({ length: 200 }, async () => {
+    const stage = await makeStage({ paths })
+    writeFileSync(join(stage.directory, 'x'), '')
+    await stage.remove()
+  })
+  await Promise.all(turns)
+  expect(readdirSync(root)).toEqual([])
 })
 
 test('what a killed process left is removed, and nothing of one that lives', async () => {
