@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
 import { playThreeOfEverything, threeOfEverything } from '../../support/three.ts'
-import { containers, example, pods, readyCell, succeeds, takeDownAll } from '../../support/tspod.ts'
+import { containers, example, pods, readyCell, succeeds, takeDownAll, warmUp } from '../../support/tspod.ts'
 
 /** The address of a cell's own interface. */
 const CELL_ADDRESS = '192.0.2.10'
@@ -23,6 +23,7 @@ for (const { view, runtime } of HOSTS) {
     let cell: Place
     beforeAll(async () => {
       cell = await readyCell({ view })
+      await warmUp(cell, runtime)
     }, 60_000)
     afterEach(() => takeDownAll(cell))
     afterAll(() => cell?.remove())
