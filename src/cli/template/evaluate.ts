@@ -120,6 +120,8 @@ class Run {
 
   #commands(pipe: Pipe, dot: Value, scope: Variable[]): Value {
     let value: Value
+    const [only] = pipe.commands[0]?.operands ?? []
+    if (only?.kind === 'literal' && only.value === null) throw new TemplateMistake(only, 'nil is not a command')
     pipe.commands.forEach((command, at) => {
       value = this.#command(command, dot, scope, at > 0 ? [value] : [])
     })

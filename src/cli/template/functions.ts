@@ -30,7 +30,7 @@ export const FUNCTIONS: { readonly [name: string]: Fn } = {
   print: fn(0, MANY, args => printArgs(args)),
   println: fn(0, MANY, args => `${args.map(value => print(value ?? null)).join(' ')}\n`),
   printf: fn(1, MANY, ([format, ...args]) => printf(text(format), args)),
-  json: fn(1, 1, ([value]) => JSON.stringify(plain(value ?? null))),
+  json: fn(1, 1, ([value]) => json(value)),
   join: fn(2, 2, ([list, separator]) => strings(list).join(text(separator))),
   split: fn(2, 2, ([value, separator]) => text(value).split(text(separator))),
   lower: fn(1, 1, ([value]) => text(value).toLowerCase()),
@@ -68,6 +68,10 @@ function printf(format: string, args: readonly Value[]): string {
     throw new FunctionMistake(`%${unknown} is not supported; the verbs are ${VERBS.map(verb => `%${verb}`).join(' ')}`)
   return sprintf(format, args)
 }
+
+/** As Go writes JSON: the two line ends that JavaScript once took for its own are escaped. */
+const json = (value: Value): string =>
+  JSON.stringify(plain(value ?? null)).replace(/[\u2028\u2029]/g, end => `\\u${end.charCodeAt(0).toString(16)}`)
 
 /** Blanks come only between operands of which neither is a string, as with fmt.Sprint. */
 function printArgs(args: readonly Value[]): string {

@@ -1,16 +1,26 @@
 /** Go's fmt.Sprintf for the verbs that templates use. */
 import { isList, isMap, kindOf, print, printNumber, sortedKeys, type Value } from './value.ts'
 
-type Wish = { verb: string; minus: boolean; plus: boolean; zero: boolean; width: number; precision: number | undefined }
+type Wish = {
+  verb: string
+  minus: boolean
+  sign: '' | '+' | ' '
+  zero: boolean
+  width: number
+  precision: number | undefined
+}
 
 const DIRECTIVE = /%([-+ 0#]*)(\d{1,4})?(?:\.(\d{0,4}))?([a-zA-Z%!]|$)/g
 
 export const VERBS = ['v', 's', 'q', 'd', 't', 'x', 'X', 'f', 'e', 'g', 'c', 'b', 'o', '%'] as const
 
-/** The verbs in `format` that are not in VERBS. */
+/** The verbs in `format` that are not in VERBS, or have the flag `#`. */
 export function unknownVerbs(format: string): string[] {
   const known: readonly string[] = VERBS
-  return [...format.matchAll(DIRECTIVE)].map(match => match[4] ?? '').filter(verb => !known.includes(verb))
+  return [...format.matchAll(DIRECTIVE)].flatMap(([, flags = '', , , verb = '']) => {
+    if (flags.includes('#')) return [`#${verb}`]
+    return known.includes(verb) ? [] : [verb]
+  })
 }
 
 /** `format` with its directives filled in from `args`; what does not fit is marked in the text, as Go does. */
@@ -23,7 +33,7 @@ export function sprintf(format: string, args: readonly Value[]): string {
     const wish: Wish = {
       verb,
       minus: flags.includes('-'),
-      plus: flags.includes('+'),
+      sign: flags.includes('+') ? '+' : flags.includes(' ') ? ' ' : '',
       zero: flags.includes('0') && !flags.includes('-'),
       width: width === '' ? 0 : Number(width),
       precision: precision === undefined ? undefined : Number(precision || '0'),
@@ -41,16 +51,18 @@ function formatted(value: Value, wish: Wish): string {
     const entries = sortedKeys(value).map(key => `${formatted(key, wish)}:${formatted(value.get(key), wish)}`)
     return `map[${entries.join(' ')}]`
   }
-  const text = converted(value, wish) ?? `%!${wish.verb}(${kindOf(value)}=${print(value ?? null)})`
-  return padded(text, wish, typeof value === 'number')
+  const text = converted(value, wish)
+  if (text !== undefined) return padded(text, wish)
+  const nothing = value === null || value === undefined
+  return `%!${wish.verb}(${nothing ? '<nil>' : `${kindOf(value)}=${print(value)}`})`
 }
 
-function padded(text: string, { width, minus, zero }: Wish, isNumber: boolean): string {
+function padded(text: string, { width, minus, zero }: Wish): string {
   const missing = width - [...text].length
   if (missing <= 0) return text
   if (minus) return text + ' '.repeat(missing)
-  if (!zero || !isNumber) return ' '.repeat(missing) + text
-  const sign = /^[+-]/.exec(text)?.[0] ?? ''
+  if (!zero) return ' '.repeat(missing) + text
+  const sign = /^[+ -]?/.exec(text)?.[0] ?? ''
   return sign + '0'.repeat(missing) + text.slice(sign.length)
 }
 
@@ -88,8 +100,8 @@ function number(value: number, wish: Wish): string | undefined {
 const exponent = (value: number, precision: number): string =>
   value.toExponential(Math.min(precision, 100)).replace(/e([+-])(\d)$/, (_, sign, digit) => `e${sign}0${digit}`)
 
-function signed(value: number, { plus }: Wish, write: (size: number) => string): string {
-  const sign = value < 0 ? '-' : plus ? '+' : ''
+function signed(value: number, wish: Wish, write: (size: number) => string): string {
+  const sign = value < 0 ? '-' : wish.sign
   return sign + write(Math.abs(value))
 }
 

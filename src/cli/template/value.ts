@@ -72,9 +72,17 @@ function printInside(value: Value): string {
   return typeof value === 'number' ? printNumber(value) : String(value)
 }
 
-/** As %v prints a number: an exponent has two digits at least. */
-export const printNumber = (value: number): string =>
-  String(value).replace(/e([+-])(\d)$/, (_, sign, digit) => `e${sign}0${digit}`)
+/**
+ * As %v prints a number: a whole one is an int; of others, very small ones and those from a million on get an exponent
+ * of two digits at least (strconv, format g with the shortest precision).
+ */
+export function printNumber(value: number): string {
+  if (Number.isInteger(value) || !Number.isFinite(value)) return String(value)
+  const [digits = '', power = ''] = value.toExponential().split('e')
+  const exponent = Number(power)
+  if (exponent >= -4 && exponent < 6) return String(value)
+  return `${digits}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`
+}
 
 /** As Go's time.Time prints itself: `2026-01-02 15:04:05.123 +0000 UTC`. */
 export const goTime = (time: Date): string => rfc3339(time).replace('T', ' ').replace(/Z$/, ' +0000 UTC')
