@@ -229,6 +229,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./top.ts')).podTop,
   },
   {
+    name: 'events',
+    aliases: ['system events'],
+    group: 'Look',
+    summary: 'Show what happens to pods, containers, images, volumes and secrets',
+    load: async () => (await import('./events.ts')).events,
+  },
+  {
     name: 'inspect',
     aliases: [],
     group: 'Look',

@@ -20,7 +20,13 @@ export type TextFlag = FlagBase & { kind: 'text'; value: string }
 export type NumberFlag = FlagBase & { kind: 'number'; value: string; minimum: number }
 export type ChoiceFlag = FlagBase & { kind: 'choice'; choices: readonly string[] }
 /** May be given several times; a comma separates values only where `comma` says so. */
-export type ListFlag = FlagBase & { kind: 'list'; value: string; comma?: true }
+export type ListFlag = FlagBase & {
+  kind: 'list'
+  value: string
+  comma?: true
+  /** At the end of a line its letter may stand alone: nothing is added then. */
+  mayEndLine?: true
+}
 
 export type Flag = SwitchFlag | TristateFlag | TextFlag | NumberFlag | ChoiceFlag | ListFlag
 export type FlagTable = { readonly [name: string]: Flag }
@@ -115,6 +121,7 @@ function applyOption(table: FlagTable, values: Record<string, unknown>, problems
   const short = !token.rawName.startsWith('--')
   const text = short && token.inline ? token.value?.replace(/^=/, '') : token.value
   if (text === undefined && takesValue(flag)) {
+    if (short && flag.kind === 'list' && flag.mayEndLine) return
     const which = short ? `'${flag.short}' in -${flag.short}` : `--${token.name}`
     problems.push({ message: `flag needs an argument: ${which}` })
     return

@@ -69,6 +69,7 @@ export function endExecutors(work: PodWork): Pick<Executors, Ending> {
     volumes: () => removeVolumes(pod.id, paths, run),
     files: () => removeFiles(work),
     forget: async () => {
+      for (const record of work.containers) noteEvent(work, record, { action: 'remove', reason: '' })
       noteEvent(work, undefined, { action: 'remove', reason: 'Removed' })
       await context.store.write(async tx => {
         await insertEvents(tx, work.events)
@@ -138,6 +139,7 @@ async function discardCreated(work: PodWork, record: ContainerRecord): Promise<v
 export async function deleteRun(work: PodWork, record: ContainerRecord): Promise<void> {
   const { context, sandbox } = work
   const { exits } = placesOf(work, record.id)
+  if (isKnown(sandbox.runtime, record.id)) noteEvent(work, record, { action: 'cleanup', reason: '' })
   const remove = (): Promise<void> => deleteContainer(context.run, sandbox.runtime, record.id, { force: true })
   try {
     await remove()

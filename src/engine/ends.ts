@@ -4,6 +4,7 @@ import { type Exit, wasOomKilled } from '../oci/index.ts'
 import { type PodWork, patch, placesOf } from './context.ts'
 import { noteEvent } from './events.ts'
 import { advance } from './lifecycle.ts'
+import { judgeExit, policyFor } from './plan/index.ts'
 import type { ContainerPatch, ContainerRecord } from './records.ts'
 
 /** The kubelet keeps this much of a termination message. */
@@ -28,8 +29,25 @@ export function recordEnd(work: PodWork, record: ContainerRecord, exit: Exit | u
     monitorStart: null,
   })
   const { reason, message } = record
-  const attributes = { exitCode: String(code), ...(oom && { oomKilled: 'true' }) }
-  noteEvent(work, record, { action: 'died', reason, warning: code !== 0, message, attributes })
+  const facts = { exitCode: String(code), ...(oom && { oomKilled: 'true' }) }
+  noteEvent(work, record, { action: 'died', reason, warning: code !== 0, message, facts })
+  noteBackOff(work, record, exit === undefined ? undefined : code)
+}
+
+/** Tells once of each end whose restart is put off. */
+export function noteBackOff(work: PodWork, record: ContainerRecord, exitCode: number | undefined): void {
+  const { pod } = work
+  if (pod.goal !== 'running' || record.goal !== 'running' || record.state === 'stopped') return
+  const { kind, startedMs, crashes } = record
+  const finishedMs = record.finishedMs ?? work.context.clock.nowMs()
+  const verdict = judgeExit(policyFor(pod.spec.restartPolicy, kind), kind, { exitCode, startedMs, finishedMs, crashes })
+  if (!verdict.restart || verdict.atMs <= finishedMs) return
+  noteEvent(work, record, {
+    action: 'backoff',
+    reason: 'BackOff',
+    warning: true,
+    message: `Back-off restarting failed container ${record.shortName} in pod ${pod.name}: next start in ${(verdict.atMs - finishedMs) / 1000} s`,
+  })
 }
 
 /** `stopped` when somebody asked for it, `exited` otherwise. A row may lag behind: what ended has been started. */

@@ -22,6 +22,7 @@ import { bootKey } from './boot.ts'
 import { cleanup } from './cleanup.ts'
 import type { EngineContext } from './context.ts'
 import { down } from './down.ts'
+import { readEvents } from './event-feed.ts'
 import { exec } from './exec.ts'
 import { pull } from './images.ts'
 import { openInside } from './inside/index.ts'
@@ -82,6 +83,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     operateContainers: (ids, action, signal) => operateContainers(context, ids, action, signal),
     operatePods: (ids, action, signal) => operatePods(context, ids, action, signal),
     waitFor: (ids, states, intervalMs, signal) => waitFor(context, ids, states, intervalMs, signal),
+    events: (request, signal) => readEvents(context, request, signal),
     cleanup: containerId => cleanup(context, containerId),
     tick: () => tick(context),
     storedSecrets: () => storedSecrets(context),

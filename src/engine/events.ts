@@ -3,24 +3,27 @@
  * Podman's word for it and Kubernetes' reason.
  */
 import type { Id } from '../model.ts'
-import type { PodWork } from './context.ts'
-import type { ContainerRecord } from './records.ts'
+import type { EngineContext, PodWork } from './context.ts'
+import { type ContainerRecord, specNamed } from './records.ts'
 import type { Transaction } from './store.ts'
-import type { EventKind } from './types.ts'
+import type { ContainerView, EventKind } from './types.ts'
 
 export type NewEvent = {
   atMs: number
   kind: EventKind
   /** Podman's word: create, start, died, stop, … */
   action: string
-  /** Kubernetes' word: Created, Started, Killing, BackOff, … */
+  /** Kubernetes' word: Created, Started, Killing, BackOff, …; empty for what Kubernetes does not tell of. */
   reason: string
   warning: boolean
   object: string
   name: string
   pod?: { id: Id; name: string }
   message: string
-  attributes: Record<string, string>
+  /** Facts of this event: exitCode, signal, image, … */
+  facts: Record<string, string>
+  /** Of the pod. */
+  labels: Record<string, string>
 }
 
 /** Rows beyond this many are history that nobody asked to keep. */
@@ -28,25 +31,45 @@ const KEPT_EVENTS = 10_000
 /** Looked at once in so many events, so that most transactions do not pay for it. */
 const PRUNE_EVERY = 100
 
-type Told = { action: string; reason: string; warning?: boolean; message?: string; attributes?: Record<string, string> }
+type Told = { action: string; reason: string; warning?: boolean; message?: string; facts?: Record<string, string> }
+type About = Pick<NewEvent, 'kind' | 'object' | 'name' | 'pod' | 'labels'>
+
+/** An event about something, now. */
+export function eventAbout(
+  nowMs: number,
+  about: About,
+  { warning = false, message = '', facts = {}, ...told }: Told,
+): NewEvent {
+  return { atMs: nowMs, ...about, ...told, warning, message, facts }
+}
 
 /** Remembers an event of a container, or of the pod itself, for the pod's next transaction. */
 export function noteEvent(work: PodWork, record: ContainerRecord | undefined, told: Told): void {
   const { pod, context } = work
+  const { labels } = pod.spec
   const subject =
     record === undefined
       ? { kind: pod.kind, object: pod.id, name: pod.name }
       : { kind: 'container' as const, object: record.id, name: record.name }
-  work.events.push({
-    atMs: context.clock.nowMs(),
-    ...subject,
-    action: told.action,
-    reason: told.reason,
-    warning: told.warning ?? false,
-    pod: { id: pod.id, name: pod.name },
-    message: told.message ?? '',
-    attributes: told.attributes ?? {},
-  })
+  const image = record && specNamed(pod.spec, record.shortName)?.image
+  const facts = { ...told.facts, ...(image !== undefined && { image }) }
+  const about = { ...subject, pod: { id: pod.id, name: pod.name }, labels }
+  work.events.push(eventAbout(context.clock.nowMs(), about, { ...told, facts }))
+}
+
+/** Tells at once of something that changes no record: a look into a container, a pull. What cannot be told stops nobody. */
+export async function tell(context: EngineContext, about: Omit<About, 'labels'>, told: Told): Promise<void> {
+  const event = eventAbout(context.clock.nowMs(), { ...about, labels: {} }, told)
+  await context.store
+    .write(tx => insertEvents(tx, [event]))
+    .catch(error => context.note(`the event ${told.action} of ${about.name} is not recorded: ${error.message}`))
+}
+
+/** The same for a container. */
+export function tellOf(context: EngineContext, container: ContainerView, told: Told): Promise<void> {
+  const { id, name, pod, podId, image } = container
+  const about = { kind: 'container' as const, object: id, name, pod: { id: podId, name: pod } }
+  return tell(context, about, { ...told, facts: { ...told.facts, image } })
 }
 
 /** Writes events and, now and then, forgets the oldest. */
@@ -66,7 +89,7 @@ export async function insertEvents(tx: Transaction, events: readonly NewEvent[])
         event.pod?.id ?? null,
         event.pod?.name ?? null,
         event.message,
-        JSON.stringify(event.attributes),
+        JSON.stringify({ facts: event.facts, labels: event.labels }),
       ],
     )
   }

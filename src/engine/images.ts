@@ -3,6 +3,7 @@ import { TspodError } from '../errors.ts'
 import type { Bundle, ContainerSpec, LocalImage, PullPolicy } from '../model.ts'
 import type { PullOptions } from '../oci/index.ts'
 import type { EngineContext } from './context.ts'
+import { tell } from './events.ts'
 import { takeLock } from './lock.ts'
 import type { Progress } from './types.ts'
 
@@ -82,9 +83,29 @@ export async function pull(
   const request = { paths, clock, name: key, command: `pulling ${name}`, timeoutMs: PULL_LOCK_TIMEOUT_MS, signal }
   const lock = await takeLock(request)
   try {
-    return await (await context.pulls()).pull(name, options, text => progress({ object: name, text }), signal)
+    return await toldPull(context, name, async () =>
+      (await context.pulls()).pull(name, options, text => progress({ object: name, text }), signal),
+    )
   } finally {
     await lock.removeFile()
     await lock[Symbol.asyncDispose]()
+  }
+}
+
+/** Tells of the begin and of the end of a pull, in the kubelet's sentences. */
+async function toldPull(context: EngineContext, name: string, pulling: () => Promise<LocalImage>): Promise<LocalImage> {
+  const beganMs = context.clock.monotonicMs()
+  const about = { kind: 'image' as const, object: '', name }
+  await tell(context, about, { action: 'pulling', reason: 'Pulling', message: `Pulling image "${name}"` })
+  try {
+    const image = await pulling()
+    const seconds = ((context.clock.monotonicMs() - beganMs) / 1000).toFixed(3)
+    const message = `Successfully pulled image "${name}" in ${seconds}s`
+    await tell(context, { ...about, object: image.id }, { action: 'pull', reason: 'Pulled', message })
+    return image
+  } catch (error) {
+    const message = `Failed to pull image "${name}": ${(error as Error).message}`
+    await tell(context, about, { action: 'pull-error', reason: 'Failed', warning: true, message })
+    throw error
   }
 }

@@ -4,7 +4,7 @@ import { isKnown } from '../oci/index.ts'
 import { startOrder } from '../order.ts'
 import { containerOf, type PodWork, patch } from './context.ts'
 import { endExecutors } from './end.ts'
-import { recordEnd } from './ends.ts'
+import { noteBackOff, recordEnd } from './ends.ts'
 import { noteEvent } from './events.ts'
 import { holdPod, unholdPod } from './hold.ts'
 import { advance } from './lifecycle.ts'
@@ -108,9 +108,12 @@ async function writeOutcome(work: PodWork): Promise<void> {
  */
 function noteFailure(work: PodWork, step: Step, error: unknown): void {
   const { do: what } = step
+  const reason = POD_REASONS[what]
+  if (reason !== undefined) {
+    noteEvent(work, undefined, { action: 'error', reason, warning: true, message: (error as Error).message })
+  }
   if (what !== 'discard' && what !== 'rootfs' && what !== 'create' && what !== 'start') return
   const record = containerOf(work, step.container)
-  const reason = what === 'start' ? 'RunContainerError' : 'CreateContainerError'
   const message = (error as Error).message
   const nowMs = work.context.clock.nowMs()
   patch(work, record.id, {
@@ -119,7 +122,7 @@ function noteFailure(work: PodWork, step: Step, error: unknown): void {
     startedMs: nowMs,
     finishedMs: nowMs,
     crashes: record.crashes + 1,
-    reason,
+    reason: what === 'start' ? 'RunContainerError' : 'CreateContainerError',
     message,
     pid: null,
     pidStart: null,
@@ -127,6 +130,17 @@ function noteFailure(work: PodWork, step: Step, error: unknown): void {
     monitorStart: null,
   })
   noteEvent(work, record, { action: 'error', reason: 'Failed', warning: true, message })
+  noteBackOff(work, record, NEVER_RAN_CODE)
+}
+
+/** What Kubernetes calls the failures of a pod's ground and of its end. */
+const POD_REASONS: { [K in Step['do']]?: string } = {
+  sandbox: 'FailedCreatePodSandBox',
+  network: 'FailedCreatePodSandBox',
+  stop: 'FailedKillPod',
+  delete: 'FailedKillPod',
+  disconnect: 'FailedKillPod',
+  unpin: 'FailedKillPod',
 }
 
 /** What Kubernetes reports of a container that could not be started. */

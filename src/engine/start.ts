@@ -76,7 +76,11 @@ export function startExecutors(work: PodWork): Pick<Executors, Starting> {
         reason: '',
         message: '',
       })
-      noteEvent(work, record, { action: 'create', reason: 'Created', message: `Created container ${record.shortName}` })
+      const message = `Created container ${record.shortName}`
+      // Podman makes a container once, and its run each time; the kubelet makes a container each time.
+      const first = record.startedMs === undefined && record.restarts === 0
+      if (first) noteEvent(work, record, { action: 'create', reason: 'Created', message })
+      noteEvent(work, record, first ? { action: 'init', reason: '' } : { action: 'init', reason: 'Created', message })
     },
     start: async step => {
       const record = containerOf(work, step.container)

@@ -3,6 +3,7 @@
  * where this one ended.
  */
 import type { PodWork } from './context.ts'
+import { noteEvent } from './events.ts'
 import { holdPod } from './hold.ts'
 import type { Lock } from './lock.ts'
 import { reconcile } from './reconcile.ts'
@@ -30,6 +31,7 @@ export async function tearDown(work: PodWork, lock: Lock): Promise<Teardown> {
     await endStrays([pod.id, ...work.containers.map(container => container.id)], !pod.complete, context.clock)
   }
   const stopped = work.containers.some(record => record.kind !== 'infra' && look(work, record).at === 'running')
+  if (stopped) noteEvent(work, undefined, { action: 'stop', reason: '' })
   const { failures } = await reconcile(work, false)
   if (work.forgotten) await lock.removeFile()
   if (pod.wakeMs !== undefined) nudgeTimekeeper(context)

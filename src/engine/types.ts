@@ -108,6 +108,36 @@ export type DownReport = {
 /** What an event is about. */
 export type EventKind = 'pod' | 'container' | 'image' | 'volume' | 'secret' | 'service' | 'system'
 
+/** Something that happened. */
+export type EventView = {
+  atMs: number
+  kind: EventKind
+  /** Podman's word. */
+  action: string
+  /** Kubernetes' word; empty for what it does not tell of. */
+  reason: string
+  warning: boolean
+  /** Its id; the name for a volume. */
+  object: string
+  name: string
+  /** Empty for what belongs to no pod. */
+  podId: string
+  podName: string
+  message: string
+  /** exitCode, signal, image, … */
+  facts: Record<string, string>
+  labels: Record<string, string>
+}
+
+export type EventRequest = {
+  /** True: what has happened already as well. */
+  past: boolean
+  sinceMs?: number
+  untilMs?: number
+  /** Goes on with what happens. */
+  follow: boolean
+}
+
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown'
 
 /** The life of a container, one word per state; see lifecycle.ts for the transitions. */
@@ -310,6 +340,8 @@ export type Engine = Inside & {
     intervalMs: number,
     signal: AbortSignal,
   ): Promise<number[]>
+  /** What has happened, and with `follow` what happens, until the signal. */
+  events(request: EventRequest, signal: AbortSignal): AsyncIterable<EventView>
   /** What the exit hook calls: brings the container's pod to where it should be. */
   cleanup(containerId: string): Promise<void>
   /** What the timekeeper calls: does what is due; returns the wait until the next look in ms, undefined for none. */

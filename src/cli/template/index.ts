@@ -15,6 +15,9 @@ export const wantsJson = (format: string): boolean => /^\s*(json|\{\{\s*json\s*\
 /** One JSON document as Podman's: maps sorted, times as RFC 3339, an indent of two blanks and a line end. */
 export const toJson = (value: unknown): string => `${JSON.stringify(plain(value), null, 2)}\n`
 
+/** The same on one line. */
+export const toJsonLine = (value: unknown): string => `${JSON.stringify(plain(value))}\n`
+
 export type ListFormat = {
   /** What messages call the type of a row. */
   typeName: string

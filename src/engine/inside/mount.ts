@@ -5,6 +5,7 @@ import { TspodError } from '../../errors.ts'
 import type { Id } from '../../model.ts'
 import type { OciConfig, RootChange } from '../../oci/index.ts'
 import type { EngineContext } from '../context.ts'
+import { tellOf } from '../events.ts'
 import { loadAll } from '../query.ts'
 import type { ContainerView } from '../types.ts'
 import { packTree } from './archive.ts'
@@ -18,6 +19,7 @@ import type { Changes, MountedContainer } from './types.ts'
 export async function mount(context: EngineContext, nameOrId: string): Promise<MountedContainer> {
   const { container } = await subjectOf(context, nameOrId)
   const { path } = await mountedPath(context, container, await configOf(context, container.id))
+  await tellOf(context, container, { action: 'mount', reason: '' })
   return { id: container.id, name: container.name, path }
 }
 
@@ -60,9 +62,13 @@ export async function unmountAll(context: EngineContext, how: { force: boolean }
 async function unmountOne(context: EngineContext, container: ContainerView, force: boolean): Promise<void> {
   const rootfs = await context.rootfs()
   const count = (await rootfs.mounted()).get(container.id)?.count ?? 0
-  if (processOf(container) === undefined) return force ? rootfs.unmount(container.id) : rootfs.release(container.id)
-  if (count <= 1) throw stillNeeded(container)
-  for (let left = count; left > (force ? 1 : count - 1); left--) await rootfs.release(container.id)
+  if (processOf(container) === undefined) {
+    await (force ? rootfs.unmount(container.id) : rootfs.release(container.id))
+  } else {
+    if (count <= 1) throw stillNeeded(container)
+    for (let left = count; left > (force ? 1 : count - 1); left--) await rootfs.release(container.id)
+  }
+  await tellOf(context, container, { action: 'unmount', reason: '' })
 }
 
 const stillNeeded = ({ id, name, state }: ContainerView): TspodError =>

@@ -162,7 +162,7 @@ async function kill(
       // A frozen process of cgroup v1 dies only once it runs again.
       if (record.state === 'paused') void setFrozen(hierarchies, cgroupOf(work, record), false, clock)
     }
-    noteEvent(work, record, { action: 'kill', reason: 'Killing', attributes: { signal } })
+    noteEvent(work, record, { action: 'kill', reason: 'Killing', facts: { signal } })
   })
   if (signal === 'SIGKILL') {
     const deadline = clock.monotonicMs() + KILL_SETTLE_MS
