@@ -1,4 +1,5 @@
 /** Every command by name; the code behind a name is loaded when the name is called. */
+import { HOST_COMMANDS } from './host-commands.ts'
 import type { Verb } from './verb.ts'
 
 export type Command = {
@@ -361,41 +362,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Fetch images from a registry',
     load: async () => (await import('./image-pull.ts')).imagePull,
   },
-  {
-    name: 'info',
-    aliases: [],
-    group: 'Host',
-    summary: 'Show this host and the programs tspod uses',
-    load: async () => (await import('./info.ts')).info,
-  },
-  {
-    name: 'doctor',
-    aliases: [],
-    group: 'Host',
-    summary: 'Check what this host has and lacks, with the remedy for each lack',
-    load: async () => (await import('./doctor.ts')).doctor,
-  },
-  {
-    name: 'version',
-    aliases: [],
-    group: 'Host',
-    summary: 'Show the version of tspod and of Node',
-    load: async () => (await import('./version.ts')).version,
-  },
-  {
-    name: 'container cleanup',
-    aliases: [],
-    group: 'hidden',
-    summary: 'Settle what the exit of a container means for its pod; called by the exit hook',
-    load: async () => (await import('./cleanup.ts')).cleanup,
-  },
-  {
-    name: 'system tick',
-    aliases: [],
-    group: 'hidden',
-    summary: 'Do what is due and say when to be called again; called by the timekeeper',
-    load: async () => (await import('./tick.ts')).tick,
-  },
+  ...HOST_COMMANDS,
 ]
 
 /** Every spelling of every command, in the order of the table. */

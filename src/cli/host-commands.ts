@@ -1,0 +1,40 @@
+/** The commands about this host and this installation as a whole, and those that only our own scripts call. */
+import type { Command } from './commands.ts'
+
+export const HOST_COMMANDS: readonly Command[] = [
+  {
+    name: 'info',
+    aliases: [],
+    group: 'Host',
+    summary: 'Show this host and the programs tspod uses',
+    load: async () => (await import('./info.ts')).info,
+  },
+  {
+    name: 'doctor',
+    aliases: [],
+    group: 'Host',
+    summary: 'Check what this host has and lacks, with the remedy for each lack',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  {
+    name: 'version',
+    aliases: [],
+    group: 'Host',
+    summary: 'Show the version of tspod and of Node',
+    load: async () => (await import('./version.ts')).version,
+  },
+  {
+    name: 'container cleanup',
+    aliases: [],
+    group: 'hidden',
+    summary: 'Settle what the exit of a container means for its pod; called by the exit hook',
+    load: async () => (await import('./cleanup.ts')).cleanup,
+  },
+  {
+    name: 'system tick',
+    aliases: [],
+    group: 'hidden',
+    summary: 'Do what is due and say when to be called again; called by the timekeeper',
+    load: async () => (await import('./tick.ts')).tick,
+  },
+]
