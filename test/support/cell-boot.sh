@@ -37,9 +37,8 @@ cgroup_mounts | while read -r target type options; do
 			# Controllers can only be handed down by a cgroup without processes of its own.
 			mkdir -p "$target/init"
 			echo 1 >"$target/init/cgroup.procs"
-		else
-			rmdir "$target" 2>/dev/null || true
 		fi
+		# Hidden, its directory stays: removing a directory unmounts what others, the host too, have mounted on it.
 		continue
 	fi
 	case $options in
