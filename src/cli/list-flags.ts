@@ -1,21 +1,20 @@
 /** Flags of everything that prints a list. */
 import type { FlagTable } from './flags.ts'
 
-const ID_FLAGS = {
+export const ID_FLAGS = {
   'no-trunc': { kind: 'switch', initial: false, help: 'show ids in full' },
   quiet: { kind: 'switch', initial: false, short: 'q', help: 'print ids only' },
 } as const satisfies FlagTable
 
-export const LIST_FLAGS = {
-  format: { kind: 'choice', choices: ['table', 'json'], help: 'a table for people or one JSON array for scripts' },
-  ...ID_FLAGS,
+export const FORMAT_FLAG = {
+  format: { kind: 'text', value: 'json|TEMPLATE', help: 'one JSON array, or a Go template for each: table {{.ID}}' },
 } as const satisfies FlagTable
 
 /** Flags of the lists of pods and of containers: Podman's names and letters. */
 export const PODMAN_LIST_FLAGS = {
   ...ID_FLAGS,
   filter: { kind: 'list', value: 'KEY=VALUE', short: 'f', help: 'only what this is true of; all keys must be' },
-  format: { kind: 'text', value: 'json|TEMPLATE', help: 'one JSON array, or a Go template for each: table {{.ID}}' },
+  ...FORMAT_FLAG,
   latest: { kind: 'switch', initial: false, short: 'l', help: 'only the one that was created last, in any state' },
   ns: { kind: 'switch', initial: false, help: 'show namespaces' },
 } as const satisfies FlagTable

@@ -370,17 +370,40 @@ describe('image ls', () => {
     )
   })
   test('for scripts, without what the image says about itself', async () => {
-    expect(Object.keys(JSON.parse(await list('images --format json'))[0])).toEqual([
-      'id',
-      'digest',
-      'names',
-      'size',
-      'created',
-    ])
+    const [, first] = JSON.parse(await list('images --format json'))
+    const names = Object.keys(first).filter(name => /^[a-z]/.test(name))
+    expect(names).toEqual(['id', 'digest', 'names', 'size', 'created'])
+    expect(first).toMatchObject({
+      Id: '1'.repeat(64),
+      RepoTags: ['localhost:5000/app:2', 'bare'],
+      Size: 2_130_000,
+      Created: 1767348000,
+      CreatedAt: '2026-01-02T10:00:00Z',
+    })
+  })
+  test.each<[args: string[], text: string]>([
+    [
+      ['--format', '{{.Repository}}:{{.Tag}}'],
+      '<none>:<none>\nlocalhost:5000/app:2\ndocker.io/library/app:<none>\nbare:<none>\n',
+    ],
+    [
+      ['--noheading', '--format', 'table {{.ID}} {{.Size}}'],
+      '333333333333  2.13 MB\n111111111111  2.13 MB\n111111111111  2.13 MB\n111111111111  2.13 MB\n',
+    ],
+    [['--format', '{{range .}}{{.Created}},{{end}}'], 'About a minute ago,2 hours ago,2 hours ago,2 hours ago,\n'],
+  ])('images %j', async (args, text) => {
+    expect(await list(['images', ...args])).toBe(text)
   })
   test('a name cannot steer the terminal', () => {
     const evil = { ...images[0]!, names: ['evil\u001b[2J\n:1'] }
-    const flags = { quiet: false, 'no-trunc': false, format: undefined, root: undefined, runroot: undefined } as const
+    const flags = {
+      quiet: false,
+      noheading: false,
+      'no-trunc': false,
+      format: undefined,
+      root: undefined,
+      runroot: undefined,
+    } as const
     const text = imageList([evil], { ...flags, runtime: undefined, 'log-level': undefined, help: false }, NOW_MS)
     expect(text).toContain('evil?[2J ')
     expect(text.split('\n')).toHaveLength(3)
