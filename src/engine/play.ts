@@ -62,9 +62,17 @@ export async function play(
       ...(written.service !== undefined && { service: written.service.pod.id }),
       ...(replaced !== undefined && { replaced }),
     }
+  } catch (error) {
+    await forgetLocks(context, locks)
+    throw error
   } finally {
     await releaseAll(locks.values())
   }
+}
+
+/** A lock file belongs to a pod: a play that was refused leaves none for pods that it did not make. */
+async function forgetLocks(context: EngineContext, locks: Map<string, Lock>): Promise<void> {
+  for (const [name, lock] of locks) if ((await readPod(context.store, name)) === undefined) await lock.removeFile()
 }
 
 function prepared(context: EngineContext, intent: Intent, imageOf: ImageOf, signal: AbortSignal): PodWork {
