@@ -97,6 +97,20 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./operate/index.ts')).containerPrune,
   },
   {
+    name: 'rename',
+    aliases: ['container rename'],
+    group: 'Run',
+    summary: 'Give a container another name',
+    load: async () => (await import('./operate/index.ts')).rename,
+  },
+  {
+    name: 'pod create',
+    aliases: [],
+    group: 'Pods',
+    summary: 'Make pods without starting them',
+    load: async () => (await import('./operate/index.ts')).podCreate,
+  },
+  {
     name: 'pod start',
     aliases: [],
     group: 'Pods',

@@ -6,7 +6,7 @@ import { noteEvent } from './events.ts'
 import { type ImageOf, resolveImages } from './images.ts'
 import { draftPods, type Intent, writeIntents } from './intents.ts'
 import type { Lock } from './lock.ts'
-import { refuseNamesInUse, refusePortsInUse, refuseRepeatedNames } from './preflight.ts'
+import { refuseContainerNames, refuseNamesInUse, refusePortsInUse, refuseRepeatedNames } from './preflight.ts'
 import { type Reconciled, reconcile } from './reconcile.ts'
 import { type ContainerRecord, type PodRecord, readPod, specNamed, updatePod, updateSandbox } from './records.ts'
 import { removeSecrets, writeSecrets } from './secrets.ts'
@@ -95,7 +95,8 @@ async function makeRoom(
     pod => pod !== undefined,
   )
   const complete = found.filter(pod => pod.complete && pod.goal !== 'removed')
-  if (!options.replace) await refuseNamesInUse(context, bundle, options, complete)
+  if (!options.replace) refuseNamesInUse(complete)
+  await refuseContainerNames(context, bundle, options)
   const report: DownReport = { stopped: [], removed: [], secrets: [], volumes: [], failures: [] }
   await Promise.all(found.map(pod => removeOne(context, pod, locks, report)))
   for (const message of await removeIdleServices(context))

@@ -29,25 +29,37 @@ function refuseTwice(names: readonly string[], what: string): void {
 }
 
 /** Names that a complete pod of an earlier play has. Throws NAME_IN_USE in Podman's words; what runs is not touched. */
-export async function refuseNamesInUse(
+export function refuseNamesInUse(existing: readonly PodRecord[]): void {
+  if (existing.length === 0) return
+  const text = existing.map(pod => `name "${pod.name}" is in use: pod already exists`).join('\n')
+  throw new TspodError('NAME_IN_USE', `adding pod to state: ${text}`, {
+    remedy: 'remove it with `tspod kube down`, or play with --replace',
+  })
+}
+
+/**
+ * Container names that another pod's have: they may have been renamed, and `a-b` of pod `c` is called as `b` of pod `c-a`.
+ * Throws NAME_IN_USE.
+ */
+export async function refuseContainerNames(
   context: EngineContext,
   bundle: Bundle,
   options: PlayOptions,
-  existing: readonly PodRecord[],
 ): Promise<void> {
-  const remedy = 'remove it with `tspod kube down`, or play with --replace'
-  if (existing.length > 0) {
-    const text = existing.map(pod => `name "${pod.name}" is in use: pod already exists`).join('\n')
-    throw new TspodError('NAME_IN_USE', `adding pod to state: ${text}`, { remedy })
-  }
-  if (!options.noPodPrefix) return
-  const wanted = bundle.pods.flatMap(pod => pod.containers.map(container => container.name as string))
+  const replaced = new Set<string>(bundle.pods.map(pod => pod.name))
   const rows = await context.store.all(
-    `SELECT name FROM container WHERE name IN (${wanted.map(() => '?').join(', ')})`,
-    wanted,
+    'SELECT container.name AS name, pod.name AS pod FROM container JOIN pod ON container.pod = pod.id',
   )
-  if (rows[0] === undefined) return
-  throw new TspodError('NAME_IN_USE', `the container name "${rows[0].name}" is already in use`, { remedy })
+  const taken = new Map(rows.filter(row => !replaced.has(String(row.pod))).map(row => [row.name, row.pod]))
+  const wanted = bundle.pods.flatMap(pod => [
+    ...pod.initContainers.map(({ name }) => `${pod.name}-${name}`),
+    ...pod.containers.map(({ name }) => (options.noPodPrefix ? name : `${pod.name}-${name}`)),
+  ])
+  const twice = wanted.find(name => taken.has(name))
+  if (twice === undefined) return
+  throw new TspodError('NAME_IN_USE', `the container name "${twice}" is already in use by pod ${taken.get(twice)}`, {
+    remedy: 'rename one of the two, or take that pod down',
+  })
 }
 
 type Wanted = { pod: string; port: PortSpec & { hostPort: number } }

@@ -5,10 +5,11 @@
  * Source of the behaviour: Podman's service containers.
  */
 import { join } from 'node:path'
-import type { ContainerName, Id, PodName, PodSpec } from '../model.ts'
+import type { ContainerName, Id, PodName } from '../model.ts'
 import type { Runtime } from '../oci/index.ts'
 import { podRunDirectory } from '../paths.ts'
 import type { EngineContext, PodWork } from './context.ts'
+import { emptyPodSpec } from './empty-pod.ts'
 import { type Intent, newContainer, newId, writeIntent } from './intents.ts'
 import { advance } from './lifecycle.ts'
 import { reconcile } from './reconcile.ts'
@@ -35,7 +36,7 @@ export async function writeService(
       id,
       name: options.name as PodName,
       kind: 'service',
-      spec: serviceSpec(options.name),
+      spec: { ...emptyPodSpec(options.name, 'Service container'), restartPolicy: 'Never', graceMs: SERVICE_GRACE_MS },
       settings: {
         network: 'none',
         attachments: [],
@@ -66,31 +67,6 @@ export async function writeService(
   }
   await writeIntent(tx, context, intent)
   return intent
-}
-
-function serviceSpec(name: string): PodSpec {
-  return {
-    name: name as PodName,
-    namespace: 'default',
-    labels: {},
-    annotations: {},
-    origin: { kind: 'Service container', name, place: { file: '', line: 1, column: 1 } },
-    hostname: name,
-    hostAliases: [],
-    dns: { policy: 'none', nameservers: [], searches: [], options: [] },
-    restartPolicy: 'Never',
-    graceMs: SERVICE_GRACE_MS,
-    hostNetwork: false,
-    hostPid: false,
-    hostIpc: false,
-    shareProcessNamespace: false,
-    sysctls: {},
-    security: { supplementalGroups: [] },
-    volumes: [],
-    initContainers: [],
-    containers: [],
-    serviceAccountName: 'default',
-  }
 }
 
 /** Starts the service of a pod that is about to start, if it does not run. Called with the pod's lock held. */

@@ -333,6 +333,8 @@ export type Engine = Inside & {
   operateContainers(ids: readonly Id[], action: ContainerAction, signal: AbortSignal): Promise<Outcome[]>
   /** Does one thing to pods, and answers for each what became of it. */
   operatePods(ids: readonly Id[], action: PodAction, signal: AbortSignal): Promise<Outcome[]>
+  /** Gives a container another name; throws NAME_IN_USE, USAGE. */
+  rename(podId: Id, id: Id, name: string, signal: AbortSignal): Promise<void>
   /** Waits until each container is in one of the states or gone; exit codes in the order asked for, -1 for none. */
   waitFor(
     ids: readonly Id[],

@@ -19,6 +19,7 @@ import { readDeployment, readPodDocument } from './workload.ts'
 
 export { expandEnv, expandWords } from './expand.ts'
 export { parseAnnotations } from './flags.ts'
+export { subdomainProblem } from './names.ts'
 export { namesIn } from './names-in.ts'
 export { support } from './support.ts'
 

@@ -10,6 +10,6 @@ export const podCleanup = defineVerb({
     'its network and namespaces. What the end of a container sets off by itself can be asked for by this.',
   examples: [{ does: 'All pods', line: 'tspod pod cleanup --all' }],
   flags: TARGET_FLAGS,
-  check: ({ flags, operands }) => targetProblems(flags, operands),
+  check: ({ flags, operands }) => targetProblems(flags, operands, 'pod'),
   run: (input, world) => actOnPods(input, world, { do: 'cleanup' }),
 })

@@ -47,6 +47,6 @@ export const podKill = defineVerb({
     { does: 'Another signal', line: 'tspod pod kill -s TERM web' },
   ],
   flags: POD_FLAGS,
-  check: ({ flags, operands }) => [...targetProblems(flags, operands), ...signalProblems(flags.signal)],
+  check: ({ flags, operands }) => [...targetProblems(flags, operands, 'pod'), ...signalProblems(flags.signal)],
   run: (input, world) => actOnPods(input, world, { do: 'kill', signal: signalOf(input.flags.signal) }),
 })

@@ -33,7 +33,7 @@ export const podPause = defineVerb({
   description: 'Freezes every running container of pods.',
   examples: [{ does: 'A pod', line: 'tspod pod pause web' }],
   flags: POD_FLAGS,
-  check: ({ flags, operands }) => targetProblems(flags, operands),
+  check: ({ flags, operands }) => targetProblems(flags, operands, 'pod'),
   run: (input, world) => actOnPods(input, world, { do: 'pause' }),
 })
 
@@ -43,6 +43,6 @@ export const podUnpause = defineVerb({
   description: 'Lets every paused container of pods go on.',
   examples: [{ does: 'All pods', line: 'tspod pod unpause --all' }],
   flags: POD_FLAGS,
-  check: ({ flags, operands }) => targetProblems(flags, operands),
+  check: ({ flags, operands }) => targetProblems(flags, operands, 'pod'),
   run: (input, world) => actOnPods(input, world, { do: 'unpause' }),
 })

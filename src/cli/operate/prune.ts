@@ -1,10 +1,12 @@
 /** `tspod container prune`, `tspod pod prune`. */
 import type { ContainerView, PodView } from '../../engine/index.ts'
+import { containerFilter, containerFilterProblems, groupFilters, podFilter, podFilterProblems } from '../filter.ts'
 import type { FlagTable } from '../flags.ts'
 import { defineVerb } from '../verb.ts'
-import { report } from './targets.ts'
+import { LONG_FILTER_FLAG, report } from './targets.ts'
 
 const FLAGS = {
+  ...LONG_FILTER_FLAG,
   force: { kind: 'switch', initial: false, short: 'f', help: 'do not ask: without effect, tspod never asks' },
 } as const satisfies FlagTable
 
@@ -16,9 +18,14 @@ export const containerPrune = defineVerb({
     'again. A restart in back-off and what an init container did for a living pod are left alone.',
   examples: [{ does: 'Tidy up', line: 'tspod container prune -f' }],
   flags: FLAGS,
-  async run(_input, world) {
+  check: ({ flags }) => containerFilterProblems(flags.filter),
+  async run({ flags }, world) {
     const engine = await world.engine()
-    const over = (await engine.pods()).flatMap(pod => pod.containers.filter(container => isOver(pod, container)))
+    const pods = await engine.pods()
+    const passes = containerFilter(groupFilters(flags.filter), { pods, nowMs: world.clock.nowMs() })
+    const over = pods.flatMap(pod =>
+      pod.containers.filter(container => isOver(pod, container) && passes({ pod, container })),
+    )
     const ids = over.map(({ id }) => id)
     const outcomes = await engine.operateContainers(ids, { do: 'remove' }, world.signal)
     return report(
@@ -43,9 +50,12 @@ export const podPrune = defineVerb({
   description: 'Removes every pod that is at rest: stopped by hand, or with all its work done.',
   examples: [{ does: 'Tidy up', line: 'tspod pod prune -f' }],
   flags: FLAGS,
-  async run(_input, world) {
+  check: ({ flags }) => podFilterProblems(flags.filter),
+  async run({ flags }, world) {
     const engine = await world.engine()
-    const over = (await engine.pods()).filter(pod => pod.kind === 'pod' && isAtRest(pod))
+    const pods = await engine.pods()
+    const passes = podFilter(groupFilters(flags.filter), { pods, nowMs: world.clock.nowMs() })
+    const over = pods.filter(pod => pod.kind === 'pod' && isAtRest(pod) && passes(pod))
     const ids = over.map(({ id }) => id)
     const outcomes = await engine.operatePods(ids, { do: 'remove', force: false }, world.signal)
     return report(

@@ -5,6 +5,7 @@ import { defineVerb } from '../verb.ts'
 import {
   actOnContainers,
   actOnPods,
+  FILTER_FLAG,
   graceOf,
   ID_FILE_FLAG,
   isRegular,
@@ -15,6 +16,7 @@ import {
 
 const FLAGS = {
   ...TARGET_FLAGS,
+  ...FILTER_FLAG,
   ...ID_FILE_FLAG,
   ...TIME_FLAG,
   running: { kind: 'switch', initial: false, help: 'with --all: only those that are running' },
@@ -40,7 +42,7 @@ export const restart = defineVerb({
   },
 })
 
-const POD_FLAGS = { ...TARGET_FLAGS, ...TIME_FLAG } as const satisfies FlagTable
+const POD_FLAGS = { ...TARGET_FLAGS, ...FILTER_FLAG, ...TIME_FLAG } as const satisfies FlagTable
 
 export const podRestart = defineVerb({
   operands: 'POD [POD...]',
@@ -51,6 +53,6 @@ export const podRestart = defineVerb({
     { does: 'All pods', line: 'tspod pod restart --all' },
   ],
   flags: POD_FLAGS,
-  check: ({ flags, operands }) => targetProblems(flags, operands),
+  check: ({ flags, operands }) => targetProblems(flags, operands, 'pod'),
   run: (input, world) => actOnPods(input, world, { do: 'restart', ...graceOf(input.flags.time) }),
 })

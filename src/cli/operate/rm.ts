@@ -8,6 +8,7 @@ import {
   graceOf,
   ID_FILE_FLAG,
   IGNORE_FLAG,
+  LONG_FILTER_FLAG,
   report,
   TARGET_FLAGS,
   type Target,
@@ -19,6 +20,7 @@ const POD_FLAGS = {
   ...TARGET_FLAGS,
   ...IGNORE_FLAG,
   ...TIME_FLAG,
+  ...LONG_FILTER_FLAG,
   force: { kind: 'switch', initial: false, short: 'f', help: 'stop what runs first; what does not exist is no error' },
 } as const satisfies FlagTable
 
@@ -50,10 +52,15 @@ export const rm = defineVerb({
   check: ({ flags, operands }) => targetProblems(flags, operands),
   async run({ flags, operands }, world) {
     const engine = await world.engine()
-    const { found, missing } = await containersNamed(engine, operands, {
-      ...flags,
-      ignore: flags.ignore || flags.force,
-    })
+    const { found, missing } = await containersNamed(
+      engine,
+      operands,
+      {
+        ...flags,
+        ignore: flags.ignore || flags.force,
+      },
+      world.clock.nowMs(),
+    )
     const meant = flags.all ? found.filter(({ view }) => view.kind !== 'service' && view.kind !== 'infra') : found
     const action = { do: flags.force ? 'remove by force' : 'remove', ...graceOf(flags.time) } as const
     if (flags.depend) {
@@ -101,7 +108,7 @@ export const podRm = defineVerb({
     { does: 'All pods, running or not', line: 'tspod pod rm -f --all' },
   ],
   flags: POD_FLAGS,
-  check: ({ flags, operands }) => targetProblems(flags, operands),
+  check: ({ flags, operands }) => targetProblems(flags, operands, 'pod'),
   run: ({ flags, operands }, world) =>
     actOnPods({ flags: { ...flags, ignore: flags.ignore || flags.force }, operands }, world, {
       do: 'remove',

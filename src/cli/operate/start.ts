@@ -1,9 +1,9 @@
 /** `tspod start`, `tspod pod start`. */
 import type { FlagTable } from '../flags.ts'
 import { defineVerb } from '../verb.ts'
-import { actOnContainers, actOnPods, isRegular, TARGET_FLAGS, targetProblems } from './targets.ts'
+import { actOnContainers, actOnPods, FILTER_FLAG, isRegular, TARGET_FLAGS, targetProblems } from './targets.ts'
 
-const FLAGS = { ...TARGET_FLAGS } as const satisfies FlagTable
+const FLAGS = { ...TARGET_FLAGS, ...FILTER_FLAG } as const satisfies FlagTable
 
 export const start = defineVerb({
   operands: 'CONTAINER [CONTAINER...]',
@@ -15,6 +15,7 @@ export const start = defineVerb({
   examples: [
     { does: 'One container', line: 'tspod start web-nginx' },
     { does: 'Everything that is not running', line: 'tspod start --all' },
+    { does: 'What should always run', line: 'tspod start --all --filter restart-policy=always' },
   ],
   flags: FLAGS,
   check: ({ flags, operands }) => targetProblems(flags, operands),
@@ -33,6 +34,6 @@ export const podStart = defineVerb({
     { does: 'All pods', line: 'tspod pod start --all' },
   ],
   flags: FLAGS,
-  check: ({ flags, operands }) => targetProblems(flags, operands),
+  check: ({ flags, operands }) => targetProblems(flags, operands, 'pod'),
   run: (input, world) => actOnPods(input, world, { do: 'start' }),
 })

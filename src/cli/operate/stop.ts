@@ -4,6 +4,7 @@ import { defineVerb } from '../verb.ts'
 import {
   actOnContainers,
   actOnPods,
+  FILTER_FLAG,
   graceOf,
   ID_FILE_FLAG,
   IGNORE_FLAG,
@@ -13,8 +14,14 @@ import {
   targetProblems,
 } from './targets.ts'
 
-const FLAGS = { ...TARGET_FLAGS, ...ID_FILE_FLAG, ...IGNORE_FLAG, ...TIME_FLAG } as const satisfies FlagTable
-const POD_FLAGS = { ...TARGET_FLAGS, ...IGNORE_FLAG, ...TIME_FLAG } as const satisfies FlagTable
+const FLAGS = {
+  ...TARGET_FLAGS,
+  ...FILTER_FLAG,
+  ...ID_FILE_FLAG,
+  ...IGNORE_FLAG,
+  ...TIME_FLAG,
+} as const satisfies FlagTable
+const POD_FLAGS = { ...TARGET_FLAGS, ...FILTER_FLAG, ...IGNORE_FLAG, ...TIME_FLAG } as const satisfies FlagTable
 
 export const stop = defineVerb({
   operands: 'CONTAINER [CONTAINER...]',
@@ -44,6 +51,6 @@ export const podStop = defineVerb({
     { does: 'All pods', line: 'tspod pod stop --all' },
   ],
   flags: POD_FLAGS,
-  check: ({ flags, operands }) => targetProblems(flags, operands),
+  check: ({ flags, operands }) => targetProblems(flags, operands, 'pod'),
   run: (input, world) => actOnPods(input, world, { do: 'stop', ...graceOf(input.flags.time) }),
 })

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import type { ContainerAction, ContainerView, Engine, Found, Outcome, PodAction, PodView } from '../../engine/index.ts'
 import { EXIT_OWN_ERROR, isTspodError, TspodError } from '../../errors.ts'
 import { failureText } from '../failure.ts'
+import { containerFilter, containerFilterProblems, groupFilters, podFilter, podFilterProblems } from '../filter.ts'
 import type { FlagTable, Problem } from '../flags.ts'
 import { latestContainer, latestProblems } from '../latest.ts'
 import type { Outcome as Answer, World } from '../verb.ts'
@@ -10,6 +11,15 @@ import type { Outcome as Answer, World } from '../verb.ts'
 export const TARGET_FLAGS = {
   all: { kind: 'switch', initial: false, short: 'a', help: 'all of them' },
   latest: { kind: 'switch', initial: false, short: 'l', help: 'the one that was created last' },
+} as const satisfies FlagTable
+
+export const FILTER_FLAG = {
+  filter: { kind: 'list', value: 'KEY=VALUE', short: 'f', help: 'those for which this is true; all keys must be' },
+} as const satisfies FlagTable
+
+/** `rm` and `prune` have --force at that letter. */
+export const LONG_FILTER_FLAG = {
+  filter: { kind: 'list', value: 'KEY=VALUE', help: 'those for which this is true; all keys must be' },
 } as const satisfies FlagTable
 
 /** Podman has the flag under both names. */
@@ -31,12 +41,26 @@ export const TIME_FLAG = {
   },
 } as const satisfies FlagTable
 
-type Wish = { all?: boolean; latest?: boolean; ignore?: boolean; cidfile?: readonly string[] }
+type Wish = {
+  all?: boolean
+  latest?: boolean
+  ignore?: boolean
+  filter?: readonly string[]
+  cidfile?: readonly string[]
+}
 
-/** What is wrong with names beside --all, --latest or --cidfile, or without any of them. */
-export function targetProblems(wish: Wish, operands: readonly string[]): Problem[] {
-  const named = [...operands, ...(wish.cidfile ?? [])]
-  return latestProblems({ latest: wish.latest === true, all: wish.all === true }, named)
+/** What is wrong with names beside --all, --latest, --filter or --cidfile, or without any of them. */
+export function targetProblems(
+  wish: Wish,
+  operands: readonly string[],
+  what: 'container' | 'pod' = 'container',
+): Problem[] {
+  const { filter = [], cidfile = [] } = wish
+  const named = [...operands, ...cidfile]
+  if (filter.length > 0 && named.length > 0) return [{ message: '--filter takes no names' }]
+  const wrong = what === 'pod' ? podFilterProblems(filter) : containerFilterProblems(filter)
+  const all = wish.all === true || filter.length > 0
+  return [...wrong, ...latestProblems({ latest: wish.latest === true, all }, named)]
 }
 
 /** `-t 5` as milliseconds; nothing when it was not given. Podman takes -1 for "wait for ever". */
@@ -56,10 +80,14 @@ export async function containersNamed(
   engine: Engine,
   operands: readonly string[],
   wish: Wish,
+  nowMs: number,
 ): Promise<Targets<ContainerView>> {
-  const pods = await engine.pods()
-  const all = pods.flatMap(pod => pod.containers)
-  if (wish.all) return { found: all.map(view => ({ asked: view.name, view })), missing: [] }
+  if (wish.all || wish.filter?.length) {
+    const pods = await engine.pods()
+    const passes = containerFilter(groupFilters(wish.filter ?? []), { pods, nowMs })
+    const rows = pods.flatMap(pod => pod.containers.map(container => ({ pod, container }))).filter(passes)
+    return { found: rows.map(({ container }) => ({ asked: container.name, view: container })), missing: [] }
+  }
   const named = wish.latest ? [await latestContainer(engine)] : [...operands, ...(await readIds(wish.cidfile))]
   return lookUp(named, wish, async asked => {
     const found = await findOr(engine, asked, noSuchContainer(asked, 'see what there is: tspod ps -a'))
@@ -85,9 +113,18 @@ async function readIds(files: readonly string[] = []): Promise<string[]> {
 }
 
 /** The pods that are meant. */
-export async function podsNamed(engine: Engine, operands: readonly string[], wish: Wish): Promise<Targets<PodView>> {
-  const all = (await engine.pods()).filter(({ kind }) => kind === 'pod')
-  if (wish.all) return { found: all.map(view => ({ asked: view.name, view })), missing: [] }
+export async function podsNamed(
+  engine: Engine,
+  operands: readonly string[],
+  wish: Wish,
+  nowMs: number,
+): Promise<Targets<PodView>> {
+  const pods = await engine.pods()
+  const all = pods.filter(({ kind }) => kind === 'pod')
+  if (wish.all || wish.filter?.length) {
+    const passes = podFilter(groupFilters(wish.filter ?? []), { pods, nowMs })
+    return { found: all.filter(passes).map(view => ({ asked: view.name, view })), missing: [] }
+  }
   if (wish.latest) {
     const view = newest(all)
     return view === undefined ? noPod : { found: [{ asked: view.name, view }], missing: [] }
@@ -157,8 +194,8 @@ export async function actOnContainers(
   able: (container: ContainerView) => boolean,
 ): Promise<Answer> {
   const engine = await world.engine()
-  const { found, missing } = await containersNamed(engine, operands, flags)
-  const meant = flags.all ? found.filter(({ view }) => able(view)) : found
+  const { found, missing } = await containersNamed(engine, operands, flags, world.clock.nowMs())
+  const meant = flags.all || flags.filter?.length ? found.filter(({ view }) => able(view)) : found
   const ids = meant.map(({ view }) => view.id)
   return report(meant, await engine.operateContainers(ids, action, world.signal), missing)
 }
@@ -166,7 +203,7 @@ export async function actOnContainers(
 /** Does one thing to the pods that are meant. */
 export async function actOnPods({ flags, operands }: Asked, world: World, action: PodAction): Promise<Answer> {
   const engine = await world.engine()
-  const { found, missing } = await podsNamed(engine, operands, flags)
+  const { found, missing } = await podsNamed(engine, operands, flags, world.clock.nowMs())
   const ids = found.map(({ view }) => view.id)
   return report(found, await engine.operatePods(ids, action, world.signal), missing, index => ids[index] ?? '')
 }

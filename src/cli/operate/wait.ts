@@ -80,7 +80,7 @@ export const wait = defineVerb({
   check: ({ flags, operands }) => problems(flags, operands),
   async run({ flags, operands }, world) {
     const engine = await world.engine()
-    const { found, missing } = await containersNamed(engine, operands, flags)
+    const { found, missing } = await containersNamed(engine, operands, flags, world.clock.nowMs())
     const ids = found.map(({ view }) => view.id)
     const codes = await engine.waitFor(ids, statesOf(flags), lookEveryMs(flags), world.signal)
     const done = ids.map((id, index) => ({ id, name: found[index]?.asked ?? id }))
@@ -101,7 +101,7 @@ export const podWait = defineVerb({
   check: ({ flags, operands }) => problems(flags, operands),
   async run({ flags, operands }, world) {
     const engine = await world.engine()
-    const { found, missing } = await podsNamed(engine, operands, flags)
+    const { found, missing } = await podsNamed(engine, operands, flags, world.clock.nowMs())
     const codes = await Promise.all(
       found.map(async ({ view }) => {
         const regular = view.containers.filter(({ kind }) => kind === 'regular').map(({ id }) => id)

@@ -185,3 +185,42 @@ describe('wait', () => {
     expect(await succeeds(cell, ['wait', '--ignore', 'nobody'])).toBe('-1\n')
   })
 })
+
+describe('names and choices', () => {
+  test('rename: found under the new name, and under its name in the pod', async () => {
+    await play(POD)
+    await succeeds(cell, ['rename', 'web-c1', 'www'])
+    await succeeds(cell, ['exec', 'www', 'true'])
+    await succeeds(cell, ['exec', 'web/c1', 'true'])
+    await refused(['exec', 'web-c1', 'true'], /no such (object|container)/)
+    await play(podText('two'))
+    await refused(['rename', 'two-c1', 'www'], /name "www" is in use: container already exists/)
+    await refused(['rename', 'two-c1', 'no good'], /names must match/)
+  })
+
+  test('--filter and --all choose, names beside them are refused', async () => {
+    await play(POD)
+    await play(podText('job', { script: 'exit 0', restartPolicy: 'Never' }))
+    await succeeds(cell, ['wait', 'job-c1'])
+    expect(await succeeds(cell, ['stop', '--filter', 'name=^web-'])).toBe('web-c1\n')
+    expect(await succeeds(cell, ['start', '--all', '--filter', 'restart-policy=always'])).toBe('web-c1\n')
+    await refused(['stop', '--all', 'web-c1'], /cannot be used together/)
+    await refused(['stop', '--filter', 'colour=red'], /colour is an invalid filter/)
+  })
+
+  test('pod create makes pods and starts none, of a manifest or without containers', async () => {
+    await withLeakCheck(cell, async () => {
+      await cell.sh('cat >/tmp/pod.yaml', { input: POD })
+      expect(await succeeds(cell, ['pod', 'create', '/tmp/pod.yaml'])).toMatch(/^[0-9a-f]{64}\n$/)
+      expect(await stateOf('web-c1')).toBe('created')
+      await succeeds(cell, ['pod', 'start', 'web'])
+      expect(await stateOf('web-c1')).toBe('running')
+      await succeeds(cell, ['pod', 'create', '--name', 'empty', '--label', 'a=b'])
+      await succeeds(cell, ['pod', 'start', 'empty'])
+      expect(await succeeds(cell, ['pod', 'ps', '--format', '{{.Name}} {{.Status}}'])).toBe(
+        'web Running\nempty Running\n',
+      )
+      await succeeds(cell, ['pod', 'rm', '-f', '--all'])
+    })
+  })
+})

@@ -1,0 +1,106 @@
+/** `tspod pod create`: pods that are made and not started, of a manifest or without containers. */
+import { emptyPodSpec, type PlayOptions } from '../../engine/index.ts'
+import { TspodError } from '../../errors.ts'
+import type { Bundle } from '../../model.ts'
+import type { FlagTable, Problem } from '../flags.ts'
+import { progressLine } from '../progress.ts'
+import { pullOptions, REGISTRY_FLAGS } from '../registry-flags.ts'
+import { readSources, sourceProblems } from '../source.ts'
+import { defineVerb, type Input, usageError, type World } from '../verb.ts'
+
+const FLAGS = {
+  name: { kind: 'text', value: 'NAME', short: 'n', help: 'an empty pod of that name, instead of those of a manifest' },
+  hostname: { kind: 'text', value: 'NAME', help: 'host name of the empty pod (default: its name)' },
+  label: { kind: 'list', value: 'KEY=VALUE', short: 'l', help: 'a label of the empty pod' },
+  network: { kind: 'list', value: 'MODE|NAME[:OPTIONS]', help: 'host, none, bridge or the name of a network' },
+  replace: { kind: 'switch', initial: false, help: 'first remove a pod of the same name' },
+  ...REGISTRY_FLAGS,
+} as const satisfies FlagTable
+
+type CreateInput = Input<typeof FLAGS>
+
+export const podCreate = defineVerb({
+  operands: '[FILE...]',
+  count: { minimum: 0, maximum: Number.POSITIVE_INFINITY },
+  description:
+    'Makes the pods of manifests without starting them and prints their ids: `tspod pod start` starts them. With ' +
+    '--name it makes one pod without containers, which holds namespaces and a network once it is started.',
+  examples: [
+    { does: 'Make now, start later', line: 'tspod pod create app.yaml; tspod pod start app' },
+    { does: 'A pod without containers', line: 'tspod pod create --name empty --label app=test' },
+  ],
+  flags: FLAGS,
+  check: input => (input.operands.length === 0 ? emptyProblems(input) : fileProblems(input)),
+  async run(input, world) {
+    const problems: Problem[] = []
+    const pull = await pullOptions(input.flags, world, problems)
+    if (problems.length > 0) throw usageError(problems, 'tspod pod create')
+    const engine = await world.engine()
+    const bundle = input.operands.length === 0 ? await emptyBundle(input) : await manifestBundle(input, world)
+    const progress = progressLine(world.err, input.flags.quiet)
+    try {
+      const report = await engine.play(bundle, { ...OPTIONS, ...wishes(input), pull }, progress.show, world.signal)
+      return { stdout: report.pods.map(({ id }) => `${id}\n`).join('') }
+    } finally {
+      progress.finish()
+    }
+  },
+})
+
+function emptyProblems({ flags }: CreateInput): Problem[] {
+  if (flags.name === undefined) return [{ message: 'name a manifest, or give an empty pod a --name' }]
+  return flags.label
+    .filter(text => !/^[^=]+=/.test(text))
+    .map(text => ({ message: `label "${text}" must be in the form KEY=VALUE` }))
+}
+
+function fileProblems({ flags, operands }: CreateInput): Problem[] {
+  const alone = flags.name !== undefined || flags.hostname !== undefined || flags.label.length > 0
+  const wrong = alone ? [{ message: '--name, --hostname and --label are for a pod without a manifest' }] : []
+  return [...sourceProblems(operands), ...wrong]
+}
+
+const OPTIONS: Omit<PlayOptions, 'pull' | 'replace' | 'networks'> = {
+  start: false,
+  ips: [],
+  macs: [],
+  logOptions: [],
+  noHosts: false,
+  noHostname: false,
+  noPodPrefix: false,
+}
+
+const wishes = ({ flags }: CreateInput): Pick<PlayOptions, 'replace' | 'networks' | 'runtime'> => ({
+  replace: flags.replace,
+  networks: flags.network,
+  ...(flags.runtime !== undefined && { runtime: flags.runtime }),
+})
+
+async function emptyBundle({ flags }: CreateInput): Promise<Bundle> {
+  const { subdomainProblem } = await import('../../kube/index.ts')
+  const { name = '', hostname } = flags
+  const wrong = subdomainProblem(name)
+  if (wrong !== undefined)
+    throw new TspodError('USAGE', `pod name "${name}": ${wrong}`, { remedy: 'for example --name web' })
+  const labels = Object.fromEntries(flags.label.map(text => text.split(/=(.*)/s).slice(0, 2)))
+  const spec = { ...emptyPodSpec(name, 'pod create'), labels, ...(hostname !== undefined && { hostname }) }
+  return { pods: [spec], secrets: [], claims: [], configMaps: [] }
+}
+
+async function manifestBundle({ operands }: CreateInput, world: World): Promise<Bundle> {
+  const [sources, { parseAnnotations, translate }, engine] = await Promise.all([
+    readSources(operands, world),
+    import('../../kube/index.ts'),
+    world.engine(),
+  ])
+  const { bundle } = translate(sources, {
+    configMaps: [],
+    annotations: parseAnnotations([]),
+    publish: [],
+    publishAll: false,
+    noHosts: false,
+    storedSecret: await engine.storedSecrets(),
+    baseDirectory: world.cwd,
+  })
+  return bundle
+}
