@@ -37,7 +37,7 @@ export async function rename(
     const record = work.containers.find(container => container.id === id)
     if (record === undefined)
       throw new TspodError('NO_SUCH_OBJECT', `no such container ${id}`, { remedy: 'it was removed meanwhile' })
-    noteEvent(work, record, { action: 'rename', reason: 'Renamed', attributes: { oldName: record.name } })
+    noteEvent(work, record, { action: 'rename', reason: '', facts: { oldName: record.name } })
     patch(work, id, { name })
     await commitGoals(work)
   })
