@@ -2,12 +2,12 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing, TspodError } from '../errors.ts'
-import type { EnvEntry, PodSpec } from '../model.ts'
 import { type OciConfig, wasOomKilled } from '../oci/index.ts'
 import { containerRunDirectory, podRunDirectory } from '../paths.ts'
 import type { EngineContext } from './context.ts'
 import { type Loaded, lookUp } from './query.ts'
 import { specNamed } from './records.ts'
+import { redacted, visibleEnv } from './redact.ts'
 import type { Inspected, InspectedContainer, InspectedPod, ListedContainer, ObjectKind } from './types.ts'
 
 /**
@@ -74,40 +74,5 @@ async function readConfig(directory: string): Promise<OciConfig | undefined> {
     // A container that is being created or removed meanwhile has none, or half of one.
     if (isMissing(error) || error instanceof SyntaxError) return undefined
     throw error
-  }
-}
-
-const HIDDEN = '(secret)'
-
-/**
- * The variables of a running container with those hidden that come from a Secret, or are made of one that does:
- * `$(PASSWORD)` in a later entry has been expanded by then.
- */
-export function visibleEnv(env: readonly string[], entries: readonly EnvEntry[]): string[] {
-  const hidden = new Set<string>()
-  for (const entry of entries) {
-    const uses = 'text' in entry && entry.expand ? [...entry.text.matchAll(/\$\(([^)]*)\)/g)] : []
-    if (entry.secret || uses.some(([, name]) => hidden.has(name ?? ''))) hidden.add(entry.name)
-    else hidden.delete(entry.name)
-  }
-  return env.map(line => {
-    const name = line.slice(0, Math.max(0, line.indexOf('=')))
-    return hidden.has(name) ? `${name}=${HIDDEN}` : line
-  })
-}
-
-/** The spec without anything that came from a Secret. */
-export function redacted(spec: PodSpec): PodSpec {
-  const hide = (entry: EnvEntry): EnvEntry => (entry.secret && 'text' in entry ? { ...entry, text: HIDDEN } : entry)
-  const hideIn = <T extends { env: EnvEntry[] }>(container: T): T => ({ ...container, env: container.env.map(hide) })
-  return {
-    ...spec,
-    initContainers: spec.initContainers.map(hideIn),
-    containers: spec.containers.map(hideIn),
-    volumes: spec.volumes.map(volume =>
-      volume.kind === 'files' && volume.source === 'secret'
-        ? { ...volume, files: volume.files.map(file => ({ ...file, base64: HIDDEN })) }
-        : volume,
-    ),
   }
 }

@@ -13,6 +13,7 @@ import {
   type SandboxFacts,
   specNamed,
 } from './records.ts'
+import { visibleCommand } from './redact.ts'
 import type { ContainerView, Found, ListedContainer, ListedPod, ObjectKind, PodView } from './types.ts'
 import { viewPod } from './view.ts'
 
@@ -60,8 +61,9 @@ function listed({ cgroupPlace }: EngineContext, pod: PodRecord, view: PodView): 
     networks: pod.settings.attachments.map(({ network }) => network),
     cgroup: podCgroup(cgroupPlace, pod).path,
     containers: view.containers.map(container => {
-      const mounts = specNamed(pod.spec, container.shortName)?.mounts ?? []
-      return { ...container, mounts: mounts.map(({ volume, path }) => ({ volume, path })) }
+      const spec = specNamed(pod.spec, container.shortName)
+      const mounts = (spec?.mounts ?? []).map(({ volume, path }) => ({ volume, path }))
+      return { ...container, command: visibleCommand(container.command, spec), mounts }
     }),
   }
 }

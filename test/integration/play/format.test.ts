@@ -40,7 +40,12 @@ ${JSON.stringify({
           { name: 'URL', value: 'http://$(TOKEN)@host' },
         ],
       },
-      { name: 'job', image: DEMO_IMAGE, command: ['sh', '-c', 'exit 3'] },
+      {
+        name: 'job',
+        image: DEMO_IMAGE,
+        command: ['sh', '-c', 'exit 3', '$(TOKEN)'],
+        env: [{ name: 'TOKEN', valueFrom: { secretKeyRef: { name: 'keys', key: 'token' } } }],
+      },
     ],
   },
 })}
@@ -117,7 +122,10 @@ describe('lines of scripts', () => {
       `podman inspect -f '{{range .Config.Env}}{{println .}}{{end}}' web-server | grep -E '^(MODE|TOKEN|URL)='`,
       /^MODE=fast\nTOKEN=\(secret\)\nURL=\(secret\)\n$/,
     ],
-    [`podman inspect web web-server web-job | grep -c hunter2`, /^0\n\(1\)$/],
+    [
+      `(podman inspect web web-server web-job; podman ps -a --format json; podman pod ps --format json) | grep -c hunter2`,
+      /^0\n\(1\)$/,
+    ],
     [
       `podman inspect -f '{{.HostConfig.RestartPolicy.Name}} {{.Config.StopTimeout}} {{len .EffectiveCaps}}' web-server`,
       /^no 3 \d+\n$/,
@@ -144,6 +152,7 @@ describe('lines of scripts', () => {
     [`podman pod exists web-server`, /^\(1\)$/],
     [`podman image exists ${DEMO_IMAGE} && echo yes`, /^yes\n$/],
     [`podman image exists localhost/nope`, /^\(1\)$/],
+    [`podman inspect -f '{{.Args}}' web-job`, /^\[-c exit 3 \$\(TOKEN\)\]\n$/],
     [`podman inspect -l -f '{{.Name}}'`, /^web-job\n$/],
   ])('%s', async (text, prints) => {
     expect(await line(text)).toMatch(prints)
