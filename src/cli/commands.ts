@@ -76,6 +76,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./operate/index.ts')).init,
   },
   {
+    name: 'update',
+    aliases: ['container update'],
+    group: 'Run',
+    summary: 'Change the limits of a container',
+    load: async () => (await import('./operate/index.ts')).update,
+  },
+  {
     name: 'wait',
     aliases: ['container wait'],
     group: 'Run',

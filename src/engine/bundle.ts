@@ -16,6 +16,7 @@ import {
   readHostDevices,
   resolveIdentity,
   secureRootfs,
+  withLimits,
 } from '../oci/index.ts'
 import { type PodWork, placesOf } from './context.ts'
 import { logTargets } from './log-path.ts'
@@ -92,6 +93,8 @@ async function workloadBundle(
     work.context.host,
   )
   for (const notice of notices) work.context.note(`${record.name}: ${notice}`)
+  const changed = work.pod.settings.limits?.[record.shortName]
+  if (changed !== undefined) config.linux.resources = withLimits(config.linux.resources, changed)
   return {
     config,
     tty: container.tty,

@@ -28,7 +28,7 @@ import { pull } from './images.ts'
 import { openInside } from './inside/index.ts'
 import { inspect } from './inspect.ts'
 import { takeLock } from './lock.ts'
-import { operateContainers, operatePods, rename, waitFor } from './operate/index.ts'
+import { operateContainers, operatePods, rename, updateLimits, waitFor } from './operate/index.ts'
 import { play } from './play.ts'
 import { find, loadAll } from './query.ts'
 import { storedSecrets } from './secrets.ts'
@@ -81,6 +81,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     exec: (nameOrId, request, signal) => exec(context, nameOrId, request, signal),
     attach: (nameOrId, request, terminal, signal) => attach(context, nameOrId, request, terminal, signal),
     operateContainers: (ids, action, signal) => operateContainers(context, ids, action, signal),
+    updateLimits: (id, limits, signal) => updateLimits(context, id, limits, signal),
     operatePods: (ids, action, signal) => operatePods(context, ids, action, signal),
     rename: (podId, id, name, signal) => rename(context, podId, id, name, signal),
     waitFor: (ids, states, intervalMs, signal) => waitFor(context, ids, states, intervalMs, signal),

@@ -1,5 +1,6 @@
 /** Rows of the store as typed records, and the few writes that change them. */
 import type { ContainerName, ContainerSpec, Id, PodName, PodSpec } from '../model.ts'
+import type { Limits } from '../oci/index.ts'
 import type { SandboxState } from './plan/index.ts'
 import type { Row, Store, Transaction, Value } from './store.ts'
 import type { ContainerGoal, ContainerKind, ContainerState } from './types.ts'
@@ -22,6 +23,8 @@ export type PodSettings = {
   noHosts: boolean
   noHostname: boolean
   runtime?: string
+  /** Limits that were changed since the play, by the container's name in the pod. */
+  limits?: Record<string, Limits>
   /** Of a service: which exit codes of its pods become its own. */
   propagation?: 'none' | 'all' | 'any'
 }
@@ -308,13 +311,21 @@ export async function updateContainer(tx: Transaction, id: string, patch: Contai
 export async function updatePod(
   tx: Transaction,
   id: string,
-  patch: { goal?: PodRecord['goal']; complete?: boolean; startedMs?: number; wakeMs?: number | null },
+  patch: {
+    goal?: PodRecord['goal']
+    complete?: boolean
+    startedMs?: number
+    wakeMs?: number | null
+    settings?: PodSettings
+  },
 ): Promise<void> {
   if (patch.goal !== undefined) await tx.run('UPDATE pod SET goal = ? WHERE id = ?', [patch.goal, id])
   if (patch.complete !== undefined)
     await tx.run('UPDATE pod SET complete = ? WHERE id = ?', [patch.complete ? 1 : 0, id])
   if (patch.startedMs !== undefined) await tx.run('UPDATE pod SET started_ms = ? WHERE id = ?', [patch.startedMs, id])
   if (patch.wakeMs !== undefined) await tx.run('UPDATE pod SET wake_ms = ? WHERE id = ?', [patch.wakeMs, id])
+  if (patch.settings !== undefined)
+    await tx.run('UPDATE pod SET settings = ? WHERE id = ?', [JSON.stringify(patch.settings), id])
 }
 
 /** Forgets one container; its pod goes on without it. */

@@ -11,7 +11,7 @@ import type {
   PortSpec,
   RestartPolicy,
 } from '../model.ts'
-import type { OciConfig, PullOptions } from '../oci/index.ts'
+import type { Limits, OciConfig, PullOptions } from '../oci/index.ts'
 import type { Paths } from '../paths.ts'
 import type { Detach, Interact, Run, RunStreaming } from '../process.ts'
 import type { Terminal } from '../terminal.ts'
@@ -331,6 +331,8 @@ export type Engine = Inside & {
   attach(nameOrId: string, request: AttachRequest, terminal: Terminal, signal: AbortSignal): Promise<AttachEnd>
   /** Does one thing to containers, and answers for each what became of it. */
   operateContainers(ids: readonly Id[], action: ContainerAction, signal: AbortSignal): Promise<Outcome[]>
+  /** Changes limits of a container, now and for its later runs. Throws HOST_LACKS for one that this host cannot set. */
+  updateLimits(id: Id, limits: Limits, signal: AbortSignal): Promise<void>
   /** Does one thing to pods, and answers for each what became of it. */
   operatePods(ids: readonly Id[], action: PodAction, signal: AbortSignal): Promise<Outcome[]>
   /** Gives a container another name; throws NAME_IN_USE, USAGE. */

@@ -33,6 +33,7 @@ export { checkHost, type HostCheck } from './features.ts'
 export { setFrozen } from './freezer.ts'
 export { readHostFacts } from './host.ts'
 export { findImage, listImages, readImageParts } from './image.ts'
+export { type Limits, setLimits, withLimits } from './limits.ts'
 export { type LogLine, type LogOptions, type LogSource, type LogStream, readLogs } from './logs.ts'
 export {
   type NamespaceKind,

@@ -2,10 +2,11 @@
 import { join } from 'node:path'
 import { TspodError } from '../../errors.ts'
 import { commitImage, readImageParts } from '../../oci/index.ts'
+import { configOf } from '../config.ts'
 import type { EngineContext } from '../context.ts'
 import { applyChange } from './image-change.ts'
 import { makeStage } from './stage.ts'
-import { configOf, hasOwnDirectory, mountedPath, subjectOf } from './subject.ts'
+import { hasOwnDirectory, mountedPath, subjectOf } from './subject.ts'
 import type { CommitRequest } from './types.ts'
 
 /**

@@ -1,12 +1,11 @@
 /** The container an operation looks into, and its root file system as the container itself sees it. */
 import { closeSync, constants as fsConstants, fstatSync, openSync, statSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing, isTspodError, TspodError } from '../../errors.ts'
 import { processStart } from '../../files.ts'
 import { plainRoot, type Root, walkInside } from '../../inside.ts'
 import type { OciConfig } from '../../oci/index.ts'
-import { containerRunDirectory } from '../../paths.ts'
+import { configOf } from '../config.ts'
 import type { EngineContext } from '../context.ts'
 import { find } from '../query.ts'
 import type { ContainerState, ContainerView, PodView } from '../types.ts'
@@ -38,16 +37,6 @@ const HAS_PROCESS: readonly ContainerState[] = ['created', 'running', 'paused', 
 /** The main process, as long as the container has one that is not known to have ended. */
 export const processOf = ({ pid, state }: ContainerView): number | undefined =>
   HAS_PROCESS.includes(state) ? pid : undefined
-
-/** What the container was last created with; undefined when it was not, on this boot. */
-export async function configOf(context: EngineContext, id: string): Promise<OciConfig | undefined> {
-  const file = join(containerRunDirectory(context.paths, id), 'config.json')
-  const text = await readFile(file, 'utf8').catch(error => {
-    if (isMissing(error)) return undefined
-    throw error
-  })
-  return text === undefined ? undefined : (JSON.parse(text) as OciConfig)
-}
 
 export type OpenedRoot = Root & { config: OciConfig; close(): Promise<void> }
 

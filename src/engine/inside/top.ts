@@ -2,11 +2,12 @@
 import { TspodError } from '../../errors.ts'
 import { readBeneath } from '../../files.ts'
 import { type OciConfig, parseGroup, parsePasswd, readProcesses } from '../../oci/index.ts'
+import { configOf } from '../config.ts'
 import type { EngineContext } from '../context.ts'
 import { find } from '../query.ts'
 import type { ContainerView } from '../types.ts'
 import { columnsOf, type IdNames, type Names } from './descriptors.ts'
-import { configOf, processOf, subjectOf } from './subject.ts'
+import { processOf, subjectOf } from './subject.ts'
 import type { ProcessTable } from './types.ts'
 
 /**

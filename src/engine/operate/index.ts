@@ -1,4 +1,5 @@
 export { operateContainers } from './containers.ts'
 export { operatePods } from './pods.ts'
 export { rename } from './rename.ts'
+export { updateLimits } from './update.ts'
 export { waitFor } from './wait.ts'

@@ -13,6 +13,7 @@ export type {
   Identity,
   OciConfig,
   OciProcess,
+  OciResources,
   ResolvedMount,
   SpecInput,
 } from './types.ts'

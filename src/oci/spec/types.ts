@@ -121,8 +121,8 @@ export type OciSeccomp = {
 
 export type OciResources = {
   devices: OciDeviceRule[]
-  memory?: { limit?: number; swap?: number }
-  cpu?: { shares: number; quota?: number; period?: number }
+  memory?: { limit?: number; reservation?: number; swap?: number }
+  cpu?: { shares?: number; quota?: number; period?: number; cpus?: string; mems?: string }
   pids?: { limit: number }
 }
 
