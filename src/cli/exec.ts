@@ -1,56 +1,98 @@
 /** `tspod exec`: a command in a running container. */
-import type { FlagTable, Problem } from './flags.ts'
-import { defineVerb } from './verb.ts'
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { TspodError } from '../errors.ts'
+import type { FlagTable, FlagValues, Problem } from './flags.ts'
+import { LATEST_FLAG, latestContainer } from './latest.ts'
+import { defineVerb, type World } from './verb.ts'
 
 const FLAGS = {
+  detach: { kind: 'switch', initial: false, short: 'd', help: 'run it in the background and print the session’s id' },
   env: { kind: 'list', value: 'KEY=VALUE', short: 'e', help: 'set a variable for the command' },
+  'env-file': { kind: 'list', value: 'FILE', help: 'set the variables of a file of KEY=VALUE lines, before --env' },
   interactive: { kind: 'switch', initial: false, short: 'i', help: 'connect standard input' },
+  ...LATEST_FLAG,
+  privileged: { kind: 'switch', initial: false, help: 'give the command every capability tspod itself has' },
   tty: { kind: 'switch', initial: false, short: 't', help: 'give the command a terminal' },
   user: { kind: 'text', value: 'USER[:GROUP]', short: 'u', help: 'run as this user of the container, name or number' },
   workdir: { kind: 'text', value: 'DIR', short: 'w', help: 'directory in the container to run in' },
+  'detach-keys': { kind: 'text', value: 'KEYS', help: 'refused unless empty: use -d', hidden: true },
+  'preserve-fds': { kind: 'number', value: 'N', minimum: 0, help: 'refused unless 0', hidden: true },
 } as const satisfies FlagTable
+
+type Flags = FlagValues<typeof FLAGS>
 
 export const exec = defineVerb({
   operands: 'CONTAINER|POD[/CONTAINER] COMMAND [ARG...]',
-  count: { minimum: 2, maximum: Number.POSITIVE_INFINITY },
+  count: { minimum: 1, maximum: Number.POSITIVE_INFINITY },
   description:
-    'Runs a command next to the main process of a container. Flags after the name belong to the command. ' +
-    'The exit code is that of the command; 127 when it does not exist in the container, 126 when it cannot be run, ' +
-    '125 for an error of tspod itself.',
+    'Runs a command next to the main process of a container, with its limits and rights. Flags after the name belong ' +
+    'to the command. The exit code is that of the command; 127 when it does not exist in the container, 126 when it ' +
+    'cannot be run, 125 for an error of tspod itself. `tspod inspect` shows what was run in a container of late.',
   examples: [
     { does: 'One command', line: 'tspod exec web-nginx nginx -t' },
     { does: 'A shell', line: 'tspod exec -it web/nginx sh' },
     { does: 'As another user, somewhere else', line: 'tspod exec -u nobody -w /tmp web-nginx id' },
     { does: 'Feed a file in', line: 'tspod exec -i db-postgres psql <dump.sql' },
+    { does: 'In the background', line: 'tspod exec -d db-postgres vacuumdb --all' },
   ],
   flags: FLAGS,
   stopAtOperand: true,
   check({ flags, operands }) {
-    const problems = flags.env.flatMap(environmentProblem)
+    const problems = [...flags.env.flatMap(environmentProblem), ...refused(flags)]
     if (flags.workdir !== undefined && !flags.workdir.startsWith('/')) {
       problems.push({ message: `invalid argument "${flags.workdir}" for "-w, --workdir" flag: want an absolute path` })
     }
-    if (operands.length === 2 && operands[1] === '--') problems.push({ message: 'no command given after --' })
+    if (commandIn(flags, operands).length === 0) {
+      problems.push({ message: 'must provide a non-empty command to start an exec session: invalid argument' })
+    }
     return problems
   },
   async run({ flags, operands }, world) {
-    const [name = '', ...words] = operands
-    // `exec web -- ls` is how kubectl is called.
-    const args = words[0] === '--' ? words.slice(1) : words
-    const tty = flags.tty && world.stdin().isTTY === true && world.out.isTerminal
-    if (flags.tty && !tty) world.err.write('warning: standard input or output is no terminal: -t is without effect\n')
+    const engine = await world.engine()
+    const name = flags.latest ? await latestContainer(engine) : (operands[0] ?? '')
     const request = {
-      args,
-      env: flags.env,
-      tty,
+      args: commandIn(flags, operands),
+      env: [...(await readEnvFiles(flags['env-file'], world)), ...flags.env],
+      tty: flags.detach ? flags.tty : ttyHere(flags.tty, world),
       interactive: flags.interactive,
+      privileged: flags.privileged,
       ...(flags.user === undefined ? {} : { user: flags.user }),
       ...(flags.workdir === undefined ? {} : { cwd: flags.workdir }),
     }
-    const engine = await world.engine()
+    if (flags.detach) return { stdout: `${await engine.execDetached(name, request)}\n` }
     return { exitCode: await engine.exec(name, request, world.signal) }
   },
 })
+
+/** The words of the command; `exec web -- ls` is how kubectl is called. */
+function commandIn(flags: Pick<Flags, 'latest'>, operands: readonly string[]): string[] {
+  const words = operands.slice(flags.latest ? 0 : 1)
+  return words[0] === '--' ? words.slice(1) : words
+}
+
+function ttyHere(wanted: boolean, world: World): boolean {
+  const tty = wanted && world.stdin().isTTY === true && world.out.isTerminal
+  if (wanted && !tty) world.err.write('warning: standard input or output is no terminal: -t is without effect\n')
+  return tty
+}
+
+/** What Podman has and tspod has not: said, not ignored. */
+function refused(flags: Flags): Problem[] {
+  const problems: Problem[] = []
+  if (flags['detach-keys']) {
+    const remedy = 'start it with -d, or use `tspod attach` for the main process'
+    problems.push({ message: '--detach-keys is not supported: what exec runs ends with its terminal', remedy })
+  }
+  if (flags['preserve-fds']) {
+    const remedy = 'pass data on standard input (-i)'
+    problems.push({
+      message: '--preserve-fds is not supported: no descriptor of the caller reaches a container',
+      remedy,
+    })
+  }
+  return problems
+}
 
 /**
  * Podman takes the value of a bare `KEY` from the caller; the launcher of a program that runs as root passes nothing of
@@ -60,4 +102,30 @@ function environmentProblem(entry: string): Problem[] {
   if (/^[^=]+=/.test(entry)) return []
   const remedy = entry.includes('=') ? 'there is no name before the "="' : `write -e ${entry}="$${entry}"`
   return [{ message: `invalid argument "${entry}" for "-e, --env" flag: want KEY=VALUE`, remedy }]
+}
+
+/**
+ * The lines of environment files as Podman reads them: empty lines and those that begin with `#` are left out, the
+ * value is everything behind the first `=`. Throws USAGE for a line that sets nothing, and for a file that is not there.
+ */
+async function readEnvFiles(files: readonly string[], { cwd }: Pick<World, 'cwd'>): Promise<string[]> {
+  const read = files.map(async file => {
+    const text = await readFile(resolve(cwd, file), 'utf8').catch(cause => {
+      throw new TspodError('USAGE', `cannot read the environment file ${file}`, { remedy: 'check --env-file', cause })
+    })
+    return envLines(text, file)
+  })
+  return (await Promise.all(read)).flat()
+}
+
+/** The entries of one environment file; `file` is for messages. Throws USAGE as above. Pure. */
+export function envLines(text: string, file: string): string[] {
+  return text.split('\n').flatMap((raw, index) => {
+    const line = raw.replace(/\r$/, '').trimStart()
+    if (line === '' || line.startsWith('#')) return []
+    if (/^[^=\s]+=/.test(line)) return [line]
+    throw new TspodError('USAGE', `${file}:${index + 1}: want KEY=VALUE`, {
+      remedy: 'a name alone stands for a variable of the caller in Podman; nothing of the caller is passed on here',
+    })
+  })
 }

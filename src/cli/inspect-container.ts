@@ -42,7 +42,7 @@ export function containerInspection(inspected: InspectedContainer): Struct {
     AppArmorProfile: config?.process.apparmorProfile ?? '',
     EffectiveCaps: config?.process.capabilities.effective ?? [],
     BoundingCaps: config?.process.capabilities.bounding ?? [],
-    ExecIDs: inspected.execIds,
+    ExecIDs: inspected.execSessions.filter(({ running }) => running).map(({ id }) => id),
     Mounts: mountsOf(inspected),
     Dependencies: dependencies(inspected),
     NetworkSettings: networkSettings(pod),
@@ -57,7 +57,8 @@ export function containerInspection(inspected: InspectedContainer): Struct {
 }
 
 /** What `tspod inspect` has called things from its beginning. */
-const ours = ({ view, spec }: InspectedContainer): Struct => ({ ...view, spec: spec ?? null }) as unknown as Struct
+const ours = ({ view, spec, execSessions }: InspectedContainer): Struct =>
+  ({ ...view, spec: spec ?? null, execSessions }) as unknown as Struct
 
 const timeOr = (ms: number | undefined): Date => (ms === undefined ? ZERO_TIME : new Date(ms))
 

@@ -23,7 +23,7 @@ import { cleanup } from './cleanup.ts'
 import type { EngineContext } from './context.ts'
 import { down } from './down.ts'
 import { readEvents } from './event-feed.ts'
-import { exec } from './exec.ts'
+import { exec, execDetached } from './exec.ts'
 import { pull } from './images.ts'
 import { openInside } from './inside/index.ts'
 import { inspect } from './inspect.ts'
@@ -79,6 +79,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     find: (nameOrId, kind) => find(context, nameOrId, kind),
     inspect: (nameOrId, kind) => inspect(context, nameOrId, kind),
     exec: (nameOrId, request, signal) => exec(context, nameOrId, request, signal),
+    execDetached: (nameOrId, request) => execDetached(context, nameOrId, request),
     attach: (nameOrId, request, terminal, signal) => attach(context, nameOrId, request, terminal, signal),
     operateContainers: (ids, action, signal) => operateContainers(context, ids, action, signal),
     updateLimits: (id, limits, signal) => updateLimits(context, id, limits, signal),

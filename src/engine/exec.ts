@@ -1,23 +1,28 @@
 /** A command in a running container, by the runtime's own exec, with the container's limits and rights. */
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TspodError } from '../errors.ts'
-import { removeTree } from '../files.ts'
+import { processStart, removeTree } from '../files.ts'
 import {
   buildExecProcess,
   type ExecWanted,
   execArgs,
+  findProgram,
   lastMessage,
   type OciConfig,
+  podCgroup,
+  type Runtime,
   resolveIdentity,
   runtimeArgs,
+  execDetached as startDetached,
 } from '../oci/index.ts'
 import { containerRunDirectory } from '../paths.ts'
-import { randomHex } from '../random.ts'
 import type { EngineContext } from './context.ts'
+import { beginSession, sessionDirectory, sessionEnded, sessionStarted } from './exec-sessions.ts'
 import { oneContainer } from './query.ts'
-import { readPodOf, readSandbox, specNamed } from './records.ts'
-import type { ExecRequest } from './types.ts'
+import { type PodRecord, readPodOf, readSandbox, specNamed } from './records.ts'
+import { enterPodCgroup } from './sandbox.ts'
+import type { ContainerView, ExecRequest } from './types.ts'
 
 /**
  * Runs `request` with the caller's terminal or pipes and returns the exit code of the command.
@@ -29,6 +34,65 @@ export async function exec(
   request: ExecRequest,
   signal: AbortSignal,
 ): Promise<number> {
+  return inSession(
+    context,
+    await prepare(context, nameOrId, request),
+    async ({ session, runtime, container }, files) => {
+      const [program, ...args] = execArgs(runtime, container.id, { processFile: files.process, pidFile: files.pid })
+      const globals = runtimeArgs(runtime).length - 1
+      const logged = [...args.slice(0, globals), '--log', files.log, '--log-format', 'json', ...args.slice(globals)]
+      const over = new AbortController()
+      const known = recordProcess(context, session, files.pid, over.signal)
+      try {
+        const code = await context.interact([program, ...logged], { stdin: request.interactive }, signal)
+        const refusal = code === 0 ? undefined : refusalIn(await readText(files.log), request)
+        if (refusal !== undefined) throw refusal
+        await sessionEnded(context, session, code)
+        await removeTree(files.directory)
+        return code
+      } finally {
+        over.abort()
+        await known
+      }
+    },
+  )
+}
+
+/**
+ * Starts `request` in the background and returns the id of its session, whose exit code is recorded.
+ * @throws as `exec`, besides what conmon may throw.
+ */
+export async function execDetached(context: EngineContext, nameOrId: string, request: ExecRequest): Promise<string> {
+  const conmonPath = findProgram('conmon')
+  if (conmonPath === undefined) {
+    throw new TspodError('TOOL_MISSING', 'conmon is not installed', { remedy: 'install it: apt install conmon' })
+  }
+  const prepared = await prepare(context, nameOrId, request)
+  const { runtime, container, pod } = prepared
+  const cgroup = podCgroup(context.cgroupPlace, { name: pod.name, id: pod.id })
+  return inSession(context, prepared, async ({ session }, files) => {
+    const place = { runtime, id: container.id, name: container.name, conmonPath, session, directory: files.directory }
+    const how = { tty: request.tty, processFile: files.process }
+    const beforeStart = (pid: number) => enterPodCgroup({ context, cgroup }, pid)
+    const started = await startDetached({ ...place, ...how, beforeStart }, context.clock).catch(async error => {
+      throw refusalIn(await readText(files.log), request) ?? error
+    })
+    await sessionStarted(context, session, started)
+    return session
+  })
+}
+
+type Prepared = {
+  container: ContainerView
+  pod: PodRecord
+  runtime: Runtime
+  /** The OCI process. */
+  process: object
+  command: string[]
+}
+
+/** Everything that can be said against it before anything is done. */
+async function prepare(context: EngineContext, nameOrId: string, request: ExecRequest): Promise<Prepared> {
   const container = await oneContainer(context, nameOrId)
   if (container.state !== 'running') {
     throw new TspodError(
@@ -53,22 +117,62 @@ export async function exec(
     args: request.args,
     env: wantedEnv(request.env, config),
     tty: request.tty,
+    ...(request.privileged && { capabilities: context.host.capabilities }),
     ...(request.cwd !== undefined && { cwd: request.cwd }),
     ...(request.user !== undefined && {
       identity: resolveIdentity(config.root.path, '', spec.security, pod.spec.security, request.user),
     }),
   }
-  const session = join(directory, `exec-${randomHex(8)}`)
-  const files = { process: `${session}.json`, log: `${session}.log` }
+  return { container, pod, runtime: sandbox.runtime, process: buildExecProcess(config, wanted), command: request.args }
+}
+
+type SessionFiles = { directory: string; process: string; pid: string; log: string }
+
+/** Records a session around `work`; when that fails before it has recorded an end, nobody knows how it ended. */
+async function inSession<T>(
+  context: EngineContext,
+  prepared: Prepared,
+  work: (running: Prepared & { session: string }, files: SessionFiles) => Promise<T>,
+): Promise<T> {
+  const { container, command } = prepared
+  const owner = { pid: process.pid, start: processStart(process.pid) ?? '' }
+  const session = await beginSession(context, container.id, command, owner)
+  const directory = sessionDirectory(context, container.id, session)
+  const at = (name: string): string => join(directory, name)
+  const files = { directory, process: at('process.json'), pid: at('exec.pid'), log: at('runtime.log') }
   try {
-    await writeFile(files.process, JSON.stringify(buildExecProcess(config, wanted)), { mode: 0o600 })
-    const [program, ...args] = execArgs(sandbox.runtime, container.id, { processFile: files.process })
-    const globals = runtimeArgs(sandbox.runtime).length - 1
-    const logged = [...args.slice(0, globals), '--log', files.log, '--log-format', 'json', ...args.slice(globals)]
-    const code = await context.interact([program, ...logged], { stdin: request.interactive }, signal)
-    return code === 0 ? 0 : judgeCode(code, await readFile(files.log, 'utf8').catch(() => ''), request)
+    await mkdir(directory, { mode: 0o700 })
+    await writeFile(files.process, JSON.stringify(prepared.process), { mode: 0o600 })
+    return await work({ ...prepared, session }, files)
+  } catch (error) {
+    const code = error instanceof TspodError && error.code.startsWith('EXEC_') ? error.exitCode : undefined
+    await sessionEnded(context, session, code)
+    await removeTree(directory)
+    throw error
   } finally {
-    await Promise.all([removeTree(files.process), removeTree(files.log)])
+    // It holds the environment. What else a background session has in its directory goes with its record.
+    await removeTree(files.process)
+  }
+}
+
+const readText = (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '')
+
+/** A command that lasts is worth a look at how long its process takes to appear. */
+const PID_POLL_MS = 20
+const PID_POLLS = 250
+
+/** Records the process of a session once the runtime has written its pid. Never throws for want of one. */
+async function recordProcess(
+  context: EngineContext,
+  session: string,
+  pidFile: string,
+  over: AbortSignal,
+): Promise<void> {
+  for (let poll = 0; poll < PID_POLLS && !over.aborted; poll++) {
+    await context.clock.sleep(PID_POLL_MS, over).catch(() => undefined)
+    const pid = Number.parseInt(await readText(pidFile), 10)
+    const start = pid > 1 ? processStart(pid) : undefined
+    if (start !== undefined) return sessionStarted(context, session, { pid, start })
   }
 }
 
@@ -85,23 +189,23 @@ function wantedEnv(entries: readonly string[], config: OciConfig): Record<string
   return env
 }
 
-/** The command's own code, unless the runtime's log says that there was no command to run. */
-function judgeCode(code: number, log: string, request: ExecRequest): number {
+/** Why there was no command to run, by the runtime's log; undefined when it says nothing against it. */
+function refusalIn(log: string, request: ExecRequest): TspodError | undefined {
   const said = lastMessage(log)
-  if (said === '') return code
+  if (said === '') return undefined
   const command = request.args[0] ?? ''
   if (/not found|no such file/i.test(said)) {
-    throw new TspodError('EXEC_NOT_FOUND', `the container has no program "${command}": ${said}`, {
+    return new TspodError('EXEC_NOT_FOUND', `the container has no program "${command}": ${said}`, {
       remedy: 'check the command and its path',
     })
   }
   if (/permission denied|exec format error|is a directory/i.test(said)) {
-    throw new TspodError('EXEC_CANNOT_INVOKE', `"${command}" cannot be run: ${said}`, {
+    return new TspodError('EXEC_CANNOT_INVOKE', `"${command}" cannot be run: ${said}`, {
       remedy: 'check its mode and the user (-u)',
     })
   }
-  if (/level":"(warning|info)/.test(log.split('\n').filter(Boolean).at(-1) ?? '')) return code
-  throw new TspodError('START_FAILED', said, {
+  if (/level":"(warning|info)/.test(log.split('\n').filter(Boolean).at(-1) ?? '')) return undefined
+  return new TspodError('START_FAILED', said, {
     remedy: 'see tspod inspect for the container, and tspod doctor for the host',
   })
 }

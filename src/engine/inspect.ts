@@ -5,6 +5,7 @@ import { isMissing, TspodError } from '../errors.ts'
 import { type OciConfig, wasOomKilled } from '../oci/index.ts'
 import { containerRunDirectory, podRunDirectory } from '../paths.ts'
 import type { EngineContext } from './context.ts'
+import { execSessions } from './exec-sessions.ts'
 import { type Loaded, lookUp } from './query.ts'
 import { specNamed } from './records.ts'
 import { redacted, visibleEnv } from './redact.ts'
@@ -37,8 +38,6 @@ function inspectedPod(context: EngineContext, { pod, view, sandbox }: Loaded): I
   }
 }
 
-const OPEN_SESSIONS = 'SELECT id FROM exec_session WHERE container = ? AND finished_ms IS NULL ORDER BY created_ms'
-
 async function inspectedContainer(
   context: EngineContext,
   loaded: Loaded,
@@ -48,7 +47,7 @@ async function inspectedContainer(
   const directory = containerRunDirectory(context.paths, view.id)
   const [config, sessions, image] = await Promise.all([
     readConfig(directory),
-    context.store.all(OPEN_SESSIONS, [view.id]),
+    execSessions(context, view.id),
     view.imageId === '' ? undefined : context.findImage(view.imageId),
   ])
   // The manifest as it is says which variables hold a secret; what is handed out has been redacted.
@@ -61,7 +60,7 @@ async function inspectedContainer(
     config: config && { ...config, process: { ...config.process, env: visibleEnv(config.process.env, entries) } },
     image,
     oomKilled: config !== undefined && wasOomKilled(directory),
-    execIds: sessions.map(({ id }) => String(id)),
+    execSessions: sessions,
     directory,
     podDirectory: podRunDirectory(context.paths, loaded.pod.id),
   }

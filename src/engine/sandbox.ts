@@ -95,7 +95,7 @@ async function writeManagedFiles(work: PodWork): Promise<Map<string, string>> {
  * Moves a conmon into the pod's control cgroup while it waits. Under systemd the first one of a pod brings the pod's
  * scope to life: a scope has to start with a process.
  */
-export async function enterPodCgroup(work: PodWork, conmonPid: number): Promise<void> {
+export async function enterPodCgroup(work: Pick<PodWork, 'context' | 'cgroup'>, conmonPid: number): Promise<void> {
   const { hierarchies, manager, clock } = work.context
   const startScope = (scope: PodScope, pid: number): Promise<'started' | 'exists'> =>
     manager.startScope({ ...scope, pids: [pid] })

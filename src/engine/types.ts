@@ -263,8 +263,8 @@ export type InspectedContainer = {
   /** Undefined when it is not on this host any more. */
   image: LocalImage | undefined
   oomKilled: boolean
-  /** Exec sessions that have not ended. */
-  execIds: string[]
+  /** Those that run, and those that ended of late; oldest first. */
+  execSessions: ExecSession[]
   /** The bundle, which conmon's pid files are in as well. */
   directory: string
   /** The files that are mounted below /etc. */
@@ -283,6 +283,20 @@ export type ExecRequest = {
   cwd?: string
   tty: boolean
   interactive: boolean
+  /** With every capability tspod itself has. */
+  privileged: boolean
+}
+
+/** Something run in a container besides its main process. */
+export type ExecSession = {
+  id: string
+  command: string[]
+  createdMs: number
+  running: boolean
+  pid?: number
+  finishedMs?: number
+  /** Absent while it runs, and when nobody saw it end. */
+  exitCode?: number
 }
 
 export type AttachRequest = {
@@ -327,6 +341,8 @@ export type Engine = Inside & {
   inspect(nameOrId: string, kind?: ObjectKind): Promise<Inspected>
   /** Runs a command in a running container and returns its exit code (125, 126, 127 as Podman). */
   exec(nameOrId: string, request: ExecRequest, signal: AbortSignal): Promise<number>
+  /** Starts a command in a running container in the background; answers the id of its session. */
+  execDetached(nameOrId: string, request: ExecRequest): Promise<string>
   /** Connects the terminal with a running container until that ends or the person leaves. */
   attach(nameOrId: string, request: AttachRequest, terminal: Terminal, signal: AbortSignal): Promise<AttachEnd>
   /** Does one thing to containers, and answers for each what became of it. */

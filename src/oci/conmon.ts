@@ -58,9 +58,20 @@ const CREATE_TIMEOUT_MS = 120_000
  * Throws START_FAILED with the runtime's complaint in one sentence, COMMAND_TIMEOUT, TOOL_MISSING.
  */
 export async function createContainer(input: CreateInput, clock: Clock = systemClock): Promise<Created> {
-  const files = prepareFiles(input)
+  prepareFiles(input)
+  return monitored({ ...input, args: conmonArgs(input) }, clock)
+}
+
+type Monitored = Pick<
+  CreateInput,
+  'runtime' | 'name' | 'bundle' | 'conmonPath' | 'runDir' | 'beforeStart' | 'timeoutMs'
+>
+
+/** Starts conmon with `args` and waits for what it says of the process it has the runtime make. Throws as `createContainer`. */
+export async function monitored(input: Monitored & { args: readonly string[] }, clock: Clock): Promise<Created> {
+  const files = filesOf(input)
   const monitor = await spawnMonitor(
-    [input.conmonPath, ...conmonArgs(input)],
+    [input.conmonPath, ...input.args],
     { _OCI_SYNCPIPE: String(MONITOR_SYNC_FD), _OCI_STARTPIPE: String(MONITOR_START_FD) },
     input.bundle,
   )
@@ -90,9 +101,7 @@ export function conmonArgs(input: CreateInput): string[] {
   args.push('--runtime', input.runtime.path, '--bundle', input.bundle)
   args.push('--container-pidfile', files.pid, '--conmon-pidfile', files.conmonPid)
   args.push('--exit-dir', input.exitDir, '--full-attach')
-  for (const arg of ['--root', input.runtime.root, `--log=${files.runtimeLog}`, '--log-format=json']) {
-    args.push('--runtime-arg', arg)
-  }
+  args.push(...runtimeArgsOf(input.runtime, files.runtimeLog))
   for (const { driver, path } of input.log) {
     args.push('--log-path', driver === 'k8s-file' || driver === 'json-file' ? `k8s-file:${path}` : driver)
   }
@@ -110,6 +119,10 @@ export function conmonArgs(input: CreateInput): string[] {
   return args
 }
 
+/** What conmon puts between the runtime and its verb. */
+export const runtimeArgsOf = (runtime: Runtime, log: string): string[] =>
+  ['--root', runtime.root, `--log=${log}`, '--log-format=json'].flatMap(arg => ['--runtime-arg', arg])
+
 type Files = { pid: string; conmonPid: string; runtimeLog: string }
 
 const filesOf = ({ runDir }: Pick<CreateInput, 'runDir'>): Files => ({
@@ -119,7 +132,7 @@ const filesOf = ({ runDir }: Pick<CreateInput, 'runDir'>): Files => ({
 })
 
 /** Makes the directories, drops what an earlier run left, and opens the logs first so that no link is followed. */
-function prepareFiles(input: CreateInput): Files {
+function prepareFiles(input: CreateInput): void {
   const files = filesOf(input)
   for (const directory of [input.runDir, input.exitDir, input.runtime.root]) {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -131,7 +144,6 @@ function prepareFiles(input: CreateInput): Files {
   for (const { driver, path } of input.log) {
     if (driver === 'k8s-file' || driver === 'json-file') makeLogFile(path)
   }
-  return files
 }
 
 /** conmon opens its log by path: make sure that path is a plain file of ours, whatever was there before. */
@@ -162,7 +174,7 @@ const unsafeLog = (path: string, cause?: unknown): TspodError =>
  * Lets conmon go and waits for its answer, undefined when it ended without one. It also waits for the process it was
  * spawned as, which writes the pid file before it ends.
  */
-async function converse(monitor: Monitor, input: CreateInput, clock: Clock): Promise<string | undefined> {
+async function converse(monitor: Monitor, input: Monitored, clock: Clock): Promise<string | undefined> {
   try {
     await input.beforeStart?.(monitor.pid)
   } catch (error) {
@@ -195,7 +207,7 @@ const STDERR_TIMEOUT_MS = 500
 /** Why there is no container: the runtime's log knows best, then conmon's answer, then its error output. */
 async function refusal(
   message: string,
-  input: CreateInput,
+  input: Monitored,
   monitor: Monitor,
   files: Files,
   clock: Clock,

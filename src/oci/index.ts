@@ -16,6 +16,7 @@ export {
 } from './cgroup.ts'
 export { type ConfigPart, commitImage } from './commit.ts'
 export { type Created, type CreateInput, createContainer, type LogDriver, type LogTarget } from './conmon.ts'
+export { type ExecInput, execDetached } from './conmon-exec.ts'
 export {
   type Exit,
   isAlive,

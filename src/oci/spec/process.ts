@@ -41,6 +41,8 @@ export type ExecWanted = {
   /** Another user than the container's. */
   identity?: Identity
   cwd?: string
+  /** Other capabilities than the container's. */
+  capabilities?: readonly string[]
   tty: boolean
 }
 
@@ -57,6 +59,7 @@ export function buildExecProcess(config: OciConfig, wanted: ExecWanted): OciProc
   return {
     ...config.process,
     terminal: wanted.tty,
+    ...(wanted.capabilities !== undefined && { capabilities: capabilitySets(wanted.capabilities) }),
     user: wanted.identity === undefined ? config.process.user : ociUser(wanted.identity),
     args: wanted.args,
     env: envList({ ...env, ...wanted.env }, env.HOME ?? '/'),

@@ -141,7 +141,10 @@ const container: InspectedContainer = {
     },
   },
   oomKilled: false,
-  execIds: ['feed'],
+  execSessions: [
+    { id: 'dead', command: ['true'], createdMs: 1, running: false, finishedMs: 2, exitCode: 0 },
+    { id: 'feed', command: ['sh'], createdMs: 3, running: true, pid: 4 },
+  ],
   directory: '/run/tspod/containers/ccc',
   podDirectory: '/run/tspod/pods/web',
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { envLines } from '../../../src/cli/exec.ts'
 import { interpret } from '../../../src/cli/interpret.ts'
 import type { Engine, ExecRequest } from '../../../src/engine/index.ts'
 import { TspodError } from '../../../src/errors.ts'
@@ -63,8 +64,40 @@ describe('exec', () => {
         cwd: '/tmp',
         tty: false,
         interactive: true,
+        privileged: false,
       },
     })
+  })
+  test('-d prints the id of the session and does not wait', async () => {
+    const asked: { request?: ExecRequest } = {}
+    const engine: Partial<Engine> = {
+      execDetached: async (_, request) => {
+        asked.request = request
+        return 'f'.repeat(64)
+      },
+    }
+    expect(await run(['exec', '-d', '--privileged', 'web', 'ls'], engine)).toMatchObject({
+      stdout: `${'f'.repeat(64)}\n`,
+    })
+    expect(asked.request).toMatchObject({ args: ['ls'], privileged: true })
+  })
+  test.each<[string, string[], RegExp]>([
+    ['detach keys', ['--detach-keys', 'ctrl-a', 'web', 'ls'], /--detach-keys is not supported/],
+    ['descriptors of the caller', ['--preserve-fds', '2', 'web', 'ls'], /--preserve-fds is not supported/],
+    ['no command', ['web'], /^must provide a non-empty command to start an exec session: invalid argument/],
+    ['no command after --', ['web', '--'], /^must provide a non-empty command/],
+    ['no file', ['--env-file', '/nowhere/env', 'web', 'ls'], /^cannot read the environment file \/nowhere\/env/],
+  ])('%s: refused', async (_, words, message) => {
+    await expect(run(['exec', ...words], asking({}))).rejects.toThrow(message)
+  })
+  test('nothing is not refused: no detach keys, no descriptors', async () => {
+    const none = ['exec', '--detach-keys', '', '--preserve-fds', '0', 'web', 'ls']
+    expect(await run(none, asking({}))).toMatchObject({ exitCode: 42 })
+  })
+  test('lines of an environment file', () => {
+    expect(envLines('# no\n\n  A=1\r\nB= two = 2 \n\tC=\n', 'f')).toEqual(['A=1', 'B= two = 2 ', 'C='])
+    expect(() => envLines('A=1\nHOME\n', 'my.env')).toThrow('my.env:2: want KEY=VALUE')
+    expect(() => envLines('=x', 'my.env')).toThrow('my.env:1')
   })
   test('kubectl writes -- before the command', async () => {
     const asked: { request?: ExecRequest } = {}

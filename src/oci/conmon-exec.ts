@@ -1,0 +1,35 @@
+/** A command in a running container that nobody waits for: conmon has the runtime run it, and records how it ended. */
+import { join } from 'node:path'
+import type { Clock } from '../clock.ts'
+import { type Created, type CreateInput, monitored, runtimeArgsOf } from './conmon.ts'
+
+export type ExecInput = Pick<CreateInput, 'runtime' | 'id' | 'name' | 'conmonPath' | 'tty' | 'beforeStart'> & {
+  /** 64 hex digits. */
+  session: string
+  /** A directory of this session's own: pid files, the runtime's log, and at the end a file named by the container. */
+  directory: string
+  /** Holds the OCI process. */
+  processFile: string
+}
+
+/**
+ * Starts a command in the background. Its end is in `readExit(directory, id)`; its output goes nowhere.
+ * Throws START_FAILED with the runtime's complaint, COMMAND_TIMEOUT, TOOL_MISSING.
+ */
+export const execDetached = (input: ExecInput, clock: Clock): Promise<Created> =>
+  monitored({ ...input, bundle: input.directory, runDir: input.directory, args: execConmonArgs(input) }, clock)
+
+/** conmon's arguments. Pure. */
+export function execConmonArgs(input: ExecInput): string[] {
+  const { directory } = input
+  // Version 1: without it conmon answers with the exit code, when all is over.
+  const args = ['--api-version', '1', '--exec', '--exec-process-spec', input.processFile]
+  args.push('--cid', input.id, '--cuuid', input.session, '--name', input.name)
+  args.push('--runtime', input.runtime.path, '--bundle', directory)
+  args.push('--container-pidfile', join(directory, 'container.pid'))
+  args.push('--conmon-pidfile', join(directory, 'conmon.pid'))
+  args.push('--exit-dir', directory, '--full-attach', '--log-path', 'none')
+  args.push(...runtimeArgsOf(input.runtime, join(directory, 'runtime.log')))
+  if (input.tty) args.push('--terminal')
+  return args
+}
