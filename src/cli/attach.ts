@@ -39,11 +39,7 @@ export const attach = defineVerb({
   check: ({ flags, operands }) =>
     operands.length > 1 || latestProblems(flags, operands).length > 0 ? [WANTS_ONE] : [],
   async run({ flags, operands }, world) {
-    const [engine, { DEFAULT_DETACH_KEYS, parseDetachKeys }] = await Promise.all([
-      world.engine(),
-      import('../engine/index.ts'),
-    ])
-    const detachKeys = parseDetachKeys(flags['detach-keys'] ?? DEFAULT_DETACH_KEYS)
+    const [engine, detachKeys] = await Promise.all([world.engine(), detachKeysOf(flags['detach-keys'])])
     const name = flags.latest ? await latestContainer(engine) : (operands[0] ?? '')
     const request = { stdin: !flags['no-stdin'], detachKeys, sigProxy: flags['sig-proxy'] }
     const end = await engine.attach(name, request, world.terminal(), world.signal)
@@ -52,6 +48,12 @@ export const attach = defineVerb({
 })
 
 const WANTS_ONE: Problem = { message: 'attach requires the name or id of one running container or the latest flag' }
+
+/** The bytes of `--detach-keys`. Throws USAGE for keys that do not exist. */
+export async function detachKeysOf(text: string | undefined): Promise<number[]> {
+  const { DEFAULT_DETACH_KEYS, parseDetachKeys } = await import('../engine/index.ts')
+  return parseDetachKeys(text ?? DEFAULT_DETACH_KEYS)
+}
 
 /** The container's own exit code; 0 for someone who left it running, as in Podman. */
 export const attachOutcome = (end: AttachEnd): Outcome => ({ exitCode: end.is === 'exited' ? end.code : 0 })

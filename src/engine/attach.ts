@@ -5,6 +5,7 @@ import { containerRunDirectory, exitDirectory } from '../paths.ts'
 import { PROXIED_SIGNALS, type Terminal } from '../terminal.ts'
 import type { EngineContext } from './context.ts'
 import { detachScanner } from './detach-keys.ts'
+import { operateContainers } from './operate/index.ts'
 import { oneContainer } from './query.ts'
 import { type ContainerRecord, readContainer, readPodOf, specNamed } from './records.ts'
 import { watched } from './start.ts'
@@ -35,6 +36,34 @@ export async function attach(
     })
   }
   const attachment = await openAttachment(context, container.id, request)
+  return attachment.run(terminal, signal)
+}
+
+/**
+ * Starts a container and shows it from its first byte on; one that runs already is attached to.
+ * @throws as `attach`, and what creating and starting may throw.
+ */
+export async function startAttached(
+  context: EngineContext,
+  nameOrId: string,
+  request: AttachRequest,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<AttachEnd> {
+  const { id, state } = await oneContainer(context, nameOrId)
+  if (state === 'running') return attach(context, id, request, terminal, signal)
+  const operate = async (action: 'init' | 'start'): Promise<void> => {
+    const [outcome] = await operateContainers(context, [id], { do: action }, signal)
+    if (outcome?.error !== undefined) throw outcome.error
+  }
+  if (state !== 'created') await operate('init')
+  const attachment = await openAttachment(context, id, request)
+  try {
+    await operate('start')
+  } catch (error) {
+    attachment.close()
+    throw error
+  }
   return attachment.run(terminal, signal)
 }
 

@@ -17,7 +17,7 @@ import {
 } from '../oci/index.ts'
 import { databasePath } from '../paths.ts'
 import { openManager, systemdPresent } from '../systemd/index.ts'
-import { attach } from './attach.ts'
+import { attach, startAttached } from './attach.ts'
 import { bootKey } from './boot.ts'
 import { cleanup } from './cleanup.ts'
 import type { EngineContext } from './context.ts'
@@ -81,6 +81,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     exec: (nameOrId, request, signal) => exec(context, nameOrId, request, signal),
     execDetached: (nameOrId, request) => execDetached(context, nameOrId, request),
     attach: (nameOrId, request, terminal, signal) => attach(context, nameOrId, request, terminal, signal),
+    startAttached: (name, request, terminal, signal) => startAttached(context, name, request, terminal, signal),
     operateContainers: (ids, action, signal) => operateContainers(context, ids, action, signal),
     updateLimits: (id, limits, signal) => updateLimits(context, id, limits, signal),
     operatePods: (ids, action, signal) => operatePods(context, ids, action, signal),

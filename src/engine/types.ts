@@ -345,6 +345,8 @@ export type Engine = Inside & {
   execDetached(nameOrId: string, request: ExecRequest): Promise<string>
   /** Connects the terminal with a running container until that ends or the person leaves. */
   attach(nameOrId: string, request: AttachRequest, terminal: Terminal, signal: AbortSignal): Promise<AttachEnd>
+  /** The same for one that is started now: nothing it prints is missed. */
+  startAttached(nameOrId: string, request: AttachRequest, terminal: Terminal, signal: AbortSignal): Promise<AttachEnd>
   /** Does one thing to containers, and answers for each what became of it. */
   operateContainers(ids: readonly Id[], action: ContainerAction, signal: AbortSignal): Promise<Outcome[]>
   /** Changes limits of a container, now and for its later runs. Throws HOST_LACKS for one that this host cannot set. */

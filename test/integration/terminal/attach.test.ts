@@ -15,14 +15,14 @@ afterEach(async () => {
 })
 afterAll(() => cell?.remove())
 
-type Wish = { stdin?: boolean; stdinOnce?: boolean; tty?: boolean; restartPolicy?: string }
+type Wish = { stdin?: boolean; stdinOnce?: boolean; tty?: boolean; restartPolicy?: string; start?: false }
 
 async function play(name: string, script: string, wish: Wish = {}): Promise<void> {
-  const { restartPolicy = 'Never', ...streams } = wish
+  const { restartPolicy = 'Never', start = true, ...streams } = wish
   const container = { name: 'c1', image: DEMO_IMAGE, command: ['sh', '-c', script], ...streams }
   const spec = { restartPolicy, terminationGracePeriodSeconds: 1, containers: [container] }
   const text = JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec })
-  await succeeds(cell, ['kube', 'play', '-'], { input: text })
+  await succeeds(cell, ['kube', 'play', `--start=${start}`, '-'], { input: text })
 }
 
 const ECHO = 'echo out; while read line; do echo "got $line"; [ "$line" = end ] && exit 7; done; echo closed; exit 9'
@@ -162,6 +162,26 @@ describe('on a terminal', () => {
     ])
     expect(seen.restored).toBeNull()
     expect(await states()).toEqual(['running'])
+  })
+})
+
+describe('start --attach', () => {
+  test('shows everything from the first byte on and hands the exit code on, again and again', async () => {
+    await play('job', 'echo first; read line; echo "got $line"; exit 5', { stdin: true, start: false })
+    for (const line of ['one', 'two']) {
+      const started = await tspod(cell, ['start', '-ai', 'job-c1'], { input: `${line}\n` })
+      expect(started).toMatchObject({ exitCode: 5, stdout: `first\ngot ${line}\n`, stderr: '' })
+      await eventually(states, seen => seen.join() === 'exited')
+    }
+  })
+
+  test.each<[string, string[], RegExp]>([
+    ['several containers', ['start', '-a', 'a', 'b'], /you cannot start and attach multiple containers at once/],
+    ['signals without it', ['start', '--sig-proxy', 'a'], /you cannot use sig-proxy without --attach/],
+  ])('%s: refused', async (_, args, message) => {
+    const refused = await tspod(cell, args)
+    expect(refused.exitCode).toBe(125)
+    expect(refused.stderr).toMatch(message)
   })
 })
 
