@@ -93,7 +93,8 @@ describe('complaints, in the words of Podman and cobra', () => {
       'Error: invalid argument "KEY" for "-e, --env" flag: want KEY=VALUE\n  write -e KEY="$KEY"\n' +
       'Error: invalid argument "here" for "-w, --workdir" flag: want an absolute path\n' +
       'Error: 2 mistakes in the command line\n  see `tspod exec --help`\n',
-    'exec web --': 'Error: no command given after --\n  see `tspod exec --help`\n',
+    'exec web --':
+      'Error: must provide a non-empty command to start an exec session: invalid argument\n  see `tspod exec --help`\n',
   }
   for (const [line, text] of Object.entries(cases)) {
     test(line || '(nothing)', async () => {
