@@ -116,12 +116,17 @@ export const run: Run = (command, signal) =>
 /** Descriptor numbers of the two extra pipes in a program started by `spawnMonitor`. */
 export const MONITOR_SYNC_FD = 3
 export const MONITOR_START_FD = 4
+export const MONITOR_ATTACH_FD = 5
 const MAX_ANSWER_BYTES = 64 * 1024
 
 /** A program that outlives tspod: it waits on its start pipe, puts itself in the background and answers one line. */
 export type Monitor = {
   /** The process as spawned; a monitor that forks into the background lives on under another pid. */
   pid: number
+  /** Lets it go on to where one can attach to it; for one that was started to be attached to. */
+  prepare(): void
+  /** A line once one can attach to it, undefined when it closed that pipe without one. */
+  attachable: Promise<string | undefined>
   /** Lets it go on past its start pipe. */
   release(): void
   /** Its first line on the sync pipe, undefined when it closed the pipe without one. */
@@ -136,19 +141,24 @@ export type Monitor = {
 
 /**
  * Starts a background monitor in a session of its own. It gets /dev/null, a pipe for standard error and the two
- * extra pipes, and of the environment only the fixed PATH and `env`: neither NOTIFY_SOCKET nor a descriptor of ours.
+ * extra pipes (three with `attach`), and of the environment only the fixed PATH and `env`: neither NOTIFY_SOCKET nor a descriptor of ours.
  * Rejects with TOOL_MISSING or COMMAND_FAILED when the program cannot be run.
  */
-export function spawnMonitor(argv: Command['argv'], env: Record<string, string>, cwd: string): Promise<Monitor> {
+export function spawnMonitor(
+  argv: Command['argv'],
+  env: Record<string, string>,
+  cwd: string,
+  attach = false,
+): Promise<Monitor> {
   const [program, ...args] = argv
   const child = spawnOpen(program, args, {
     cwd,
     env: { PATH: FIXED_PATH, ...env },
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', ...(attach ? (['pipe'] as const) : [])],
     detached: true,
   })
   child.unref()
-  const [, , errors, sync, start] = child.stdio as [null, null, Readable, Readable, Writable]
+  const [, , errors, sync, start, ready] = child.stdio as [null, null, Readable, Readable, Writable, Readable?]
   let written = ''
   errors?.setEncoding('utf8').on('data', (text: string) => {
     written = (written + text).slice(-MAX_ANSWER_BYTES)
@@ -156,7 +166,7 @@ export function spawnMonitor(argv: Command['argv'], env: Record<string, string>,
   // A monitor that died before it read the start pipe raises EPIPE here; its exit code tells the story.
   start?.on('error', () => undefined)
   const close = (): void => {
-    for (const stream of [errors, sync, start]) stream?.destroy()
+    for (const stream of [errors, sync, start, ready]) stream?.destroy()
   }
   return new Promise((resolve, reject) => {
     child.once('error', error => {
@@ -166,6 +176,8 @@ export function spawnMonitor(argv: Command['argv'], env: Record<string, string>,
     child.once('spawn', () =>
       resolve({
         pid: child.pid as number,
+        prepare: () => start.write('\n'),
+        attachable: ready === undefined ? Promise.resolve(undefined) : firstLine(ready),
         release: () => start.end('\n'),
         answer: firstLine(sync),
         exited: new Promise(settle => child.once('exit', (code, by) => settle(code ?? 128 + signalNumber(by)))),

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { TspodError } from '../errors.ts'
+import { ATTACH_FLAGS, attachOutcome, detachKeysOf } from './attach.ts'
 import type { FlagTable, FlagValues, Problem } from './flags.ts'
 import { LATEST_FLAG, latestContainer } from './latest.ts'
 import { defineVerb, type World } from './verb.ts'
@@ -16,7 +17,7 @@ const FLAGS = {
   tty: { kind: 'switch', initial: false, short: 't', help: 'give the command a terminal' },
   user: { kind: 'text', value: 'USER[:GROUP]', short: 'u', help: 'run as this user of the container, name or number' },
   workdir: { kind: 'text', value: 'DIR', short: 'w', help: 'directory in the container to run in' },
-  'detach-keys': { kind: 'text', value: 'KEYS', help: 'refused unless empty: use -d', hidden: true },
+  ...ATTACH_FLAGS,
   'preserve-fds': { kind: 'number', value: 'N', minimum: 0, help: 'refused unless 0', hidden: true },
 } as const satisfies FlagTable
 
@@ -61,7 +62,10 @@ export const exec = defineVerb({
       ...(flags.workdir === undefined ? {} : { cwd: flags.workdir }),
     }
     if (flags.detach) return { stdout: `${await engine.execDetached(name, request)}\n` }
-    return { exitCode: await engine.exec(name, request, world.signal) }
+    if (!request.tty) return { exitCode: await engine.exec(name, request, world.signal) }
+    const detachKeys = await detachKeysOf(flags['detach-keys'])
+    const end = await engine.execOnTerminal(name, { ...request, detachKeys }, world.terminal(), world.signal)
+    return { ...attachOutcome(end), interrupted: world.signal.aborted }
   },
 })
 
@@ -80,9 +84,11 @@ function ttyHere(wanted: boolean, world: World): boolean {
 /** What Podman has and tspod has not: said, not ignored. */
 function refused(flags: Flags): Problem[] {
   const problems: Problem[] = []
-  if (flags['detach-keys']) {
-    const remedy = 'start it with -d, or use `tspod attach` for the main process'
-    problems.push({ message: '--detach-keys is not supported: what exec runs ends with its terminal', remedy })
+  if (flags['detach-keys'] && !flags.tty) {
+    problems.push({
+      message: '--detach-keys is not supported without -t',
+      remedy: 'run it on a terminal (-t), or with -d',
+    })
   }
   if (flags['preserve-fds']) {
     const remedy = 'pass data on standard input (-i)'

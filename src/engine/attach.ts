@@ -1,6 +1,14 @@
 /** Someone looks into a container: its output here, their keys there, until it ends or they leave. */
 import { isMissing, TspodError } from '../errors.ts'
-import { type Console, openConsole, type ProcessId, signalContainer, type Verdict, waitExit } from '../oci/index.ts'
+import {
+  type Console,
+  openConsole,
+  type ProcessId,
+  signalContainer,
+  type Verdict,
+  type Watched,
+  waitExit,
+} from '../oci/index.ts'
 import { containerRunDirectory, exitDirectory } from '../paths.ts'
 import { PROXIED_SIGNALS, type Terminal } from '../terminal.ts'
 import type { EngineContext } from './context.ts'
@@ -82,38 +90,62 @@ export async function openAttachment(context: EngineContext, id: string, request
     throw isGone(error) ? unmonitored(record, error) : error
   })
   return {
-    run: (terminal, signal) => session(context, { record, monitor, request, ...place }, terminal, signal),
+    run: (terminal, signal) =>
+      showConsole(context, { subject: mainProcess(context, record), monitor, request, ...place }, terminal, signal),
     close: monitor.close,
   }
 }
 
-type Session = { record: ContainerRecord; monitor: Console; request: AttachRequest; tty: boolean; stdin: boolean }
+/** Whom a console belongs to: the main process of a container, or what exec runs. */
+export type Subject = {
+  name: string
+  watched: Watched
+  /** Where its monitor records how it ended. */
+  exitDir: string
+  /** The exit code, should somebody have recorded it and taken the monitor's file away. */
+  recorded(): Promise<number | undefined>
+}
+
+const mainProcess = (context: EngineContext, record: ContainerRecord): Subject => ({
+  name: record.name,
+  watched: watched(record),
+  exitDir: exitDirectory(context.paths),
+  recorded: async () => {
+    const now = await readContainer(context.store, record.id)
+    const settled = now?.finishedMs !== undefined && now.finishedMs >= (record.startedMs ?? record.createdMs)
+    return settled ? now.exitCode : undefined
+  },
+})
+
+type Session = { subject: Subject; monitor: Console; request: AttachRequest; tty: boolean; stdin: boolean }
 
 /** How a session came to its end, before the exit code is known. */
 type Over = 'ended' | 'detached'
 
-async function session(
-  context: EngineContext,
-  { record, monitor, request, tty, stdin }: Session,
+/**
+ * Connects a console with the terminal until its process has ended, the person has left, or `signal` is aborted, and
+ * closes it. Throws COMMAND_FAILED when nobody saw the exit code, WRONG_STATE when the monitor died.
+ */
+export async function showConsole(
+  context: Pick<EngineContext, 'clock'>,
+  { subject, monitor, request, tty, stdin }: Session,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<AttachEnd> {
-  const { pid, pidStart } = record
-  const main: ProcessId = { pid: pid ?? 0, start: pidStart ?? '' }
   const over = new AbortController()
   const stop = AbortSignal.any([signal, terminal.closed, over.signal])
   const raw = tty && request.stdin && terminal.inputIsTerminal
   // Watched from the beginning: a container that is restarted at once takes its exit file with it.
   const verdict = waitExit(
-    exitDirectory(context.paths),
-    [watched(record)],
+    subject.exitDir,
+    [subject.watched],
     WAIT_LIMIT_MS,
     context.clock,
     AbortSignal.any([signal, over.signal]),
-  ).then(ended => ended.get(record.id))
+  ).then(ended => ended.get(subject.watched.id))
   verdict.catch(() => undefined)
   const undo = [terminal.onResize(() => resize(tty, monitor, terminal)), monitor.close]
-  if (request.sigProxy) undo.push(terminal.takeSignals(name => proxy(main, name)))
+  if (request.sigProxy) undo.push(terminal.takeSignals(name => proxy(subject.watched.container, name)))
   try {
     if (request.stdin && !stdin) await terminal.write('stderr', NO_STDIN)
     if (raw) terminal.setRaw(true)
@@ -124,7 +156,7 @@ async function session(
       ends.push(sendInput({ monitor, terminal, keys, stdin, raw }, stop))
     }
     const how = await Promise.race(ends)
-    return how === 'detached' ? { is: 'detached' } : await exitOf(context, record, verdict)
+    return how === 'detached' ? { is: 'detached' } : await exitOf(subject, verdict)
   } finally {
     if (raw) terminal.setRaw(false)
     over.abort()
@@ -180,27 +212,21 @@ async function sendInput({ monitor, terminal, keys, stdin, raw }: Sending, stop:
 }
 
 /** The exit code of the run that was looked at; one that nobody saw is an error, never 0. */
-async function exitOf(
-  context: EngineContext,
-  record: ContainerRecord,
-  waiting: Promise<Verdict | undefined>,
-): Promise<AttachEnd> {
+async function exitOf(subject: Subject, waiting: Promise<Verdict | undefined>): Promise<AttachEnd> {
   const verdict = await waiting
   if (verdict?.is === 'exited') return { is: 'exited', code: verdict.exit.code }
-  if (verdict?.is === 'monitor-lost') throw unmonitored(record)
-  // Somebody who settled the end was faster and took the exit file away: then it is in the store.
-  const now = await readContainer(context.store, record.id)
-  const settled = now?.finishedMs !== undefined && now.finishedMs >= (record.startedMs ?? record.createdMs)
-  if (settled && now.exitCode !== undefined) return { is: 'exited', code: now.exitCode }
-  throw new TspodError('COMMAND_FAILED', `${record.name} has ended, and nobody saw its exit code`, {
+  if (verdict?.is === 'monitor-lost') throw unmonitored(subject)
+  const code = await subject.recorded()
+  if (code !== undefined) return { is: 'exited', code }
+  throw new TspodError('COMMAND_FAILED', `${subject.name} has ended, and nobody saw its exit code`, {
     remedy: 'see tspod ps -a and tspod logs',
   })
 }
 
 const isGone = (error: unknown): boolean => isMissing(error) || (error as NodeJS.ErrnoException).code === 'ECONNREFUSED'
 
-const unmonitored = (record: ContainerRecord, cause?: unknown): TspodError =>
-  new TspodError('WRONG_STATE', `${record.name} has no monitor (conmon) to attach to`, {
+const unmonitored = (subject: Pick<Subject, 'name'>, cause?: unknown): TspodError =>
+  new TspodError('WRONG_STATE', `${subject.name} has no monitor (conmon) to attach to`, {
     remedy: 'restart its pod; what it prints until then is lost',
     cause,
   })

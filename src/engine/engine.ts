@@ -23,7 +23,7 @@ import { cleanup } from './cleanup.ts'
 import type { EngineContext } from './context.ts'
 import { down } from './down.ts'
 import { readEvents } from './event-feed.ts'
-import { exec, execDetached } from './exec.ts'
+import { exec, execDetached, execOnTerminal } from './exec.ts'
 import { pull } from './images.ts'
 import { openInside } from './inside/index.ts'
 import { inspect } from './inspect.ts'
@@ -80,6 +80,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     inspect: (nameOrId, kind) => inspect(context, nameOrId, kind),
     exec: (nameOrId, request, signal) => exec(context, nameOrId, request, signal),
     execDetached: (nameOrId, request) => execDetached(context, nameOrId, request),
+    execOnTerminal: (name, request, terminal, signal) => execOnTerminal(context, name, request, terminal, signal),
     attach: (nameOrId, request, terminal, signal) => attach(context, nameOrId, request, terminal, signal),
     startAttached: (name, request, terminal, signal) => startAttached(context, name, request, terminal, signal),
     operateContainers: (ids, action, signal) => operateContainers(context, ids, action, signal),

@@ -5,24 +5,29 @@ import { TspodError } from '../errors.ts'
 import { processStart, removeTree } from '../files.ts'
 import {
   buildExecProcess,
+  type Console,
   type ExecWanted,
   execArgs,
+  execMonitored,
   findProgram,
   lastMessage,
   type OciConfig,
+  openConsole,
   podCgroup,
+  type Reported,
   type Runtime,
   resolveIdentity,
   runtimeArgs,
-  execDetached as startDetached,
 } from '../oci/index.ts'
 import { containerRunDirectory } from '../paths.ts'
+import type { Terminal } from '../terminal.ts'
+import { showConsole } from './attach.ts'
 import type { EngineContext } from './context.ts'
 import { beginSession, sessionDirectory, sessionEnded, sessionStarted } from './exec-sessions.ts'
 import { oneContainer } from './query.ts'
 import { type PodRecord, readPodOf, readSandbox, specNamed } from './records.ts'
 import { enterPodCgroup } from './sandbox.ts'
-import type { ContainerView, ExecRequest } from './types.ts'
+import type { AttachEnd, ContainerView, ExecRequest } from './types.ts'
 
 /**
  * Runs `request` with the caller's terminal or pipes and returns the exit code of the command.
@@ -63,23 +68,74 @@ export async function exec(
  * @throws as `exec`, besides what conmon may throw.
  */
 export async function execDetached(context: EngineContext, nameOrId: string, request: ExecRequest): Promise<string> {
+  return inSession(context, await prepare(context, nameOrId, request), async (running, files) => {
+    await underMonitor(context, running, files, request)
+    return running.session
+  })
+}
+
+/**
+ * Runs `request` on the caller's terminal, under a conmon of its own: it knows the sizes of the terminal, which not
+ * every runtime does, and what is left with the detach keys runs on.
+ * @throws as `execDetached`.
+ */
+export async function execOnTerminal(
+  context: EngineContext,
+  nameOrId: string,
+  request: ExecRequest & { detachKeys: number[] },
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<AttachEnd> {
+  return inSession(context, await prepare(context, nameOrId, request), async (running, files) => {
+    const { session, container } = running
+    let monitor: Console | undefined
+    const started = await underMonitor(context, running, files, request, async () => {
+      monitor = await openConsole(files.directory, context.clock)
+    })
+    if (monitor === undefined) throw new Error('conmon started a command without waiting for who attaches')
+    const watched = {
+      id: container.id,
+      container: { pid: started.pid, start: started.start ?? '' },
+      monitor: { pid: started.conmonPid, start: started.conmonStart ?? '' },
+    }
+    const subject = { name: session, watched, exitDir: files.directory, recorded: async () => undefined }
+    const stdin = request.interactive
+    const how = { request: { stdin, detachKeys: request.detachKeys, sigProxy: false }, tty: true, stdin }
+    const end = await showConsole(context, { subject, monitor, ...how }, terminal, signal)
+    if (end.is === 'exited') {
+      await sessionEnded(context, session, end.code)
+      await removeTree(files.directory)
+    }
+    return end
+  })
+}
+
+/** Has conmon run the command of a session, and records its process. */
+async function underMonitor(
+  context: EngineContext,
+  { session, runtime, container, pod }: Prepared & { session: string },
+  files: SessionFiles,
+  request: ExecRequest,
+  onAttachable?: () => Promise<void>,
+): Promise<Reported> {
   const conmonPath = findProgram('conmon')
   if (conmonPath === undefined) {
     throw new TspodError('TOOL_MISSING', 'conmon is not installed', { remedy: 'install it: apt install conmon' })
   }
-  const prepared = await prepare(context, nameOrId, request)
-  const { runtime, container, pod } = prepared
   const cgroup = podCgroup(context.cgroupPlace, { name: pod.name, id: pod.id })
-  return inSession(context, prepared, async ({ session }, files) => {
-    const place = { runtime, id: container.id, name: container.name, conmonPath, session, directory: files.directory }
-    const how = { tty: request.tty, processFile: files.process }
-    const beforeStart = (pid: number) => enterPodCgroup({ context, cgroup }, pid)
-    const started = await startDetached({ ...place, ...how, beforeStart }, context.clock).catch(async error => {
-      throw refusalIn(await readText(files.log), request) ?? error
-    })
-    await sessionStarted(context, session, started)
-    return session
+  const place = { runtime, id: container.id, name: container.name, conmonPath, session, directory: files.directory }
+  const how = { tty: request.tty, stdin: request.interactive, processFile: files.process }
+  const hooks = {
+    beforeStart: (pid: number) => enterPodCgroup({ context, cgroup }, pid),
+    ...(onAttachable !== undefined && { onAttachable }),
+  }
+  const started = await execMonitored({ ...place, ...how, ...hooks }, context.clock).catch(async error => {
+    throw refusalIn(await readText(files.log), request) ?? error
   })
+  const { pid, start } = started
+  // Without a start time it has ended already, and the exit file says how.
+  if (start !== undefined) await sessionStarted(context, session, { pid, start })
+  return started
 }
 
 type Prepared = {

@@ -341,6 +341,13 @@ export type Engine = Inside & {
   inspect(nameOrId: string, kind?: ObjectKind): Promise<Inspected>
   /** Runs a command in a running container and returns its exit code (125, 126, 127 as Podman). */
   exec(nameOrId: string, request: ExecRequest, signal: AbortSignal): Promise<number>
+  /** The same on the caller's terminal, until it ends or the person leaves with the detach keys. */
+  execOnTerminal(
+    nameOrId: string,
+    request: ExecRequest & { detachKeys: number[] },
+    terminal: Terminal,
+    signal: AbortSignal,
+  ): Promise<AttachEnd>
   /** Starts a command in a running container in the background; answers the id of its session. */
   execDetached(nameOrId: string, request: ExecRequest): Promise<string>
   /** Connects the terminal with a running container until that ends or the person leaves. */

@@ -1,9 +1,14 @@
-/** A command in a running container that nobody waits for: conmon has the runtime run it, and records how it ended. */
+/** A command in a running container under a conmon of its own, which records how it ended. */
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
-import { type Created, type CreateInput, monitored, runtimeArgsOf } from './conmon.ts'
+import { type CreateInput, monitored, type Reported, runtimeArgsOf } from './conmon.ts'
 
-export type ExecInput = Pick<CreateInput, 'runtime' | 'id' | 'name' | 'conmonPath' | 'tty' | 'beforeStart'> & {
+export type ExecInput = Pick<
+  CreateInput,
+  'runtime' | 'id' | 'name' | 'conmonPath' | 'tty' | 'beforeStart' | 'onAttachable'
+> & {
+  /** Whether what is sent to the console in `directory` reaches the command. */
+  stdin: boolean
   /** 64 hex digits. */
   session: string
   /** A directory of this session's own: pid files, the runtime's log, and at the end a file named by the container. */
@@ -13,10 +18,11 @@ export type ExecInput = Pick<CreateInput, 'runtime' | 'id' | 'name' | 'conmonPat
 }
 
 /**
- * Starts a command in the background. Its end is in `readExit(directory, id)`; its output goes nowhere.
+ * Starts a command. Its end is in `readExit(directory, id)`, its output goes to whoever has opened the console in
+ * `directory`, which `onAttachable` is the time for.
  * Throws START_FAILED with the runtime's complaint, COMMAND_TIMEOUT, TOOL_MISSING.
  */
-export const execDetached = (input: ExecInput, clock: Clock): Promise<Created> =>
+export const execMonitored = (input: ExecInput, clock: Clock): Promise<Reported> =>
   monitored({ ...input, bundle: input.directory, runDir: input.directory, args: execConmonArgs(input) }, clock)
 
 /** conmon's arguments. Pure. */
@@ -31,5 +37,7 @@ export function execConmonArgs(input: ExecInput): string[] {
   args.push('--exit-dir', directory, '--full-attach', '--log-path', 'none')
   args.push(...runtimeArgsOf(input.runtime, join(directory, 'runtime.log')))
   if (input.tty) args.push('--terminal')
+  if (input.stdin) args.push('--stdin')
+  if (input.onAttachable !== undefined) args.push('--exec-attach')
   return args
 }

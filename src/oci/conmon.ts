@@ -12,7 +12,7 @@ import { systemClock } from '../clock.ts'
 import { isMissing, TspodError } from '../errors.ts'
 import { processStart } from '../files.ts'
 import type { Id } from '../model.ts'
-import { MONITOR_START_FD, MONITOR_SYNC_FD, type Monitor, spawnMonitor } from '../process.ts'
+import { MONITOR_ATTACH_FD, MONITOR_START_FD, MONITOR_SYNC_FD, type Monitor, spawnMonitor } from '../process.ts'
 import { lastMessage, startFailed } from './failures.ts'
 import { type Runtime, runtimeHangs } from './runtime/index.ts'
 
@@ -38,6 +38,8 @@ export type CreateInput = {
   exitHook: readonly string[]
   /** Runs while conmon waits before its first fork: the place to move it to its cgroup. */
   beforeStart?: (conmonPid: number) => Promise<void>
+  /** For `--exec-attach`: runs when one can attach and nothing has been started yet. */
+  onAttachable?: () => Promise<void>
   /** How long the runtime may take: by default what tspod.toml says, or two minutes. */
   timeoutMs?: number
 }
@@ -59,33 +61,40 @@ const CREATE_TIMEOUT_MS = 120_000
  */
 export async function createContainer(input: CreateInput, clock: Clock = systemClock): Promise<Created> {
   prepareFiles(input)
-  return monitored({ ...input, args: conmonArgs(input) }, clock)
+  const { pid, start, conmonPid, conmonStart } = await monitored({ ...input, args: conmonArgs(input) }, clock)
+  if (start !== undefined && conmonStart !== undefined) return { pid, start, conmonPid, conmonStart }
+  endMonitor(conmonPid, undefined)
+  throw startFailed(input.name, input.runtime, `${input.runtime.name} reported process ${pid}, which is not there`)
 }
+
+/** What conmon said; a process whose start time is missing has ended already. */
+export type Reported = { pid: number; start: string | undefined; conmonPid: number; conmonStart: string | undefined }
 
 type Monitored = Pick<
   CreateInput,
-  'runtime' | 'name' | 'bundle' | 'conmonPath' | 'runDir' | 'beforeStart' | 'timeoutMs'
+  'runtime' | 'name' | 'bundle' | 'conmonPath' | 'runDir' | 'beforeStart' | 'onAttachable' | 'timeoutMs'
 >
 
 /** Starts conmon with `args` and waits for what it says of the process it has the runtime make. Throws as `createContainer`. */
-export async function monitored(input: Monitored & { args: readonly string[] }, clock: Clock): Promise<Created> {
+export async function monitored(input: Monitored & { args: readonly string[] }, clock: Clock): Promise<Reported> {
   const files = filesOf(input)
   const monitor = await spawnMonitor(
     [input.conmonPath, ...input.args],
-    { _OCI_SYNCPIPE: String(MONITOR_SYNC_FD), _OCI_STARTPIPE: String(MONITOR_START_FD) },
+    {
+      _OCI_SYNCPIPE: String(MONITOR_SYNC_FD),
+      _OCI_STARTPIPE: String(MONITOR_START_FD),
+      ...(input.onAttachable !== undefined && { _OCI_ATTACHPIPE: String(MONITOR_ATTACH_FD) }),
+    },
     input.bundle,
+    input.onAttachable !== undefined,
   )
   try {
     const answer = await converse(monitor, input, clock)
     const { pid, message } = parseAnswer(answer)
     if (pid === undefined || pid <= 0) throw await refusal(message, input, monitor, files, clock)
-    const start = processStart(pid)
     const conmonPid = readPid(files.conmonPid)
-    const conmonStart = conmonPid === undefined ? undefined : processStart(conmonPid)
-    if (start === undefined || conmonPid === undefined || conmonStart === undefined) {
-      throw startFailed(input.name, input.runtime, `${input.runtime.name} reported process ${pid}, which is not there`)
-    }
-    return { pid, start, conmonPid, conmonStart }
+    if (conmonPid === undefined) throw startFailed(input.name, input.runtime, 'conmon left no pid file')
+    return { pid, start: processStart(pid), conmonPid, conmonStart: processStart(conmonPid) }
   } catch (error) {
     endMonitor(monitor.pid, readPid(files.conmonPid))
     throw error
@@ -182,8 +191,14 @@ async function converse(monitor: Monitor, input: Monitored, clock: Clock): Promi
     if (processStart(monitor.pid) === undefined) return undefined
     throw error
   }
-  monitor.release()
   const timeoutMs = input.timeoutMs ?? input.runtime.timeoutMs ?? CREATE_TIMEOUT_MS
+  if (input.onAttachable !== undefined) {
+    monitor.prepare()
+    const ready = await within(monitor.attachable, timeoutMs, clock)
+    // Without a word it has ended: its answer, or the want of one, tells why.
+    if (ready !== undefined) await input.onAttachable()
+  }
+  monitor.release()
   const answer = Promise.all([monitor.answer, monitor.exited]).then(([line]) => ({ line }))
   const first = await within(answer, timeoutMs, clock)
   if (first !== undefined) return first.line

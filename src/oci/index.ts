@@ -15,8 +15,15 @@ export {
   thawCgroup,
 } from './cgroup.ts'
 export { type ConfigPart, commitImage } from './commit.ts'
-export { type Created, type CreateInput, createContainer, type LogDriver, type LogTarget } from './conmon.ts'
-export { type ExecInput, execDetached } from './conmon-exec.ts'
+export {
+  type Created,
+  type CreateInput,
+  createContainer,
+  type LogDriver,
+  type LogTarget,
+  type Reported,
+} from './conmon.ts'
+export { type ExecInput, execMonitored } from './conmon-exec.ts'
 export {
   type Exit,
   isAlive,

@@ -131,13 +131,16 @@ describe('what the command gets', () => {
 })
 
 describe('on a terminal', () => {
-  test('size, ctrl-c, the exit code, and the terminal as it was', async () => {
+  test('size, later sizes, ctrl-c, the exit code, and the terminal as it was', async () => {
     const seen = await onTerminal(
       cell,
       [launcher(cell), 'exec', '-it', 'box-c1', 'sh'],
       [
         { send: 'stty size\r' },
         { expect: '24 80' },
+        { resize: [50, 120] },
+        { send: 'sleep 0.2; stty size\r' },
+        { expect: '50 120' },
         { send: 'echo a""sleep; sleep 100\r' },
         { expect: 'asleep' },
         { send: '\x03' },
@@ -145,6 +148,29 @@ describe('on a terminal', () => {
       ],
     )
     expect(seen).toMatchObject({ code: 5, restored: true })
+  })
+})
+
+describe('on a terminal too', () => {
+  test('everything from the first byte on, the runtime’s refusals, and the detach keys', async () => {
+    const exec = (...words: string[]): string[] => [launcher(cell), 'exec', '-it', ...words]
+    const quick = await onTerminal(cell, exec('box-c1', 'sh', '-c', 'echo first; exit 3'), [])
+    expect(quick).toMatchObject({ output: expect.stringMatching(/^first\r+\n$/), code: 3, restored: true })
+    expect((await onTerminal(cell, exec('box-c1', 'nothing-like-this'), [])).code).toBe(127)
+    const left = await onTerminal(
+      cell,
+      exec('--detach-keys', 'ctrl-a,d', 'box-c1', 'sh', '-c', 'echo here; read a; exit 6'),
+      [{ expect: 'here' }, { send: '\x01d' }],
+    )
+    expect(left).toMatchObject({ code: 0, restored: true })
+    const session = (await inspected('box-c1')).at(-1)!
+    expect(session.running).toBe(true)
+    await succeeds(cell, ['exec', 'box-c1', 'sh', '-c', 'kill $(pgrep -f "echo her[e]")'])
+    const ended = await eventually(
+      () => sessionOf(session.id),
+      one => one.exitCode !== undefined,
+    )
+    expect(ended).toMatchObject({ running: false, exitCode: 143 })
   })
 })
 

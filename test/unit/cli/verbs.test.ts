@@ -11,6 +11,7 @@ import { TspodError } from '../../../src/errors.ts'
 import { appendToLogFile } from '../../../src/log.ts'
 import type { LocalImage } from '../../../src/model.ts'
 import { SYSTEM_PATHS } from '../../../src/paths.ts'
+import type { Terminal } from '../../../src/terminal.ts'
 import { VERSION } from '../../../src/version.ts'
 import { NOW_MS, recordedOutput, recordedWorld } from '../../support/world.ts'
 
@@ -82,7 +83,7 @@ describe('exec', () => {
     expect(asked.request).toMatchObject({ args: ['ls'], privileged: true })
   })
   test.each<[string, string[], RegExp]>([
-    ['detach keys', ['--detach-keys', 'ctrl-a', 'web', 'ls'], /--detach-keys is not supported/],
+    ['detach keys', ['--detach-keys', 'ctrl-a', 'web', 'ls'], /--detach-keys is not supported without -t/],
     ['descriptors of the caller', ['--preserve-fds', '2', 'web', 'ls'], /--preserve-fds is not supported/],
     ['no command', ['web'], /^must provide a non-empty command to start an exec session: invalid argument/],
     ['no command after --', ['web', '--'], /^must provide a non-empty command/],
@@ -106,7 +107,15 @@ describe('exec', () => {
   })
   test('a terminal only where there is one', async () => {
     const asked: { request?: ExecRequest } = {}
-    await run(['exec', '-it', 'web', 'sh'], asking(asked), terminal)
+    const onTerminal: Partial<Engine> = {
+      execOnTerminal: async (_, request) => {
+        asked.request = request
+        return { is: 'exited', code: 7 }
+      },
+    }
+    const here = { ...terminal, terminal: () => ({}) as Terminal }
+    expect(await run(['exec', '-it', 'web', 'sh'], onTerminal, here)).toMatchObject({ exitCode: 7 })
+    expect(asked.request).toMatchObject({ detachKeys: [16, 17] })
     expect(asked.request).toMatchObject({ tty: true, interactive: true })
     const { told } = await run(['exec', '-it', 'web', 'sh'], asking(asked))
     expect(asked.request).toMatchObject({ tty: false, interactive: true })
