@@ -159,18 +159,25 @@ describe('on a terminal too', () => {
     expect((await onTerminal(cell, exec('box-c1', 'nothing-like-this'), [])).code).toBe(127)
     const left = await onTerminal(
       cell,
-      exec('--detach-keys', 'ctrl-a,d', 'box-c1', 'sh', '-c', 'echo here; read a; exit 6'),
+      exec(
+        '--detach-keys',
+        'ctrl-a,d',
+        'box-c1',
+        'sh',
+        '-c',
+        'echo here; until [ -e /tmp/left ]; do sleep 0.1; done; exit 6',
+      ),
       [{ expect: 'here' }, { send: '\x01d' }],
     )
     expect(left).toMatchObject({ code: 0, restored: true })
     const session = (await inspected('box-c1')).at(-1)!
     expect(session.running).toBe(true)
-    await succeeds(cell, ['exec', 'box-c1', 'sh', '-c', 'kill $(pgrep -f "echo her[e]")'])
+    await succeeds(cell, ['exec', 'box-c1', 'touch', '/tmp/left'])
     const ended = await eventually(
       () => sessionOf(session.id),
       one => one.exitCode !== undefined,
     )
-    expect(ended).toMatchObject({ running: false, exitCode: 143 })
+    expect(ended).toMatchObject({ running: false, exitCode: 6 })
   })
 })
 
