@@ -58,6 +58,8 @@ export type PodWork = {
   events: NewEvent[]
   /** How containers are asked to stop, where somebody wants it otherwise than the pod does. */
   stopping: Stopping
+  /** False where nobody waits for the pod to be up: then init containers are not waited for. */
+  patient: boolean
   /** Set when the record of the pod is gone. */
   forgotten: boolean
   signal: AbortSignal | undefined

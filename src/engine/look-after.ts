@@ -23,7 +23,10 @@ export async function lookAfter(context: EngineContext, podId: string, command: 
     }
     // An interrupted play is the next play's to clean up: its containers are killed there.
     if (!pod.complete || pod.goal === 'removed') return undefined
-    const outcome = await reconcile(await loadWork(context, pod), false)
+    const work = await loadWork(context, pod)
+    // An init container may take hours; whoever looks after one pod here may have others to look after.
+    work.patient = false
+    const outcome = await reconcile(work, false)
     settled = pod
     const failure = outcome.failures.find(({ step }) => !('container' in step))
     if (failure !== undefined && outcome.againAtMs === undefined) throw failure.error

@@ -166,6 +166,7 @@ function plan(work: PodWork): Plan {
     sandbox: work.sandboxState,
     containers: inStartOrder(work.containers.map(record => plannedContainer(work, record))),
     nowMs: context.clock.nowMs(),
+    patient: work.patient,
   })
   // Written before the effect: after a crash the next look finds it absent and makes it, whatever is left of it.
   for (const step of planned.steps) {

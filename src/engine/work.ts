@@ -60,6 +60,7 @@ export function workOn(
     patches: new Map(),
     events: [],
     stopping: {},
+    patient: true,
     forgotten: false,
     signal,
   }

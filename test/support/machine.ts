@@ -7,7 +7,7 @@ import { closeSync, openSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
-import { mustSucceed, run } from '../../src/process.ts'
+import { run } from '../../src/process.ts'
 import type { Place } from './place.ts'
 import { preparedTree } from './tree.ts'
 
@@ -127,7 +127,6 @@ function machineOn(tree: string, state: string): Machine {
     async remove() {
       await this.crash()
       await rm(state, { recursive: true, force: true })
-      await leaveUnified()
     },
   }
 }
@@ -165,24 +164,34 @@ async function initBelow(supervisor: number): Promise<number | undefined> {
   return undefined
 }
 
-/** Where the v2 tree is mounted on a host that has it nowhere: pure v1, as some virtual machines are. */
-const OWN_UNIFIED = '/run/tspod-machine-cgroup'
-
-/** The machine's own v2 cgroup: the kernel's unified tree, wherever this host mounts it, or where we do. */
+/** The machine's own v2 cgroup: the kernel's unified tree, wherever this host mounts it, or where only we see it. */
 async function cgroupOf(name: string): Promise<string> {
   const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').map(line => line.split(' '))
-  const unified = mounts.find(fields => fields[2] === 'cgroup2')?.[1]
-  if (unified !== undefined) return join(unified, name)
-  await mkdir(OWN_UNIFIED, { recursive: true })
-  mustSucceed(await run({ argv: ['mount', '-t', 'cgroup2', 'none', OWN_UNIFIED] }), 'mounting cgroup v2')
-  return join(OWN_UNIFIED, name)
+  const unified = mounts.find(fields => fields[2] === 'cgroup2')?.[1] ?? (await privateUnified())
+  return join(unified, name)
 }
 
-/** A v2 tree that only these tests mounted goes with the last machine: other tests count what this host has. */
-async function leaveUnified(): Promise<void> {
-  const left = await readdir(OWN_UNIFIED, { withFileTypes: true }).catch(() => [])
-  if (left.some(entry => entry.isDirectory() && entry.name.startsWith(STATE_PREFIX.toLowerCase()))) return
-  await run({ argv: ['umount', OWN_UNIFIED] })
+let holder: ChildProcess | undefined
+
+/**
+ * The v2 tree on a host that has it mounted nowhere (pure v1, as some virtual machines are): in the mount namespace of
+ * a process that does nothing else and ends with this one. Mounted for all, it would change what other tests see.
+ */
+async function privateUnified(): Promise<string> {
+  if (holder === undefined) {
+    const script = 'mount -t cgroup2 none /mnt && echo mounted && exec sleep infinity'
+    const argv = ['--mount', '--propagation', 'private', 'setpriv', '--pdeathsig', 'KILL', 'sh', '-c', script]
+    const process = spawn('unshare', argv, { stdio: ['ignore', 'pipe', 'inherit'] })
+    await new Promise<void>((resolve, reject) => {
+      process.stdout.once('data', () => resolve())
+      process.once('exit', code => reject(new Error(`cgroup v2 cannot be mounted here: exit code ${code}`)))
+    })
+    // Neither the process nor its pipe may keep a finished test run alive.
+    process.unref()
+    process.stdout.destroy()
+    holder = process
+  }
+  return `/proc/${holder.pid}/root/mnt`
 }
 
 /** Removes a cgroup with everything below it; processes that are still inside are killed first. */

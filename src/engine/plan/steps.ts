@@ -42,6 +42,11 @@ export type PlanInput = {
   /** Infra or service first, then init containers and sidecars in order, then regular ones in the order of their start. */
   containers: readonly PlannedContainer[]
   nowMs: number
+  /**
+   * Somebody waits for the pod to be up. Otherwise nobody waits for an init container either: its end calls for the
+   * next plan.
+   */
+  patient: boolean
 }
 
 export type StepKinds =

@@ -109,6 +109,10 @@ class WayUp {
       this.#start(container, 'init containers run one by one, in order', false, container.crashes)
     }
     if (this.#mayNotStart(container)) return
+    if (!this.#input.patient) {
+      this.#blocked = true
+      return
+    }
     const started = this.#steps.ifThere(`start ${container.id}`)
     this.#initGate = [
       this.#steps.add(

@@ -165,6 +165,18 @@ describe('init containers', () => {
     })
   })
 
+  test('one that succeeds when its time has come brings up the rest, and nothing waits in memory but a shell', async () => {
+    await withLeakCheck(cell, async () => {
+      const init = [{ name: 'i', script: 'echo x >>/order/log; [ "$(wc -l </order/log)" -ge 3 ]' }]
+      await tspod(cell, ['kube', 'play', '-'], { input: podWith(init, [{ name: 'a', script: ENDS }]) })
+      const waiting = (await cell.sh('pgrep -f templates/timekeeper | wc -l; pgrep -f dist/tspod.cjs | wc -l')).stdout
+      expect(waiting.split('\n')[1]).toBe('0')
+      expect(await succeeds(cell, ['wait', '--condition', 'running', 'p-a'])).toBe('-1\n')
+      expect((await containers(cell)).find(({ name }) => name === 'p-i')).toMatchObject({ restarts: 2, exitCode: 0 })
+      await succeeds(cell, ['pod', 'rm', '-f', 'p'])
+    })
+  })
+
   test('under Never a failed one fails the pod, which then holds nothing', async () => {
     await tspod(cell, ['kube', 'play', '-'], {
       input: podWith([{ name: 'i', script: 'exit 4' }], [{ name: 'a', script: ENDS }], { policy: 'Never' }),

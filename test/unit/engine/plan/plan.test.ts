@@ -29,7 +29,7 @@ function container(
 }
 
 function input(containers: PlannedContainer[], more: Partial<PlanInput> = {}): PlanInput {
-  return { goal: 'running', restartPolicy: 'Always', sandbox: 'up', containers, nowMs: NOW, ...more }
+  return { goal: 'running', restartPolicy: 'Always', sandbox: 'up', containers, nowMs: NOW, patient: true, ...more }
 }
 
 /** `id (after; order)` of each step, in order. */
@@ -100,6 +100,10 @@ const cases: Record<string, { input: PlanInput; steps: string[] }> = {
   'a finished init container is not run again': {
     input: input([container('i', 'init', exited(0), { done: true }), container('a', 'regular', RUNNING)]),
     steps: [],
+  },
+  'where nobody waits, an init container is started and left alone': {
+    input: input([container('i', 'init'), container('a', 'regular')], { patient: false }),
+    steps: ['rootfs i (; )', 'create i (rootfs i; )', 'start i (create i; )'],
   },
   'an init container that runs is waited for': {
     input: input([container('i', 'init', RUNNING), container('a', 'regular', { at: 'created', pid: 1, start: '1' })]),
