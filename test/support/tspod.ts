@@ -78,12 +78,18 @@ export type ListedContainer = {
 }
 
 export const containers = async (place: Place): Promise<ListedContainer[]> =>
-  JSON.parse(await succeeds(place, ['ps', '-a', '--format', 'json'])) as ListedContainer[]
+  ourNames(await succeeds(place, ['ps', '-a', '--format', 'json']))
 
 export type ListedPod = { id: string; name: string; phase: string; ips: string[]; restarts: number; ready: number }
 
 export const pods = async (place: Place): Promise<ListedPod[]> =>
-  JSON.parse(await succeeds(place, ['pod', 'ps', '--format', 'json'])) as ListedPod[]
+  ourNames(await succeeds(place, ['pod', 'ps', '--format', 'json']))
+
+/** The rows without Podman's names: some of those tell an age, and two looks at the same thing would differ. */
+function ourNames<Row>(text: string): Row[] {
+  const rows = JSON.parse(text) as Record<string, unknown>[]
+  return rows.map(row => Object.fromEntries(Object.entries(row).filter(([name]) => /^[a-z]/.test(name))) as Row)
+}
 
 /** Removes every pod of the installation, by name. */
 export async function takeDownAll(place: Place): Promise<void> {
