@@ -31,6 +31,10 @@ const UNTIL_TOLD = 'while [ ! -e /tmp/told ]; do echo tick; sleep 0.1; done; exi
 /** For a line of shell with an attachment in the background that writes to /run/seen: ends the container and waits. */
 const tellOnceSeen = (name: string): string =>
   `p=$!; until [ -s /run/seen ]; do sleep 0.05; done; ${launcher(cell)} exec ${name} touch /tmp/told; wait $p`
+/** An attachment with some input that is ended by TERM once it has shown something; what it showed. */
+const leaveOnceSeen = (input: string, args: string): string =>
+  `${input} >/run/typed; ${launcher(cell)} attach ${args} </run/typed >/run/seen & p=$!
+  until [ -s /run/seen ]; do sleep 0.05; done; kill -TERM $p; wait $p; cat /run/seen`
 const states = async (): Promise<string[]> => (await containers(cell)).map(({ state }) => state)
 
 describe('without a terminal', () => {
@@ -55,9 +59,8 @@ describe('without a terminal', () => {
     await play('once', ECHO, { stdin: true, stdinOnce: true })
     const once = await tspod(cell, ['attach', 'once-c1'], { input: 'hello\n' })
     expect(once).toMatchObject({ exitCode: 9, stdout: 'got hello\nclosed\n' })
-    // `timeout` ends the first attachment, not the container: its TERM is not passed on.
-    const first = `echo one | timeout 1 ${launcher(cell)} attach --sig-proxy=false kept-c1`
-    expect((await cell.sh(first)).stdout).toBe('got one\n')
+    // TERM ends the first attachment, not the container: it is not passed on.
+    expect((await cell.sh(leaveOnceSeen('echo one', '--sig-proxy=false kept-c1'))).stdout).toBe('got one\n')
     expect(await tspod(cell, ['attach', 'kept-c1'], { input: 'end\n' })).toMatchObject({
       exitCode: 7,
       stdout: 'got end\n',
@@ -65,9 +68,9 @@ describe('without a terminal', () => {
   })
 
   test('--no-stdin sends nothing', async () => {
-    await play('deaf', 'echo ready; read line; echo "got $line"', { stdin: true })
-    const line = `echo word | timeout 1 ${launcher(cell)} attach --no-stdin --sig-proxy=false deaf-c1`
-    expect((await cell.sh(line)).stdout).toBe('')
+    await play('deaf', 'while :; do echo tick; sleep 0.1; done & read line; echo "got $line"', { stdin: true })
+    const { stdout } = await cell.sh(leaveOnceSeen('echo word', '--no-stdin --sig-proxy=false deaf-c1'))
+    expect(stdout).toMatch(/^(tick\n)+$/)
     expect(await states()).toEqual(['running'])
   })
 
