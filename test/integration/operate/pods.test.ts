@@ -169,8 +169,10 @@ describe('init containers', () => {
     await withLeakCheck(cell, async () => {
       const init = [{ name: 'i', script: 'echo x >>/order/log; [ "$(wc -l </order/log)" -ge 3 ]' }]
       await tspod(cell, ['kube', 'play', '-'], { input: podWith(init, [{ name: 'a', script: ENDS }]) })
-      const waiting = (await cell.sh('pgrep -f templates/timekeeper | wc -l; pgrep -f dist/tspod.cjs | wc -l')).stdout
-      expect(waiting.split('\n')[1]).toBe('0')
+      // Its first look is over in a moment; then a shell and its sleep wait, and no Node, until ten seconds have passed.
+      const sleeps = 'pgrep -x sleep -P "$(cat /run/tspod/timekeeper)" >/dev/null'
+      const script = `for i in $(seq 50); do ${sleeps} && break; sleep 0.1; done; ${sleeps} && pgrep -xc node`
+      expect((await cell.sh(script)).stdout).toBe('0\n')
       expect(await succeeds(cell, ['wait', '--condition', 'running', 'p-a'])).toBe('-1\n')
       expect((await containers(cell)).find(({ name }) => name === 'p-i')).toMatchObject({ restarts: 2, exitCode: 0 })
       await succeeds(cell, ['pod', 'rm', '-f', 'p'])
