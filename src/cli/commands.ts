@@ -217,7 +217,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'logs',
-    aliases: ['pod logs'],
+    aliases: ['container logs', 'pod logs'],
     group: 'Look',
     summary: 'Show what a container, or every container of a pod, has printed',
     load: async () => (await import('./logs.ts')).logs,

@@ -188,6 +188,7 @@ export function containerRecord(container: ContainerView): Record<string, unknow
     created: timestamp(container.createdMs),
     started: timestamp(container.startedMs),
     finished: timestamp(container.finishedMs),
+    nextStart: timestamp(container.nextStartMs),
     command: container.command,
     ports: container.ports,
     logPath: container.logPath,

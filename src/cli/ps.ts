@@ -158,7 +158,20 @@ function usualColumns(flags: Flags, id: (text: string) => string, nowMs: number)
     ['KIND', ({ container }) => container.kind],
     ['PID', ({ container }) => String(container.pid ?? '')],
     ['IP', ({ pod }) => pod.ips.join(',')],
+    ['RAN FOR', ({ container }) => ranFor(container)],
+    ['MESSAGE', ({ container }) => printable(waitsUntil(container, nowMs))],
   ]
+}
+
+/** How long a run took that is over: what init containers and jobs are asked for. */
+function ranFor({ state, startedMs, finishedMs }: ContainerView): string {
+  if (startedMs === undefined || finishedMs === undefined || state === 'running') return ''
+  return age(finishedMs - startedMs)
+}
+
+/** Why it is as it is, and when it will be tried again. */
+function waitsUntil({ message, nextStartMs }: ContainerView, nowMs: number): string {
+  return nextStartMs === undefined ? message : `${message}; next try in ${age(nextStartMs - nowMs)}`
 }
 
 /** The columns of `podman ps --ns`. */

@@ -62,10 +62,17 @@ describe('ps', () => {
   })
   test('all of them, with more columns', async () => {
     expect(await list('ps -a -o wide')).toBe(
-      'NAME        POD   STATUS      RESTARTS   AGE   IMAGE                          PORTS                  ID             KIND      PID    IP\n' +
+      'NAME        POD   STATUS      RESTARTS   AGE   IMAGE                          PORTS                  ID             KIND      PID    IP          RAN FOR   MESSAGE\n' +
         'web-setup   web   Error (3)   2          5m    docker.io/library/nginx:1.27                          eeeeeeeeeeee   init             10.91.0.2\n' +
         'web-nginx   web   Running     0          5m    docker.io/library/nginx:1.27   0.0.0.0:8080->80/tcp   cccccccccccc   regular   4321   10.91.0.2\n',
     )
+  })
+  test('how long a run took, and when the next one is due', async () => {
+    const [startedMs, finishedMs, nextStartMs] = [NOW_MS - 12_000, NOW_MS - 5_000, NOW_MS + 15_000]
+    const waiting = { ...setup, startedMs, finishedMs, nextStartMs, message: 'back-off 20s' }
+    const one = [podView({ containers: [waiting] })]
+    const text = await list('ps -a -o wide', { pods: async () => one })
+    expect(text).toMatch(/RAN FOR +MESSAGE\n.* 7s +back-off 20s; next try in 15s\n/)
   })
   test('ids', async () => {
     expect(await list('ps -q')).toBe('cccccccccccc\n')
@@ -91,6 +98,7 @@ describe('ps', () => {
       'created',
       'started',
       'finished',
+      'nextStart',
       'command',
       'ports',
       'logPath',
