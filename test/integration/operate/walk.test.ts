@@ -1,0 +1,51 @@
+/** The walk in the README's engine chapter, as a reader would type it: every line has to succeed, and nothing is left. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { describeLeaks, difference, snapshotIn } from '../../support/leaks.ts'
+import type { Place } from '../../support/place.ts'
+import { readyCell } from '../../support/tspod.ts'
+
+const README = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8')
+/** The first block of that language after the heading. */
+const block = (heading: string, language: string): string => {
+  const chapter = README.slice(README.indexOf(`## ${heading}\n`))
+  const found = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(chapter)?.[1]
+  if (found === undefined) throw new Error(`the README has no ${language} in "${heading}"`)
+  return found
+}
+
+const lines = block('The engine', 'sh').trim().split('\n')
+
+let cell: Place
+beforeAll(async () => {
+  cell = await readyCell()
+  await cell.sh('mkdir -p /tmp/walk && cat >/tmp/walk/web.yaml', { input: block('Use it', 'yaml') })
+}, 60_000)
+afterAll(() => cell?.remove())
+
+test('every line works, and at the end nothing is left', async () => {
+  const before = await snapshotIn(cell)
+  for (const line of lines) {
+    const finished = await cell.sh(`cd /tmp/walk; PATH=${cell.checkout}/bin:$PATH; ${line}`)
+    expect({ line, code: finished.exitCode, said: finished.exitCode === 0 ? '' : finished.stderr }).toEqual({
+      line,
+      code: 0,
+      said: '',
+    })
+  }
+  // The image that was made of a container is meant to stay.
+  const leaks = difference(before, await snapshotIn(cell)).filter(({ kind }) => kind !== 'storage layers')
+  expect(describeLeaks(leaks)).toBe('')
+})
+
+test('it leads through every command but those that have a test of their own elsewhere', async () => {
+  const walked = lines.map(line =>
+    /^tspod ((?:container artifact|container|pod|kube|system) )?\S+/.exec(line)?.[0].slice(6),
+  )
+  const { COMMANDS } = await import('../../../src/cli/commands.ts')
+  const ELSEWHERE =
+    /^(attach|update|image .*|info|version|doctor|system .*|container (cleanup|inspect|prune|checkpoint|restore|artifact (ls|rm))|pod exists|pod rm|pod ps)$/
+  const missing = COMMANDS.map(({ name }) => name).filter(name => !walked.includes(name) && !ELSEWHERE.test(name))
+  expect(missing).toEqual([])
+})
