@@ -1,4 +1,5 @@
 /** Every command by name; the code behind a name is loaded when the name is called. */
+import { CONTAINER_COMMANDS } from './container-commands.ts'
 import { HOST_COMMANDS } from './host-commands.ts'
 import type { Verb } from './verb.ts'
 
@@ -26,90 +27,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Stop and remove what Kubernetes YAML describes',
     load: async () => (await import('./down.ts')).down,
   },
-  {
-    name: 'start',
-    aliases: ['container start'],
-    group: 'Run',
-    summary: 'Start containers that were created or have ended',
-    load: async () => (await import('./operate/index.ts')).start,
-  },
-  {
-    name: 'stop',
-    aliases: ['container stop'],
-    group: 'Run',
-    summary: 'Stop containers',
-    load: async () => (await import('./operate/index.ts')).stop,
-  },
-  {
-    name: 'restart',
-    aliases: ['container restart'],
-    group: 'Run',
-    summary: 'Stop containers and start them again',
-    load: async () => (await import('./operate/index.ts')).restart,
-  },
-  {
-    name: 'kill',
-    aliases: ['container kill'],
-    group: 'Run',
-    summary: 'Send a signal to containers',
-    load: async () => (await import('./operate/index.ts')).kill,
-  },
-  {
-    name: 'pause',
-    aliases: ['container pause'],
-    group: 'Run',
-    summary: 'Freeze the processes of containers',
-    load: async () => (await import('./operate/index.ts')).pause,
-  },
-  {
-    name: 'unpause',
-    aliases: ['container unpause'],
-    group: 'Run',
-    summary: 'Let paused containers go on',
-    load: async () => (await import('./operate/index.ts')).unpause,
-  },
-  {
-    name: 'init',
-    aliases: ['container init'],
-    group: 'Run',
-    summary: 'Make containers without starting them',
-    load: async () => (await import('./operate/index.ts')).init,
-  },
-  {
-    name: 'update',
-    aliases: ['container update'],
-    group: 'Run',
-    summary: 'Change the limits of a container',
-    load: async () => (await import('./operate/index.ts')).update,
-  },
-  {
-    name: 'wait',
-    aliases: ['container wait'],
-    group: 'Run',
-    summary: 'Wait until containers have ended, and print their exit codes',
-    load: async () => (await import('./operate/index.ts')).wait,
-  },
-  {
-    name: 'rm',
-    aliases: ['container rm'],
-    group: 'Run',
-    summary: 'Remove containers',
-    load: async () => (await import('./operate/index.ts')).rm,
-  },
-  {
-    name: 'container prune',
-    aliases: [],
-    group: 'Run',
-    summary: 'Remove containers that have ended for good',
-    load: async () => (await import('./operate/index.ts')).containerPrune,
-  },
-  {
-    name: 'rename',
-    aliases: ['container rename'],
-    group: 'Run',
-    summary: 'Give a container another name',
-    load: async () => (await import('./operate/index.ts')).rename,
-  },
+  ...CONTAINER_COMMANDS,
   {
     name: 'pod create',
     aliases: [],

@@ -28,7 +28,15 @@ import { pull } from './images.ts'
 import { openInside } from './inside/index.ts'
 import { inspect } from './inspect.ts'
 import { takeLock } from './lock.ts'
-import { operateContainers, operatePods, rename, updateLimits, waitFor } from './operate/index.ts'
+import {
+  exportCheckpoint,
+  importCheckpoint,
+  operateContainers,
+  operatePods,
+  rename,
+  updateLimits,
+  waitFor,
+} from './operate/index.ts'
 import { play } from './play.ts'
 import { find, loadAll } from './query.ts'
 import { storedSecrets } from './secrets.ts'
@@ -84,6 +92,8 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     attach: (nameOrId, request, terminal, signal) => attach(context, nameOrId, request, terminal, signal),
     startAttached: (name, request, terminal, signal) => startAttached(context, name, request, terminal, signal),
     operateContainers: (ids, action, signal) => operateContainers(context, ids, action, signal),
+    exportCheckpoint: (id, file) => exportCheckpoint(context, id, file),
+    importCheckpoint: (file, signal) => importCheckpoint(context, file, signal),
     updateLimits: (id, limits, signal) => updateLimits(context, id, limits, signal),
     operatePods: (ids, action, signal) => operatePods(context, ids, action, signal),
     rename: (podId, id, name, signal) => rename(context, podId, id, name, signal),

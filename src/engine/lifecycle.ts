@@ -70,7 +70,17 @@ export function advance(state: ContainerState, event: LifecycleEvent): Container
 }
 
 /** What somebody may ask of a container. */
-export type Operation = 'init' | 'start' | 'stop' | 'kill' | 'pause' | 'unpause' | 'restart' | 'remove'
+export type Operation =
+  | 'init'
+  | 'start'
+  | 'stop'
+  | 'kill'
+  | 'pause'
+  | 'unpause'
+  | 'restart'
+  | 'checkpoint'
+  | 'restore'
+  | 'remove'
 
 type Rule = {
   /** States in which it is done. */
@@ -134,6 +144,18 @@ export const OPERATIONS: Readonly<Record<Operation, Rule>> = {
     already: [],
     refusal: () => 'unable to restart a container in a paused or unknown state: container state improper',
     remedy: 'let it go on first: tspod unpause',
+  },
+  checkpoint: {
+    from: ['running'],
+    already: [],
+    refusal: (_, state) => `"${state}" is not running, cannot checkpoint: container state improper`,
+    remedy: 'see its state: tspod ps -a',
+  },
+  restore: {
+    from: ['configured', ...ENDED],
+    already: [],
+    refusal: name => `container ${name} is running or paused, cannot restore: container state improper`,
+    remedy: 'stop it first: tspod stop',
   },
   remove: {
     from: [...NOT_YET, ...ENDED, 'removing'],

@@ -1,4 +1,5 @@
 /** What all containers of a pod share: pinned namespaces, network, cgroup, volumes, and the files under /etc. */
+import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { writeAtomic } from '../files.ts'
@@ -84,7 +85,8 @@ async function writeManagedFiles(work: PodWork): Promise<Map<string, string>> {
   await Promise.all(
     [...texts].map(async ([target, text]) => {
       const file = join(directory, `etc-${target.slice('/etc/'.length)}`)
-      await writeAtomic(file, text, 0o644, { durable: false })
+      // Running containers have the very file mounted: a new one of the same content would only be strange to them.
+      if (readOptional(file) !== text) await writeAtomic(file, text, 0o644, { durable: false })
       managed.set(target, file)
     }),
   )
@@ -100,4 +102,12 @@ export async function enterPodCgroup(work: Pick<PodWork, 'context' | 'cgroup'>, 
   const startScope = (scope: PodScope, pid: number): Promise<'started' | 'exists'> =>
     manager.startScope({ ...scope, pids: [pid] })
   await enterPod(hierarchies, work.cgroup, conmonPid, startScope, clock)
+}
+
+function readOptional(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return undefined
+  }
 }

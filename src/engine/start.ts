@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { TspodError } from '../errors.ts'
 import { removeTree } from '../files.ts'
 import type { Id } from '../model.ts'
-import { createContainer, isKnown, startContainer, type Watched, waitExit } from '../oci/index.ts'
+import { type CreateInput, createContainer, isKnown, startContainer, type Watched, waitExit } from '../oci/index.ts'
 import { bundleFor, imageOf } from './bundle.ts'
 import { containerOf, type PodWork, patch, placesOf } from './context.ts'
 import { deleteRun } from './end.ts'
@@ -12,8 +12,10 @@ import { noteEvent } from './events.ts'
 import { advance } from './lifecycle.ts'
 import type { Executors } from './plan/index.ts'
 import type { ContainerRecord } from './records.ts'
-import { attachNetwork, enterPodCgroup, pinSandbox, prepareSandboxFiles } from './sandbox.ts'
+import { attachNetwork, enterPodCgroup, pinSandbox, prepareSandboxFiles, type SandboxFiles } from './sandbox.ts'
 
+/** All of a container's memory comes from disk. */
+const RESTORE_TIMEOUT_MS = 600_000
 /** An init container may take as long as it likes; the caller's signal ends the wait. */
 const INIT_TIMEOUT_MS = 2 ** 31 - 1
 
@@ -41,47 +43,7 @@ export function startExecutors(work: PodWork): Pick<Executors, Starting> {
       // The layer of an earlier run is taken up again: only a restart by the pod's policy begins afresh.
       work.rootfs.set(record.id, await (await context.rootfs()).create(image, record.id, record.name))
     },
-    create: async step => {
-      const record = containerOf(work, step.container)
-      const { run, exits } = placesOf(work, record.id)
-      if (isKnown(work.sandbox.runtime, record.id)) await deleteRun(work, record)
-      const bundle = await bundleFor(work, record, await files())
-      const created = await createContainer(
-        {
-          runtime: work.sandbox.runtime,
-          id: record.id,
-          name: record.name,
-          bundle: run,
-          conmonPath: bundle.conmonPath,
-          runDir: run,
-          exitDir: exits,
-          log: bundle.log,
-          tty: bundle.tty,
-          stdin: bundle.stdin,
-          exitHook: exitHookOf(work, record),
-          beforeStart: pid => enterPodCgroup(work, pid),
-        },
-        context.clock,
-      )
-      patch(work, record.id, {
-        state: advance(record.state, 'created'),
-        boot: context.boot,
-        pid: created.pid,
-        pidStart: created.start,
-        monitorPid: created.conmonPid,
-        monitorStart: created.conmonStart,
-        imageId: bundle.imageId,
-        command: bundle.command,
-        stopSignal: bundle.stopSignal,
-        reason: '',
-        message: '',
-      })
-      const message = `Created container ${record.shortName}`
-      // Podman makes a container once, and its run each time; the kubelet makes a container each time.
-      const first = record.startedMs === undefined && record.restarts === 0
-      if (first) noteEvent(work, record, { action: 'create', reason: 'Created', message })
-      noteEvent(work, record, first ? { action: 'init', reason: '' } : { action: 'init', reason: 'Created', message })
-    },
+    create: async step => makeContainer(work, containerOf(work, step.container), await files()),
     start: async step => {
       const record = containerOf(work, step.container)
       // Taken before: a short container has ended by the time the runtime returns.
@@ -99,6 +61,58 @@ export function startExecutors(work: PodWork): Pick<Executors, Starting> {
       await awaitInit(work, containerOf(work, step.container))
     },
   }
+}
+
+/**
+ * Has the runtime create a container whose layer is mounted, or, with `restore`, lets it go on from a checkpoint: then
+ * it runs at once.
+ */
+export async function makeContainer(
+  work: PodWork,
+  record: ContainerRecord,
+  files: SandboxFiles,
+  restore?: CreateInput['restore'],
+): Promise<void> {
+  const { context } = work
+  const { run, exits } = placesOf(work, record.id)
+  if (isKnown(work.sandbox.runtime, record.id)) await deleteRun(work, record)
+  const bundle = await bundleFor(work, record, files)
+  const created = await createContainer(
+    {
+      runtime: work.sandbox.runtime,
+      id: record.id,
+      name: record.name,
+      bundle: run,
+      conmonPath: bundle.conmonPath,
+      runDir: run,
+      exitDir: exits,
+      log: bundle.log,
+      tty: bundle.tty,
+      stdin: bundle.stdin,
+      exitHook: exitHookOf(work, record),
+      beforeStart: pid => enterPodCgroup(work, pid),
+      ...(restore !== undefined && { restore, timeoutMs: RESTORE_TIMEOUT_MS }),
+    },
+    context.clock,
+  )
+  patch(work, record.id, {
+    state: advance(record.state, 'created'),
+    boot: context.boot,
+    pid: created.pid,
+    pidStart: created.start,
+    monitorPid: created.conmonPid,
+    monitorStart: created.conmonStart,
+    imageId: bundle.imageId,
+    command: bundle.command,
+    stopSignal: bundle.stopSignal,
+    reason: '',
+    message: '',
+  })
+  const message = `Created container ${record.shortName}`
+  // Podman makes a container once, and its run each time; the kubelet makes a container each time.
+  const first = record.startedMs === undefined && record.restarts === 0
+  if (first) noteEvent(work, record, { action: 'create', reason: 'Created', message })
+  noteEvent(work, record, first ? { action: 'init', reason: '' } : { action: 'init', reason: 'Created', message })
 }
 
 /** Program and arguments that run when the container has ended. */

@@ -11,7 +11,7 @@ import type {
   PortSpec,
   RestartPolicy,
 } from '../model.ts'
-import type { Limits, OciConfig, PullOptions } from '../oci/index.ts'
+import type { CriuOptions, Limits, OciConfig, PullOptions } from '../oci/index.ts'
 import type { Paths } from '../paths.ts'
 import type { Detach, Interact, Run, RunStreaming } from '../process.ts'
 import type { Terminal } from '../terminal.ts'
@@ -315,6 +315,17 @@ export type ContainerAction =
   | { do: 'init' | 'start' | 'pause' | 'unpause' }
   | { do: 'kill'; signal: NodeJS.Signals }
   | { do: 'stop' | 'restart' | 'remove' | 'remove by force'; graceMs?: number }
+  | ({ do: 'checkpoint' } & CheckpointWish)
+  | ({ do: 'restore' } & RestoreWish)
+
+/** How a container is let go on from a checkpoint. */
+export type RestoreWish = CriuOptions & {
+  /** Logs and images stay. */
+  keep: boolean
+}
+
+/** How a container is written to files. */
+export type CheckpointWish = RestoreWish & { leaveRunning: boolean }
 
 /** What can be asked of pods. */
 export type PodAction =
@@ -356,6 +367,10 @@ export type Engine = Inside & {
   startAttached(nameOrId: string, request: AttachRequest, terminal: Terminal, signal: AbortSignal): Promise<AttachEnd>
   /** Does one thing to containers, and answers for each what became of it. */
   operateContainers(ids: readonly Id[], action: ContainerAction, signal: AbortSignal): Promise<Outcome[]>
+  /** Writes the checkpoint of a container to a new file. */
+  exportCheckpoint(id: Id, file: string): Promise<void>
+  /** Takes an archive of this installation for the container it was made of; answers that container's id. */
+  importCheckpoint(file: string, signal: AbortSignal): Promise<Id>
   /** Changes limits of a container, now and for its later runs. Throws HOST_LACKS for one that this host cannot set. */
   updateLimits(id: Id, limits: Limits, signal: AbortSignal): Promise<void>
   /** Does one thing to pods, and answers for each what became of it. */

@@ -14,7 +14,7 @@ import { processStart } from '../files.ts'
 import type { Id } from '../model.ts'
 import { MONITOR_ATTACH_FD, MONITOR_START_FD, MONITOR_SYNC_FD, type Monitor, spawnMonitor } from '../process.ts'
 import { lastMessage, startFailed } from './failures.ts'
-import { type Runtime, runtimeHangs } from './runtime/index.ts'
+import { type CriuOptions, criuFailed, criuFlags, type Runtime, runtimeHangs } from './runtime/index.ts'
 
 export type LogDriver = 'k8s-file' | 'json-file' | 'journald' | 'none' | 'passthrough'
 export type LogTarget = { driver: LogDriver; path: string; maxBytes: number }
@@ -40,6 +40,8 @@ export type CreateInput = {
   beforeStart?: (conmonPid: number) => Promise<void>
   /** For `--exec-attach`: runs when one can attach and nothing has been started yet. */
   onAttachable?: () => Promise<void>
+  /** Where a checkpoint is that the container goes on from, instead of being created. It runs at once then. */
+  restore?: { imagePath: string } & CriuOptions
   /** How long the runtime may take: by default what tspod.toml says, or two minutes. */
   timeoutMs?: number
 }
@@ -72,7 +74,7 @@ export type Reported = { pid: number; start: string | undefined; conmonPid: numb
 
 type Monitored = Pick<
   CreateInput,
-  'runtime' | 'name' | 'bundle' | 'conmonPath' | 'runDir' | 'beforeStart' | 'onAttachable' | 'timeoutMs'
+  'runtime' | 'name' | 'bundle' | 'conmonPath' | 'runDir' | 'beforeStart' | 'onAttachable' | 'timeoutMs' | 'restore'
 >
 
 /** Starts conmon with `args` and waits for what it says of the process it has the runtime make. Throws as `createContainer`. */
@@ -120,6 +122,10 @@ export function conmonArgs(input: CreateInput): string[] {
   if (input.tty) args.push('--terminal')
   if (input.stdin !== false) args.push('--stdin')
   if (input.stdin === true) args.push('--leave-stdin-open')
+  if (input.restore !== undefined) {
+    args.push('--restore', input.restore.imagePath)
+    for (const flag of criuFlags(input.restore)) args.push('--runtime-opt', flag)
+  }
   const [hook, ...hookArgs] = input.exitHook
   if (hook !== undefined) {
     args.push('--exit-command', hook)
@@ -147,7 +153,8 @@ function prepareFiles(input: CreateInput): void {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
   }
   // A stale exit file would be taken for the end of the container that is about to start.
-  for (const stale of [...Object.values(files), join(input.exitDir, input.id), join(input.bundle, 'oom')]) {
+  const ofBundle = ['oom', RESTORE_LOG].map(name => join(input.bundle, name))
+  for (const stale of [...Object.values(files), join(input.exitDir, input.id), ...ofBundle]) {
     rmSync(stale, { force: true })
   }
   for (const { driver, path } of input.log) {
@@ -216,6 +223,9 @@ async function within<T>(work: Promise<T>, timeoutMs: number, clock: Clock): Pro
   }
 }
 
+/** conmon has CRIU work in the bundle. */
+const RESTORE_LOG = 'restore.log'
+
 /** Nothing holds the pipe for long once conmon refused; this only keeps a surprise from hanging a play. */
 const STDERR_TIMEOUT_MS = 500
 
@@ -228,6 +238,10 @@ async function refusal(
   clock: Clock,
 ): Promise<TspodError> {
   const log = readText(files.runtimeLog)
+  if (input.restore !== undefined) {
+    const words = log || message || (await within(monitor.stderr, STDERR_TIMEOUT_MS, clock)) || ''
+    return criuFailed(`restore container ${input.name}`, words, readText(join(input.bundle, RESTORE_LOG)))
+  }
   if (lastMessage(log) !== '') return startFailed(input.name, input.runtime, log)
   const words = message || (await within(monitor.stderr, STDERR_TIMEOUT_MS, clock))
   return startFailed(input.name, input.runtime, words || `${input.runtime.name} did not create it and did not say why`)

@@ -14,6 +14,7 @@ export {
   removeCgroup,
   thawCgroup,
 } from './cgroup.ts'
+export { type CheckpointFacts, readArchive, writeArchive } from './checkpoint-archive.ts'
 export { type ConfigPart, commitImage } from './commit.ts'
 export {
   type Created,
@@ -59,12 +60,15 @@ export { type ProcessFacts, readProcesses } from './processes.ts'
 export { type PullDoor, type PullOptions, pullDoor } from './pull.ts'
 export {
   annotatedRuntime,
+  type CriuOptions,
+  checkpointContainer,
   deleteContainer,
   execArgs,
   findProgram,
   forgetContainer,
   isKnown,
   type Runtime,
+  requireCriu,
   runtimeArgs,
   selectRuntime,
   startContainer,

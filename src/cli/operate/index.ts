@@ -1,3 +1,4 @@
+export { checkpoint, restore } from './checkpoint.ts'
 export { podCleanup } from './cleanup.ts'
 export { podCreate } from './create.ts'
 export { init } from './init.ts'

@@ -13,6 +13,7 @@ import type { ContainerAction, Outcome } from '../types.ts'
 import { stateOf } from '../view.ts'
 import { look } from '../work.ts'
 import { addFailures, commitGoals, each, type Failures, outcome, withPod } from './batch.ts'
+import { checkpoint, restore } from './checkpoint.ts'
 import { reset, wantRunning } from './goals.ts'
 
 /**
@@ -89,6 +90,10 @@ export async function operateOn(
       return freeze(work, able, failures, action.do === 'pause')
     case 'restart':
       return restart(work, able, failures, action.graceMs)
+    case 'checkpoint':
+      return checkpoint(work, able, failures, action)
+    case 'restore':
+      return restore(work, able, failures, action)
     case 'remove':
     case 'remove by force':
       return remove(work, able, failures, action.graceMs)
@@ -103,6 +108,8 @@ const RULE_OF = {
   pause: 'pause',
   unpause: 'unpause',
   restart: 'restart',
+  checkpoint: 'checkpoint',
+  restore: 'restore',
   remove: 'remove',
   // Whatever runs is stopped first.
   'remove by force': 'stop',

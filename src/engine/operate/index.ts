@@ -1,3 +1,4 @@
+export { exportCheckpoint, importCheckpoint } from './checkpoint-archives.ts'
 export { operateContainers } from './containers.ts'
 export { operatePods } from './pods.ts'
 export { rename } from './rename.ts'

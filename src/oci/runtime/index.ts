@@ -1,4 +1,5 @@
 /** The OCI runtimes, crun and runc and what an administrator configures: which one to use, and its verbs. */
+export { type CriuOptions, checkpointContainer, criuFailed, criuFlags, requireCriu } from './checkpoint.ts'
 export { annotatedRuntime } from './config.ts'
 export { findProgram } from './program.ts'
 export { configuredRuntimes, isOlder, obstacleOf, RUNTIME_FLOORS, type Runtime, selectRuntime } from './select.ts'

@@ -33,6 +33,10 @@ const variants: Record<string, { change: Partial<CreateInput>; has: string[] }> 
   'a terminal': { change: { tty: true }, has: ['--terminal'] },
   'standard input': { change: { stdin: true }, has: ['--stdin', '--leave-stdin-open'] },
   'standard input for one attachment': { change: { stdin: 'once' }, has: ['--stdin'] },
+  'a checkpoint to go on from': {
+    change: { restore: { imagePath: '/images', tcpEstablished: true, fileLocks: true } },
+    has: ['--restore', '/images', '--runtime-opt', '--tcp-established', '--runtime-opt', '--file-locks'],
+  },
   'no log': { change: { log: [] }, has: ['--log-path', 'none'] },
   'two logs': {
     change: { log: [...input.log, { driver: 'journald', path: '', maxBytes: 0 }] },
