@@ -87,12 +87,15 @@ export function lastMessage(output: string): string {
   )
 }
 
+/** One line of a JSON log. Of one that was cut off, by a full disk or a kill, what there is of its message. */
 function jsonLine(line: string): { level: string; msg: string } | undefined {
   if (!line.startsWith('{')) return undefined
   try {
     const { level, msg } = JSON.parse(line) as { level?: unknown; msg?: unknown }
     return typeof level === 'string' && typeof msg === 'string' ? { level, msg } : undefined
   } catch {
-    return undefined
+    const msg = /"msg": ?"((?:[^"\\]|\\.)*)/.exec(line)?.[1]
+    const level = /"level": ?"(\w+)"/.exec(line)?.[1] ?? 'error'
+    return msg ? { level, msg: msg.replace(/\\(.)/g, '$1') } : undefined
   }
 }

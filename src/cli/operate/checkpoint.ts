@@ -13,6 +13,8 @@ const CRIU_FLAGS = {
   },
   'tcp-established': { kind: 'switch', initial: false, help: 'open connections are no obstacle and stay open' },
   'file-locks': { kind: 'switch', initial: false, help: 'locks on files are no obstacle and are taken again' },
+  // What happens anyway: a file system is never part of a checkpoint.
+  'ignore-rootfs': { kind: 'switch', initial: false, hidden: true, help: 'leave the file system out' },
 } as const satisfies FlagTable
 
 const CHECKPOINT_FLAGS = {

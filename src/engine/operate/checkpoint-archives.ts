@@ -1,8 +1,8 @@
 /** Checkpoints that leave the pod's directory and come back, as archives. */
-import { mkdir, readFile, rename } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing, TspodError } from '../../errors.ts'
-import { removeTree, writeAtomic } from '../../files.ts'
+import { processStart, removeTree, writeAtomic } from '../../files.ts'
 import type { Id } from '../../model.ts'
 import { type CheckpointFacts, readArchive, writeArchive } from '../../oci/index.ts'
 import { randomHex } from '../../random.ts'
@@ -73,7 +73,8 @@ export async function exportCheckpoint(context: EngineContext, id: Id, file: str
  * @throws UNSAFE_PATH for an archive that this installation did not write, NO_SUCH_OBJECT, WRONG_STATE.
  */
 export async function importCheckpoint(context: EngineContext, file: string, signal: AbortSignal): Promise<Id> {
-  const stage = join(context.paths.root, `import-${randomHex(8)}`)
+  const stage = join(context.paths.root, `import-${process.pid}-${randomHex(8)}`)
+  await sweepStages(context.paths.root)
   await mkdir(join(stage, 'images'), { recursive: true, mode: 0o700 })
   try {
     const facts = await unpacked(context, file, join(stage, 'images'))
@@ -87,6 +88,14 @@ export async function importCheckpoint(context: EngineContext, file: string, sig
     return record.id
   } finally {
     await removeTree(stage)
+  }
+}
+
+/** What an import left that was killed. */
+async function sweepStages(root: string): Promise<void> {
+  for (const name of await readdir(root)) {
+    const pid = /^import-(\d+)-[0-9a-f]{16}$/.exec(name)?.[1]
+    if (pid !== undefined && processStart(Number(pid)) === undefined) await removeTree(join(root, name))
   }
 }
 

@@ -77,6 +77,8 @@ describe('checkpoint and restore', () => {
       await succeeds(cell, ['checkpoint', '--leave-running', '--export', ARCHIVE, 'web-c1'])
       expect(await states()).toEqual(['running', 'running'])
       await succeeds(cell, ['stop', '-t', '0', 'web-c1'])
+      // What an import left that was killed goes with the next one.
+      await cell.sh('mkdir -p /var/lib/tspod/import-4000000-0123456789abcdef/images')
       await succeeds(cell, ['restore', '--import', ARCHIVE])
       expect(await states()).toEqual(['running', 'running'])
       await cell.sh(`printf x | dd of=${ARCHIVE} bs=1 seek=600 conv=notrunc`)

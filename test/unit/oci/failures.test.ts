@@ -23,6 +23,22 @@ describe('what a runtime said becomes one sentence', () => {
       '{"level":"error","msg":"mount failed","time":"t"}\n{"level":"warning","msg":"something else","time":"t"}\n',
       'mount failed',
     ],
+    'several errors in a log: the last one sums up': [
+      '{"level":"error","msg":"first","time":"t"}\n{"level":"info","msg":"so"}\n{"level":"error","msg":"second","time":"t"}\n',
+      'second',
+    ],
+    'a line of runc that was cut off': [
+      '{"level":"info","msg":"so","time":"t"}\n{"level":"error","msg":"cannot mount \\"x\\" to',
+      'cannot mount "x" to',
+    ],
+    'a line of crun that was cut off': [
+      '{"msg":"writing file `cgroup.procs`: No space left',
+      'writing file `cgroup.procs`: No space left',
+    ],
+    'a warning that was cut off is not the error': [
+      '{"level":"error","msg":"it broke","time":"t"}\n{"level":"warning","msg":"also th',
+      'it broke',
+    ],
     'text output of runc': [
       'time="2026-01-01T00:00:00Z" level=error msg="container \\"x\\" does not exist"\n',
       'container "x" does not exist',
