@@ -1,7 +1,7 @@
 /** `kube play --wait`: stays until the pods have ended or somebody has had enough, and leaves nothing. */
 import type { Engine, PlayReport } from '../engine/index.ts'
 import { downOutcome } from './down.ts'
-import { playOutcome } from './play.ts'
+import { playOutcome } from './play-report.ts'
 import type { Source } from './source.ts'
 import type { Outcome, World } from './verb.ts'
 

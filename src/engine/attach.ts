@@ -13,10 +13,10 @@ import { containerRunDirectory, exitDirectory } from '../paths.ts'
 import { PROXIED_SIGNALS, type Terminal } from '../terminal.ts'
 import type { EngineContext } from './context.ts'
 import { detachScanner } from './detach-keys.ts'
+import { watched } from './observe.ts'
 import { operateContainers } from './operate/index.ts'
 import { oneContainer } from './query.ts'
 import { type ContainerRecord, readContainer, readPodOf, specNamed } from './records.ts'
-import { watched } from './start.ts'
 import type { AttachEnd, AttachRequest } from './types.ts'
 
 /** An attachment that stands: nothing the container prints from now on is missed. */

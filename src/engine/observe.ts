@@ -1,7 +1,7 @@
 /** What is true of a container right now, by the kernel and conmon's exit file; the store only says where to look. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { isAlive, judgeProcess } from '../oci/index.ts'
+import { isAlive, judgeProcess, type Watched } from '../oci/index.ts'
 import { exitDirectory, type Paths, runtimeRoot } from '../paths.ts'
 import type { Observed } from './plan/index.ts'
 import type { ContainerRecord } from './records.ts'
@@ -50,4 +50,13 @@ function beforeThisBoot(record: ContainerRecord): Observed {
 function waitsForStart(context: ObserveContext, record: ContainerRecord): boolean {
   if (context.runtime === undefined) return false
   return existsSync(join(runtimeRoot(context.paths, context.runtime), record.id, 'exec.fifo'))
+}
+
+/** A recorded container in the form the exit watcher wants. */
+export function watched(record: ContainerRecord): Watched {
+  return {
+    id: record.id,
+    container: { pid: record.pid ?? 0, start: record.pidStart ?? '' },
+    monitor: { pid: record.monitorPid ?? 0, start: record.monitorStart ?? '' },
+  }
 }

@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import { TspodError } from '../errors.ts'
 import { removeTree } from '../files.ts'
 import type { Id } from '../model.ts'
-import { type CreateInput, createContainer, isKnown, startContainer, type Watched, waitExit } from '../oci/index.ts'
+import { type CreateInput, createContainer, isKnown, startContainer, waitExit } from '../oci/index.ts'
 import { bundleFor, imageOf } from './bundle.ts'
 import { containerOf, type PodWork, patch, placesOf } from './context.ts'
 import { deleteRun } from './end.ts'
 import { recordEnd } from './ends.ts'
 import { noteEvent } from './events.ts'
 import { advance } from './lifecycle.ts'
+import { watched } from './observe.ts'
 import type { Executors } from './plan/index.ts'
 import type { ContainerRecord } from './records.ts'
 import { attachNetwork, enterPodCgroup, pinSandbox, prepareSandboxFiles, type SandboxFiles } from './sandbox.ts'
@@ -136,15 +137,6 @@ async function awaitInit(work: PodWork, record: ContainerRecord): Promise<void> 
   throw new TspodError('INIT_FAILED', `init container ${record.name} (${record.id.slice(0, 12)}) ${outcome}`, {
     remedy: `see what it said: tspod logs ${work.pod.name}/${record.shortName}`,
   })
-}
-
-/** A recorded container in the form the exit watcher wants. */
-export function watched(record: ContainerRecord): Watched {
-  return {
-    id: record.id,
-    container: { pid: record.pid ?? 0, start: record.pidStart ?? '' },
-    monitor: { pid: record.monitorPid ?? 0, start: record.monitorStart ?? '' },
-  }
 }
 
 /**
