@@ -17,7 +17,7 @@ type Kind = { inBand: boolean; limitMinutes: number }
 const KINDS: Record<string, Kind> = {
   unit: { inBand: false, limitMinutes: 5 },
   golden: { inBand: false, limitMinutes: 5 },
-  integration: { inBand: true, limitMinutes: 20 },
+  integration: { inBand: true, limitMinutes: 45 },
   system: { inBand: true, limitMinutes: 30 },
   fault: { inBand: true, limitMinutes: 60 },
 }
