@@ -33,12 +33,13 @@ export async function reconcile(work: PodWork, fresh: boolean): Promise<Reconcil
   for (let round = 0; planned.steps.length > 0; round++) {
     holdPod(context.paths, pod.id)
     if (!fresh || round > 0) await writeIntent(work, planned.steps)
-    const { failures, skipped } = await execute(planned.steps, { ...startExecutors(work), ...endExecutors(work) })
+    const done = await execute(planned.steps, { ...startExecutors(work), ...endExecutors(work) })
+    const { failures, skipped } = done
     all.failures.push(...failures)
     all.skipped.push(...skipped)
     for (const { step, error } of failures) noteFailure(work, step, error)
     if (work.forgotten) return all
-    settleSandbox(work, planned.steps, failures.length > 0)
+    settleSandbox(work, planned.steps, done)
     // A play writes all its pods in one transaction at its end.
     if (!fresh || round > 0) await writeOutcome(work)
     unholdPod(context.paths, pod.id)
@@ -88,11 +89,11 @@ async function writeIntent(work: PodWork, steps: readonly Step[]): Promise<void>
   })
 }
 
-/** What the sandbox has become by these steps. */
-function settleSandbox(work: PodWork, steps: readonly Step[], failed: boolean): void {
-  if (failed) return
-  if (steps.some(step => step.do === 'network')) work.sandboxState = 'up'
-  if (steps.some(step => step.do === 'unpin')) work.sandboxState = 'down'
+/** What the sandbox has become by these steps. It stands whatever its containers failed with; it is down when nothing is left. */
+function settleSandbox(work: PodWork, steps: readonly Step[], { failures, skipped }: Execution): void {
+  const undone = [...failures.map(({ step }) => step), ...skipped]
+  if (steps.some(step => step.do === 'network' && !undone.includes(step))) work.sandboxState = 'up'
+  if (steps.some(step => step.do === 'unpin') && undone.length === 0) work.sandboxState = 'down'
 }
 
 async function writeOutcome(work: PodWork): Promise<void> {

@@ -1,0 +1,85 @@
+/** What must be true once nothing goes wrong any more: every pod is where it should be, and after `down` nothing is left. */
+import type { Row } from '../../src/engine/store.ts'
+import type { Id } from '../../src/model.ts'
+import type { History } from './history.ts'
+import type { Run } from './kernel.ts'
+
+/** The longest back-off, and the longest nap of the timekeeper. */
+const LONGEST_PAUSE_MS = 370_000
+const PATIENCE_S = 120
+
+/** Waits until no process of tspod is at work, and checks every pod. */
+export async function atRest(history: History): Promise<void> {
+  const { scheduler, database } = history
+  for (let second = 0; scheduler.living().length > 0; second++) {
+    if (second === PATIENCE_S) {
+      const names = scheduler.living().map(({ name }) => name)
+      return scheduler.accuse(`still at work after ${PATIENCE_S} s: ${names.join(', ')}`)
+    }
+    await scheduler.run(1_000)
+    if (scheduler.failure !== undefined) return
+  }
+  for (const pod of database.all("SELECT * FROM pod WHERE complete = 1 AND goal <> 'removed'")) checkPod(history, pod)
+  const waits = database.all('SELECT name, wake_ms FROM pod WHERE wake_ms IS NOT NULL AND complete = 1')
+  if (waits.length > 0 && !history.timekeeper.isThere) scheduler.accuse(`nobody keeps time for ${waits[0]?.name}`)
+}
+
+function checkPod(history: History, pod: Row): void {
+  const { scheduler, kernel, database } = history
+  const rows = database.all('SELECT * FROM container WHERE pod = ?', [pod.id as Id])
+  const runOf = (row: Row): Run | undefined => kernel.runs.get(row.id as Id)
+  const isUp = (row: Row): boolean => runOf(row)?.started === true && runOf(row)?.process.alive === true
+  for (const row of rows) {
+    if (row.goal !== 'running' && isUp(row)) scheduler.accuse(`${row.name} runs and is wanted ${row.goal}`)
+    if (row.state === 'running' && !isUp(row)) scheduler.accuse(`${row.name} is taken for running`)
+  }
+  if (pod.goal === 'created') return
+  const policy = (JSON.parse(String(pod.spec)) as { restartPolicy: string }).restartPolicy
+  const work = rows.filter(({ kind }) => kind === 'regular' || kind === 'service')
+  const isDone = (row: Row): boolean => {
+    if (row.goal === 'stopped') return !isUp(row)
+    if (isUp(row) || (row.state !== 'exited' && row.state !== 'stopped')) return false
+    return row.kind === 'service' || policy === 'Never' || (policy === 'OnFailure' && row.exit_code === 0)
+  }
+  const inits = rows.filter(({ kind }) => kind === 'init')
+  const hasFailed = inits.some(
+    row =>
+      (row.state === 'exited' || row.state === 'stopped') &&
+      row.exit_code !== 0 &&
+      (policy === 'Never' || row.goal === 'stopped'),
+  )
+  const isFinished = work.length > 0 && work.every(isDone)
+  if (pod.goal === 'stopped' || isFinished || hasFailed) {
+    const held = kernel.held(String(pod.id))
+    if (held.length > 0) scheduler.accuse(`pod ${pod.name} is at rest and holds ${held.join(', ')}`)
+    return
+  }
+  const isTrying = (row: Row): boolean => {
+    const run = runOf(row)
+    return isUp(row) || scheduler.monoMs - (run?.endedMs ?? Number.NEGATIVE_INFINITY) < LONGEST_PAUSE_MS
+  }
+  const isOpen = (row: Row): boolean => !(row.state === 'exited' && row.exit_code === 0)
+  const waiting = inits.filter(row => row.goal === 'running' && isOpen(row))
+  if (waiting.length > 0 && !work.some(isUp)) {
+    // Only the first of them is at it.
+    const helpers = rows.filter(({ kind }) => kind === 'init' || kind === 'sidecar')
+    if (!helpers.some(isTrying)) scheduler.accuse(`pod ${pod.name}: none of its init containers is tried again`)
+    return
+  }
+  for (const row of [...work, ...rows.filter(({ kind }) => kind === 'sidecar' || kind === 'infra')]) {
+    if (row.goal === 'running' && !isTrying(row) && !isDoneWork(row, isDone)) {
+      scheduler.accuse(`${row.name} should run: it is ${row.state} ${row.exit_code ?? ''}`)
+    }
+  }
+}
+
+const isDoneWork = (row: Row, isDone: (row: Row) => boolean): boolean => row.kind === 'regular' && isDone(row)
+
+/** After `down` nothing may be left, of the host or of the store. */
+export function nothingLeft(history: History): void {
+  const { scheduler, kernel, database, world, timekeeper } = history
+  const left = [...kernel.rest(), ...database.rest(), ...[...world.lockFiles].map(name => `lock ${name}`)]
+  if (timekeeper.isThere) left.push('a timekeeper')
+  left.push(...scheduler.living().map(({ name }) => `process ${name}`))
+  if (left.length > 0) scheduler.accuse(`left behind by down: ${left.join(', ')}`)
+}

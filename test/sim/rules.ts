@@ -1,0 +1,228 @@
+/** What must hold at any moment, whoever was killed when: checked on every plan and on every effect. */
+import type { Plan, PlanInput } from '../../src/engine/plan/index.ts'
+import type { PodSettings } from '../../src/engine/records.ts'
+import type { Row } from '../../src/engine/store.ts'
+import type { Id, PodSpec } from '../../src/model.ts'
+import type { Kernel, Run } from './kernel.ts'
+import type { Scheduler } from './scheduler.ts'
+import type { Database } from './store.ts'
+
+const LONGEST_BACK_OFF_MS = 300_000
+const LONG_RUN_MS = 600_000
+/** Beside a back-off: locks, graces and looks of others. */
+const SLACK_MS = 60_000
+
+type Ended = { run: Run; boot: string }
+
+export class Rules {
+  /** Nothing but exits happens in this history: times can be foretold. */
+  calm = true
+  /** Some clock was set: times mean less. */
+  jumped = false
+  plans = 0
+  readonly steps = new Map<string, number>()
+  readonly #scheduler: Scheduler
+  readonly #kernel: Kernel
+  readonly #database: Database
+  /** How often a pod's network was set up: containers are started anew after each. */
+  readonly #epochs = new Map<string, number>()
+  readonly #startedIn = new Map<Id, number>()
+  readonly #succeededOn = new Map<Id, string>()
+  readonly #ended = new Map<Id, Ended>()
+  readonly #streaks = new Map<Id, number>()
+  readonly #lastPlans = new Map<string, Plan>()
+
+  constructor(scheduler: Scheduler, kernel: Kernel, database: Database) {
+    this.#scheduler = scheduler
+    this.#kernel = kernel
+    this.#database = database
+    kernel.onExit = run => this.#exit(run)
+  }
+
+  accuse(message: string): void {
+    this.#scheduler.accuse(message)
+  }
+
+  row(id: Id): Row | undefined {
+    return this.#database.all('SELECT * FROM container WHERE id = ?', [id])[0]
+  }
+
+  pod(id: string): Row | undefined {
+    return this.#database.all('SELECT * FROM pod WHERE id = ?', [id])[0]
+  }
+
+  lastPlan(pod: string): Plan | undefined {
+    return this.#lastPlans.get(pod)
+  }
+
+  plan(input: PlanInput, plan: Plan): void {
+    this.plans++
+    const seen = new Set<string>()
+    for (const step of plan.steps) {
+      this.steps.set(step.do, (this.steps.get(step.do) ?? 0) + 1)
+      if (seen.has(step.id)) this.accuse(`plan: two steps ${step.id}`)
+      if (step.because === '') this.accuse(`plan: ${step.id} has no reason`)
+      for (const id of [...step.after, ...step.order]) {
+        if (!seen.has(id)) this.accuse(`plan: ${step.id} waits for ${id}, which is no earlier step`)
+      }
+      seen.add(step.id)
+      const container = 'container' in step ? input.containers.find(({ id }) => id === step.container) : undefined
+      if (container === undefined) continue
+      const isUp = container.observed.at === 'running' || container.observed.at === 'unmonitored'
+      if (step.do === 'start' && (container.goal !== 'running' || input.goal !== 'running')) {
+        this.accuse(`plan: ${step.id}, which is wanted ${container.goal} in a pod wanted ${input.goal}`)
+      }
+      if (step.do === 'start' && isUp) this.accuse(`plan: ${step.id}, which runs`)
+      if ((step.do === 'delete' || step.do === 'discard') && isUp && !seen.has(`stop ${step.container}`)) {
+        this.accuse(`plan: ${step.id}, which runs and is not stopped before`)
+      }
+    }
+    const waitMs = plan.againAtMs === undefined ? undefined : plan.againAtMs - input.nowMs
+    if (waitMs !== undefined && (waitMs <= 0 || waitMs > LONGEST_BACK_OFF_MS)) {
+      this.accuse(`plan: looks again in ${waitMs / 1000} s`)
+    }
+    const first = input.containers[0]
+    const pod = first && this.row(first.id)?.pod
+    if (pod !== undefined) this.#lastPlans.set(String(pod), plan)
+  }
+
+  connected(pod: string): void {
+    this.#epochs.set(pod, (this.#epochs.get(pod) ?? 0) + 1)
+  }
+
+  create(id: Id, podId: string): void {
+    const [row, pod] = [this.row(id), this.pod(podId)]
+    if (row === undefined || pod === undefined) return this.accuse(`${id} is created without a record`)
+    const name = String(row.name)
+    if (this.#kernel.runs.get(id)?.process.alive) this.accuse(`${name}: two instances at the same time`)
+    if (pod.kind === 'service') return
+    if (!this.#kernel.pinned.has(podId)) this.accuse(`${name}: created without namespaces`)
+    if (row.kind === 'infra') this.#kernel.infra.set(podId, id)
+    else if ((JSON.parse(String(pod.spec)) as PodSpec).shareProcessNamespace) {
+      const infra = this.#kernel.infra.get(podId)
+      const run = infra && this.#kernel.runs.get(infra)
+      if (!run?.process.alive) throw new Error('the PID namespace has no owner')
+    }
+  }
+
+  start(run: Run): void {
+    const [row, pod] = [this.row(run.id), this.pod(run.pod)]
+    if (row === undefined || pod === undefined) return this.accuse(`${run.name} is started without a record`)
+    if (row.goal !== 'running') this.accuse(`${run.name} is started and wanted ${row.goal}`)
+    if (pod.goal !== 'running') this.accuse(`${run.name} is started in a pod wanted ${pod.goal}`)
+    this.#restartTime(run, row)
+    if (pod.kind === 'service') return
+    const isBridged = (JSON.parse(String(pod.settings)) as PodSettings).network === 'bridge'
+    if (isBridged && !this.#kernel.connected.has(run.pod)) this.accuse(`${run.name} is started without network`)
+    const epoch = this.#epochs.get(run.pod) ?? 0
+    this.#startOrder(run, row, pod, epoch)
+    this.#startedIn.set(run.id, epoch)
+  }
+
+  #startOrder(run: Run, row: Row, pod: Row, epoch: number): void {
+    const rows = this.#rows(run.pod)
+    const wants = (other: Row): boolean => other.goal === 'running'
+    const isStarted = (other: Row): boolean => this.#startedIn.get(other.id as Id) === epoch
+    const before = (other: Row): boolean =>
+      row.kind === 'regular' || (isInitial(row) && Number(other.ordinal) < Number(row.ordinal))
+    for (const other of rows) {
+      if (other.kind === 'infra' && row.kind !== 'infra' && !isStarted(other)) {
+        this.accuse(`${run.name} is started before the infra container`)
+      }
+      if (other.kind === 'init' && before(other) && this.#succeededOn.get(other.id as Id) !== this.#kernel.boot) {
+        this.accuse(`${run.name} is started, but ${other.name} has not succeeded on this boot`)
+      }
+      if (other.kind === 'sidecar' && before(other) && wants(other) && !isStarted(other)) {
+        this.accuse(`${run.name} is started before ${other.name}`)
+      }
+    }
+    for (const name of dependenciesOf(pod, row)) {
+      const other = rows.find(one => one.short_name === name)
+      if (other && wants(other) && !isStarted(other)) {
+        this.accuse(`${run.name} is started before ${other.name}, which it depends on`)
+      }
+    }
+    const service = pod.service === null ? undefined : this.#rows(String(pod.service))[0]
+    if (service !== undefined && pod.complete === 0 && !this.#kernel.runs.get(service.id as Id)?.process.alive) {
+      this.accuse(`${run.name} is started before the service container`)
+    }
+  }
+
+  #restartTime(run: Run, row: Row): void {
+    const ended = this.#ended.get(run.id)
+    if (ended === undefined || ended.boot !== this.#kernel.boot || ended.run.endedMs === undefined) return
+    if (ended.run.asked) return
+    const gapMs = this.#scheduler.monoMs - ended.run.endedMs
+    const ranMs = ended.run.endedMs - ended.run.startedMs
+    const recordedMs = ranMs >= LONG_RUN_MS ? 0 : backOffMs(Number(row.crashes))
+    if (!this.jumped && gapMs < recordedMs) {
+      this.accuse(`${run.name} is restarted after ${gapMs / 1000} s instead of ${recordedMs / 1000} s`)
+    }
+    if (!this.calm) return
+    const dueMs = backOffMs((this.#streaks.get(run.id) ?? 1) - 1)
+    if (gapMs < dueMs || gapMs > dueMs + SLACK_MS) {
+      this.accuse(`${run.name}: in a quiet history it is restarted after ${gapMs / 1000} s instead of ${dueMs / 1000} s`)
+    }
+  }
+
+  /** The engine is about to signal a container's process. */
+  signal(run: Run): void {
+    const [row, pod] = [this.row(run.id), this.pod(run.pod)]
+    if (row === undefined || pod === undefined) return this.accuse(`${run.name} is signalled without a record`)
+    if (pod.kind === 'service') return this.#serviceStop(run, pod)
+    if (!this.#lastPlans.get(run.pod)?.steps.some(step => step.do === 'unpin')) return
+    for (const other of this.#rows(run.pod)) {
+      if (other.id === run.id || !this.#isUp(other)) continue
+      const isWork = other.kind === 'regular' || other.kind === 'init'
+      const late =
+        row.kind === 'infra' ||
+        (row.kind === 'sidecar' && (isWork || Number(other.ordinal) > Number(row.ordinal))) ||
+        dependenciesOf(pod, other).includes(String(row.short_name))
+      if (late && other.kind !== 'infra') this.accuse(`${run.name} is stopped while ${other.name} runs`)
+    }
+  }
+
+  #serviceStop(run: Run, service: Row): void {
+    for (const pod of this.#database.all('SELECT id, name FROM pod WHERE service = ?', [String(service.id)])) {
+      for (const row of this.#rows(String(pod.id))) {
+        if (this.#isUp(row)) this.accuse(`${run.name} is stopped while ${row.name} runs`)
+      }
+    }
+  }
+
+  /** The runtime is asked to delete a container whose process is there. */
+  deletion(run: Run): void {
+    const row = this.row(run.id)
+    const isRecorded = row?.pid === run.process.pid && row.boot === this.#kernel.boot
+    if (run.started && !run.asked && isRecorded) this.accuse(`${run.name} is deleted while it runs`)
+  }
+
+  #exit(run: Run): void {
+    if (!run.started) return
+    this.#ended.set(run.id, { run, boot: this.#kernel.boot })
+    const ranMs = (run.endedMs ?? 0) - run.startedMs
+    this.#streaks.set(run.id, ranMs >= LONG_RUN_MS ? 1 : (this.#streaks.get(run.id) ?? 0) + 1)
+    if (run.code === 0) this.#succeededOn.set(run.id, this.#kernel.boot)
+  }
+
+  /** Runs, and the store knows of it: what it does not know cannot be taken into account. */
+  #isUp(row: Row): boolean {
+    const run = this.#kernel.runs.get(row.id as Id)
+    return run !== undefined && run.started && run.process.alive && row.pid === run.process.pid
+  }
+
+  #rows(pod: string): Row[] {
+    return this.#database.all('SELECT * FROM container WHERE pod = ?', [pod])
+  }
+}
+
+const isInitial = (row: Row): boolean => row.kind === 'init' || row.kind === 'sidecar'
+
+function dependenciesOf(pod: Row, row: Row): string[] {
+  const spec = JSON.parse(String(pod.spec)) as PodSpec
+  return spec.containers.find(({ name }) => name === row.short_name)?.dependsOn ?? []
+}
+
+/** The kubelet's: at once, then 10 s, doubling to 300 s. */
+const backOffMs = (crashes: number): number =>
+  crashes === 0 ? 0 : Math.min(10_000 * 2 ** (crashes - 1), LONGEST_BACK_OFF_MS)

@@ -1,0 +1,104 @@
+/** Random pods and the ways their containers behave. */
+import type { PlayOptions } from '../../src/engine/types.ts'
+import type { Bundle, ContainerName, ContainerSpec, PodName, PodSpec } from '../../src/model.ts'
+import { containerSpec, podSpec } from '../support/spec-input.ts'
+import type { Profile } from './kernel.ts'
+import type { Random } from './random.ts'
+
+export type Workload = { bundle: Bundle; options: PlayOptions; profiles: Map<string, Profile> }
+
+/** One or two pods of any shape, with or without a service. */
+export function randomWorkload(random: Random): Workload {
+  const profiles = new Map<string, Profile>()
+  const pods = Array.from({ length: random.chance(0.25) ? 2 : 1 }, (_, index) => randomPod(random, index, profiles))
+  const bundle: Bundle = { pods, secrets: [], claims: [], configMaps: [] }
+  const service = random.chance(0.3)
+    ? { name: 'play-service', propagation: random.pick(['none', 'any', 'all'] as const) }
+    : undefined
+  const options: PlayOptions = {
+    replace: false,
+    start: !random.chance(0.08),
+    networks: random.chance(0.15) ? ['host'] : [],
+    ips: [],
+    macs: [],
+    logOptions: [],
+    noHosts: false,
+    noHostname: false,
+    noPodPrefix: false,
+    pull: {} as PlayOptions['pull'],
+    ...(service !== undefined && { service }),
+  }
+  return { bundle, options, profiles }
+}
+
+function randomPod(random: Random, index: number, profiles: Map<string, Profile>): PodSpec {
+  const name = `pod${index}` as PodName
+  const restartPolicy = random.pick(['Always', 'OnFailure', 'Never'] as const)
+  const make = (short: string, profile: Profile, more: Partial<ContainerSpec> = {}): ContainerSpec => {
+    profiles.set(`${name}-${short}`, profile)
+    const mounts = random.chance(0.15)
+      ? [{ volume: 'v', path: '/v', subPath: 's', readOnly: false, propagation: 'None' as const }]
+      : []
+    return containerSpec({ name: short as ContainerName, mounts, ...more })
+  }
+  const inits = random.below(4)
+  const sidecars = random.below(3)
+  const kinds = [...Array<'init'>(inits).fill('init'), ...Array<'sidecar'>(sidecars).fill('sidecar')]
+  const initContainers = shuffled(random, kinds).map((kind, ordinal) =>
+    kind === 'init'
+      ? make(`i${ordinal}`, initProfile(random))
+      : make(`s${ordinal}`, longProfile(random), { restartPolicy: 'Always' }),
+  )
+  const count = random.between(1, 4)
+  const names = Array.from({ length: count }, (_, ordinal) => `c${ordinal}` as ContainerName)
+  // The order of the dependencies has nothing to do with that of the manifest.
+  const ranks = shuffled(random, names)
+  const containers = names.map(short => {
+    const earlier = ranks.slice(0, ranks.indexOf(short))
+    const dependsOn = random.chance(0.4) ? earlier.filter(() => random.chance(0.5)) : []
+    return make(short, workProfile(random), dependsOn.length > 0 ? { dependsOn } : {})
+  })
+  return podSpec({
+    name,
+    restartPolicy,
+    graceMs: random.pick([0, 2_000, 10_000, 30_000]),
+    shareProcessNamespace: random.chance(0.3),
+    ...(random.chance(0.3) && { initType: random.pick(['once', 'always'] as const) }),
+    initContainers,
+    containers,
+  })
+}
+
+function shuffled<T>(random: Random, list: readonly T[]): T[] {
+  const rest = [...list]
+  return list.map(() => rest.splice(random.below(rest.length), 1)[0] as T)
+}
+
+const initProfile = (random: Random): Profile => {
+  const failures = random.pick([0, 0, 0, 0.3, 0.6, 0.95])
+  const most = random.pick([100, 3_000, 20_000])
+  return {
+    lifeMs: () => random.below(most),
+    code: () => (random.chance(failures) ? random.between(1, 255) : 0),
+    ignoresTerm: random.chance(0.2),
+  }
+}
+
+const longProfile = (random: Random): Profile => {
+  const most = random.pick([undefined, undefined, 5_000, 900_000])
+  return {
+    lifeMs: () => (most === undefined ? undefined : random.below(most)),
+    code: () => random.pick([0, 1, 139]),
+    ignoresTerm: random.chance(0.2),
+  }
+}
+
+const workProfile = (random: Random): Profile => {
+  const most = random.pick([undefined, undefined, 50, 2_000, 60_000, 1_500_000])
+  const codes = random.pick([[0], [1], [0, 1, 137]])
+  return {
+    lifeMs: () => (most === undefined ? undefined : random.below(most)),
+    code: () => random.pick(codes),
+    ignoresTerm: random.chance(0.2),
+  }
+}
