@@ -166,11 +166,11 @@ async function drop(work: PodWork, record: ContainerRecord): Promise<void> {
   if (work.pod.settings.log.path === undefined && log !== '') await removeTree(log)
   noteEvent(work, record, { action: 'remove', reason: 'Removed' })
   work.patches.delete(record.id)
+  const events = work.events.splice(0)
   await store.write(async tx => {
-    await insertEvents(tx, work.events)
+    await insertEvents(tx, events)
     await deleteContainerRow(tx, record.id)
   })
-  work.events.length = 0
   work.containers.splice(work.containers.indexOf(record), 1)
 }
 

@@ -8,7 +8,7 @@ import { noteBackOff, recordEnd } from './ends.ts'
 import { noteEvent } from './events.ts'
 import { holdPod, unholdPod } from './hold.ts'
 import { advance } from './lifecycle.ts'
-import { type Execution, execute, type Plan, type PlannedContainer, planPod, type Step } from './plan/index.ts'
+import { type Execution, type Executors, execute, type Plan, type PlannedContainer, planPod, type Step } from './plan/index.ts'
 import { type ContainerRecord, specNamed, updatePod, updateSandbox } from './records.ts'
 import { startExecutors } from './start.ts'
 import { nudgeTimekeeper } from './timekeeper.ts'
@@ -33,7 +33,7 @@ export async function reconcile(work: PodWork, fresh: boolean): Promise<Reconcil
   for (let round = 0; planned.steps.length > 0; round++) {
     holdPod(context.paths, pod.id)
     if (!fresh || round > 0) await writeIntent(work, planned.steps)
-    const done = await execute(planned.steps, { ...startExecutors(work), ...endExecutors(work) })
+    const done = await execute(planned.steps, executorsOf(work, fresh && round === 0))
     const { failures, skipped } = done
     all.failures.push(...failures)
     all.skipped.push(...skipped)
@@ -50,6 +50,22 @@ export async function reconcile(work: PodWork, fresh: boolean): Promise<Reconcil
   }
   await finish(work, planned, fresh)
   return { ...all, ...later(work, planned) }
+}
+
+/**
+ * A container is recorded before it is started: whoever comes after a crash knows everything that runs. A play that
+ * is interrupted is undone as a whole, so that it need not.
+ */
+function executorsOf(work: PodWork, fresh: boolean): Executors {
+  const executors: Executors = { ...startExecutors(work), ...endExecutors(work) }
+  if (fresh) return executors
+  return {
+    ...executors,
+    create: async step => {
+      await executors.create(step)
+      await work.context.store.write(tx => writePatches(tx, work))
+    },
+  }
 }
 
 /** The failure of a single container is judged by the next plan; that of a pod's ground or of its end is not. */
@@ -93,7 +109,11 @@ async function writeIntent(work: PodWork, steps: readonly Step[]): Promise<void>
 function settleSandbox(work: PodWork, steps: readonly Step[], { failures, skipped }: Execution): void {
   const undone = [...failures.map(({ step }) => step), ...skipped]
   if (steps.some(step => step.do === 'network' && !undone.includes(step))) work.sandboxState = 'up'
-  if (steps.some(step => step.do === 'unpin') && undone.length === 0) work.sandboxState = 'down'
+  if (steps.some(step => step.do === 'unpin') && undone.length === 0) {
+    work.sandboxState = 'down'
+    // What they were started in is gone. What an init container has prepared stays for this boot.
+    for (const { id, kind } of work.containers) if (kind !== 'init') patch(work, id, { boot: null })
+  }
 }
 
 async function writeOutcome(work: PodWork): Promise<void> {
@@ -120,7 +140,7 @@ function noteFailure(work: PodWork, step: Step, error: unknown): void {
   patch(work, record.id, {
     state: advance(record.state, 'failed'),
     exitCode: NEVER_RAN_CODE,
-    startedMs: nowMs,
+    startedMs: null,
     finishedMs: nowMs,
     crashes: record.crashes + 1,
     reason: what === 'start' ? 'RunContainerError' : 'CreateContainerError',
@@ -149,11 +169,22 @@ const NEVER_RAN_CODE = 128
 
 /** Looks at every container and records what has ended since the last look. */
 export function observeEnds(work: PodWork): void {
+  const nowMs = work.context.clock.nowMs()
   for (const record of work.containers) {
-    if (isRecordedEnd(record)) continue
+    if (isRecordedEnd(record)) {
+      // The clock was set back: a pause that began in the future would never end.
+      if (record.finishedMs !== undefined && record.finishedMs > nowMs) patch(work, record.id, { finishedMs: nowMs })
+      continue
+    }
     const observed = look(work, record)
-    if (observed.at === 'exited') recordEnd(work, record, { code: observed.code, finishedMs: observed.finishedMs })
+    if (observed.at === 'exited') {
+      recordEnd(work, record, { code: observed.code, finishedMs: Math.min(observed.finishedMs, nowMs) })
+    }
     if (observed.at === 'lost') recordEnd(work, record, undefined)
+    // Whoever started it was killed before it could say so.
+    if (observed.at === 'running' && record.state === 'created') {
+      patch(work, record.id, { state: advance(record.state, 'started'), startedMs: nowMs })
+    }
   }
 }
 
@@ -209,6 +240,7 @@ function plannedContainer(work: PodWork, record: ContainerRecord): PlannedContai
     needsInit: spec?.mounts.some(mount => mount.subPath !== undefined) ?? false,
     dependsOn: work.containers.filter(other => names.includes(other.shortName)).map(({ id }) => id),
     ...(record.startedMs !== undefined && { startedMs: record.startedMs }),
+    hasRun: record.startedMs !== undefined && record.boot === work.context.boot,
     crashes: record.crashes,
     leftover: isKnown(work.sandbox.runtime, record.id),
     removing: record.state === 'removing',

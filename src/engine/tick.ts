@@ -4,6 +4,8 @@ import { lookAfter } from './look-after.ts'
 
 /** Clocks jump and hosts sleep: nothing is waited for longer than this in one go. */
 const LONGEST_WAIT_MS = 60_000
+/** The longest back-off: a time further away was written before the clock was set back. */
+const LONGEST_BACK_OFF_MS = 300_000
 /** A pod that somebody else is working on right now, or that failed to be looked after, is looked at again then. */
 const RETRY_MS = 5_000
 
@@ -14,7 +16,10 @@ const RETRY_MS = 5_000
 export async function tick(context: EngineContext): Promise<number | undefined> {
   const { store, clock } = context
   const nowMs = clock.nowMs()
-  const due = await store.all("SELECT id FROM pod WHERE wake_ms <= ? AND goal = 'running' AND complete = 1", [nowMs])
+  const due = await store.all(
+    "SELECT id FROM pod WHERE (wake_ms <= ? OR wake_ms > ?) AND goal = 'running' AND complete = 1",
+    [nowMs, nowMs + LONGEST_BACK_OFF_MS],
+  )
   const outcomes = await Promise.allSettled(due.map(row => lookAfter(context, String(row.id), 'tspod system tick')))
   const failed = outcomes.some(({ status }) => status === 'rejected')
   const [next] = await store.all("SELECT min(wake_ms) AS at FROM pod WHERE goal = 'running' AND complete = 1")

@@ -82,10 +82,12 @@ export async function loadWork(context: EngineContext, pod: PodRecord, signal?: 
 
 /** Writes what changed of the pod's containers; to be called inside a transaction. */
 export async function writePatches(tx: Transaction, work: PodWork): Promise<void> {
-  for (const [id, change] of work.patches) await updateContainer(tx, id, change)
+  // Taken out first: other steps of the plan go on meanwhile and have more to write.
+  const patches = [...work.patches]
   work.patches.clear()
-  await insertEvents(tx, work.events)
-  work.events.length = 0
+  const events = work.events.splice(0)
+  for (const [id, change] of patches) await updateContainer(tx, id, change)
+  await insertEvents(tx, events)
 }
 
 /** Looks at one container of the pod. */

@@ -19,7 +19,12 @@ export async function atRest(history: History): Promise<void> {
     await scheduler.run(1_000)
     if (scheduler.failure !== undefined) return
   }
-  for (const pod of database.all("SELECT * FROM pod WHERE complete = 1 AND goal <> 'removed'")) checkPod(history, pod)
+  // A service without pods is nobody's: the next play or down takes it away.
+  const pods = database.all(
+    `SELECT * FROM pod WHERE complete = 1 AND goal <> 'removed'
+     AND (kind = 'pod' OR id IN (SELECT service FROM pod WHERE service IS NOT NULL AND complete = 1))`,
+  )
+  for (const pod of pods) checkPod(history, pod)
   const waits = database.all('SELECT name, wake_ms FROM pod WHERE wake_ms IS NOT NULL AND complete = 1')
   if (waits.length > 0 && !history.timekeeper.isThere) scheduler.accuse(`nobody keeps time for ${waits[0]?.name}`)
 }

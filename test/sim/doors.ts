@@ -15,7 +15,7 @@ import type * as sandboxes from '../../src/engine/sandbox.ts'
 import { world } from './current.ts'
 import type { Run } from './kernel.ts'
 
-export * from '../../src/engine/plan/index.ts'
+export { execute, judgeExit, policyFor } from '../../src/engine/plan/index.ts'
 export * from '../../src/files.ts'
 export * from '../../src/oci/index.ts'
 

@@ -138,7 +138,7 @@ export class Rules {
     }
     for (const name of dependenciesOf(pod, row)) {
       const other = rows.find(one => one.short_name === name)
-      if (other && wants(other) && !isStarted(other)) {
+      if (other && wants(other) && !isStarted(other) && !isOver(pod, other)) {
         this.accuse(`${run.name} is started before ${other.name}, which it depends on`)
       }
     }
@@ -214,6 +214,12 @@ export class Rules {
   #rows(pod: string): Row[] {
     return this.#database.all('SELECT * FROM container WHERE pod = ?', [pod])
   }
+}
+
+/** It has ended, and by its pod's policy for good. */
+const isOver = (pod: Row, row: Row): boolean => {
+  const { restartPolicy } = JSON.parse(String(pod.spec)) as PodSpec
+  return row.state === 'exited' && (restartPolicy === 'Never' || (restartPolicy === 'OnFailure' && row.exit_code === 0))
 }
 
 const isInitial = (row: Row): boolean => row.kind === 'init' || row.kind === 'sidecar'

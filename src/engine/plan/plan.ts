@@ -6,7 +6,7 @@
  * there is nothing left to do: a plan may leave to the next one what depends on how its own steps end.
  */
 import { planDrops, planRemoval, planStandstill } from './down.ts'
-import { type Observed, type Plan, type PlanInput, type PlannedContainer, Steps } from './steps.ts'
+import { hasEnded, type Plan, type PlanInput, type PlannedContainer, Steps } from './steps.ts'
 import { planRun, verdictOf } from './up.ts'
 
 /** Plans the way of one pod to its goal. */
@@ -58,5 +58,3 @@ function isDone(input: PlanInput, container: PlannedContainer): boolean {
   if (goal === 'stopped') return observed.at === 'absent' || hasEnded(observed)
   return hasEnded(observed) && !verdictOf(input, container).restart
 }
-
-const hasEnded = (observed: Observed): boolean => observed.at === 'exited' || observed.at === 'lost'

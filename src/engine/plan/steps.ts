@@ -13,6 +13,9 @@ export type Observed =
   /** There was a process, it is gone, and nobody recorded how it ended. */
   | { at: 'lost' }
 
+/** It ran, or could not be made to run, and is over. */
+export const hasEnded = (observed: Observed): boolean => observed.at === 'exited' || observed.at === 'lost'
+
 export type PlannedContainer = {
   id: Id
   kind: ContainerKind
@@ -25,6 +28,8 @@ export type PlannedContainer = {
   /** Containers of the pod that have to be started before this one, and are stopped after it. */
   dependsOn: readonly Id[]
   startedMs?: number
+  /** It has been started since the pod's namespaces were made, whatever became of it. */
+  hasRun: boolean
   crashes: number
   /** The runtime still knows its last run. */
   leftover: boolean

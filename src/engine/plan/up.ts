@@ -2,9 +2,10 @@
  * Plans that bring a pod up and keep it there: namespaces and network, init containers and sidecars in order, then
  * the regular ones, and whoever ended again when its time has come. Source of the order: the kubelet's pod sync.
  */
+import type { Id } from '../../model.ts'
 import { planOneStop } from './down.ts'
 import { judgeExit, policyFor, type Verdict } from './restart.ts'
-import { type Plan, type PlanInput, type PlannedContainer, Steps } from './steps.ts'
+import { hasEnded, type Plan, type PlanInput, type PlannedContainer, Steps } from './steps.ts'
 
 /** What the restart judge says of a container that has ended. */
 export function verdictOf(input: PlanInput, container: PlannedContainer): Verdict {
@@ -43,13 +44,12 @@ class WayUp {
   #startOrder: string[] = []
   /** Everything later waits for an init container or sidecar that is in back-off. */
   #blocked = false
+  /** Nothing later may start: an init container is only to be created. */
+  #held = false
 
   constructor(input: PlanInput) {
     this.#input = input
-    this.#initialised = input.containers.some(
-      ({ kind, startedMs, observed }) =>
-        kind === 'regular' && startedMs !== undefined && observed.at !== 'absent' && observed.at !== 'lost',
-    )
+    this.#initialised = input.containers.some(one => one.kind === 'regular' && wasStarted(one))
   }
 
   prepareSandbox(): void {
@@ -86,7 +86,9 @@ class WayUp {
     if (observed.at === 'running') return
     if (observed.at === 'exited' || observed.at === 'lost') {
       const restarted = this.#restart(container)
-      if (!restarted && container.kind === 'sidecar' && !this.#initialised) this.#blocked = true
+      // Nothing can be in the PID namespace of an infra container that is gone.
+      const holdsUp = container.kind === 'infra' || (container.kind === 'sidecar' && !this.#initialised)
+      if (!restarted && holdsUp) this.#blocked = true
       return
     }
     if (observed.at === 'absent') this.#create(container, 'it does not exist yet')
@@ -108,7 +110,10 @@ class WayUp {
     if (observed.at === 'absent' || observed.at === 'created') {
       this.#start(container, 'init containers run one by one, in order', false, container.crashes)
     }
-    if (this.#mayNotStart(container)) return
+    if (this.#mayNotStart(container)) {
+      this.#held = true
+      return
+    }
     if (!this.#input.patient) {
       this.#blocked = true
       return
@@ -152,7 +157,7 @@ class WayUp {
   }
 
   #start(container: PlannedContainer, because: string, restart: boolean, crashes: number): void {
-    if (this.#mayNotStart(container)) return
+    if (this.#held || this.#mayNotStart(container) || container.dependsOn.some(id => this.#isMissing(id))) return
     const dependencies = container.dependsOn.flatMap(id => this.#steps.ifThere(`start ${id}`))
     const after = [...this.#steps.ifThere(`create ${container.id}`), ...this.#startGate, ...dependencies]
     const step = { do: 'start', container: container.id, because, restart, crashes } as const
@@ -162,7 +167,19 @@ class WayUp {
     if (container.kind === 'sidecar') this.#initGate = [id]
   }
 
+  /** A container that will be started, but not by this plan. */
+  #isMissing(id: Id): boolean {
+    const container = this.#input.containers.find(one => one.id === id)
+    if (container === undefined || container.goal === 'stopped' || wasStarted(container)) return false
+    if (this.#steps.ifThere(`start ${id}`).length > 0) return false
+    return !hasEnded(container.observed) || verdictOf(this.#input, container).restart
+  }
+
   #mayNotStart({ goal }: PlannedContainer): boolean {
     return this.#input.goal === 'created' || goal === 'created'
   }
 }
+
+/** Since the pod's namespaces were made. */
+const wasStarted = ({ observed, hasRun }: PlannedContainer): boolean =>
+  observed.at === 'running' || (hasRun && (observed.at === 'exited' || observed.at === 'unmonitored'))

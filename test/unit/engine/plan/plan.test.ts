@@ -21,6 +21,7 @@ function container(
     done: false,
     needsInit: false,
     dependsOn: [],
+    hasRun: false,
     crashes: 0,
     leftover: false,
     removing: false,
