@@ -65,6 +65,10 @@ test: setup-test build ## every test but fault injection; the last line sums up
 fault: setup-test build ## fault injection: slow
 	@$(NODE) scripts/test.ts fault
 
+.PHONY: sim
+sim: setup ## random histories of the engine in virtual time; RUNS=20000 SEED=1, one run of a seed prints its trace
+	@$(NODE) --disable-warning=ExperimentalWarning test/sim/run.ts $(or $(RUNS),$(if $(SEED),1,20000)) $(SEED)
+
 .PHONY: bench
 bench: setup-test build ## compare with Podman and with the bare floor
 	@$(NODE) test/bench/bench.ts

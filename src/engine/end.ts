@@ -121,7 +121,10 @@ function graceLeftMs(work: PodWork): number {
 
 /** Nothing of it has run: it is as if it had never been made. */
 async function discardCreated(work: PodWork, record: ContainerRecord): Promise<void> {
-  await deleteContainer(work.context.run, work.sandbox.runtime, record.id, { force: true })
+  const { run, paths, clock } = work.context
+  await deleteContainer(run, work.sandbox.runtime, record.id, { force: true })
+  // conmon is about to write how it ended: nobody would remove that file if it came after everything else had gone.
+  await waitExit(exitDirectory(paths), [watched(record)], KILL_WAIT_MS, clock)
   patch(work, record.id, {
     state: advance(record.state === 'stopping' ? 'created' : record.state, 'reset'),
     pid: null,

@@ -2,7 +2,7 @@
 import type { EngineContext } from './context.ts'
 import { reconcile } from './reconcile.ts'
 import { type PodRecord, readPodById } from './records.ts'
-import { settleService } from './service.ts'
+import { reviveService, settleService } from './service.ts'
 import { loadWork, lockPod } from './work.ts'
 
 /**
@@ -23,6 +23,7 @@ export async function lookAfter(context: EngineContext, podId: string, command: 
     }
     // An interrupted play is the next play's to clean up: its containers are killed there.
     if (!pod.complete || pod.goal === 'removed') return undefined
+    await reviveService(context, pod)
     const work = await loadWork(context, pod)
     // An init container may take hours; whoever looks after one pod here may have others to look after.
     work.patient = false

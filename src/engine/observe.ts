@@ -1,7 +1,7 @@
 /** What is true of a container right now, by the kernel and conmon's exit file; the store only says where to look. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { isAlive, judgeProcess, type Watched } from '../oci/index.ts'
+import { judgeProcess, type Watched } from '../oci/index.ts'
 import { exitDirectory, type Paths, runtimeRoot } from '../paths.ts'
 import type { Observed } from './plan/index.ts'
 import type { ContainerRecord } from './records.ts'
@@ -27,12 +27,8 @@ export function observe(context: ObserveContext, record: ContainerRecord): Obser
   if (verdict.is === 'exited') return { at: 'exited', ...verdict.exit }
   if (verdict.is === 'lost') return { at: 'lost' }
   if (verdict.is === 'monitor-lost') return { at: 'unmonitored', pid, start: pidStart }
-  // Its own process may just have ended, with conmon about to say how: it is then still running for us.
-  return {
-    at: waitsForStart(context, record) && isAlive({ pid, start: pidStart }) ? 'created' : 'running',
-    pid,
-    start: pidStart,
-  }
+  // Its own process may just have ended, with conmon about to say how: it is then still what it was for us.
+  return { at: waitsForStart(context, record) ? 'created' : 'running', pid, start: pidStart }
 }
 
 /** The end that was recorded and whose kernel objects are gone or of no interest any more. */

@@ -8,7 +8,15 @@ import { noteBackOff, recordEnd } from './ends.ts'
 import { noteEvent } from './events.ts'
 import { holdPod, unholdPod } from './hold.ts'
 import { advance } from './lifecycle.ts'
-import { type Execution, type Executors, execute, type Plan, type PlannedContainer, planPod, type Step } from './plan/index.ts'
+import {
+  type Execution,
+  type Executors,
+  execute,
+  type Plan,
+  type PlannedContainer,
+  planPod,
+  type Step,
+} from './plan/index.ts'
 import { type ContainerRecord, specNamed, updatePod, updateSandbox } from './records.ts'
 import { startExecutors } from './start.ts'
 import { nudgeTimekeeper } from './timekeeper.ts'

@@ -12,7 +12,7 @@ import type { EngineContext, PodWork } from './context.ts'
 import { emptyPodSpec } from './empty-pod.ts'
 import { type Intent, newContainer, newId, writeIntent } from './intents.ts'
 import { advance } from './lifecycle.ts'
-import { reconcile } from './reconcile.ts'
+import { observeEnds, reconcile } from './reconcile.ts'
 import { type PodRecord, readPodById, updateContainer, updatePod } from './records.ts'
 import type { Transaction } from './store.ts'
 import { tearDown } from './teardown.ts'
@@ -73,17 +73,29 @@ export async function writeService(
 export async function startService(context: EngineContext, id: Id): Promise<void> {
   await withService(context, id, 'starting the service', async work => {
     const [container] = work.containers
+    observeEnds(work)
     if (container === undefined || container.state === 'running') return
     work.pod.goal = 'running'
     container.goal = 'running'
     if (container.state !== 'configured') container.state = advance(container.state, 'reset')
     await context.store.write(async tx => {
       await updatePod(tx, id, { goal: 'running' })
+      await writePatches(tx, work)
       await updateContainer(tx, container.id, { goal: 'running', state: container.state })
     })
     const { failures } = await reconcile(work, false)
     if (failures[0] !== undefined) throw failures[0].error
   })
+}
+
+/** Starts the service again that a reboot ended, before a pod of it is looked after. Called with the pod's lock held. */
+export async function reviveService(context: EngineContext, { service, goal }: PodRecord): Promise<void> {
+  if (service === undefined || goal !== 'running') return
+  const ended = await context.store.all(
+    "SELECT 1 FROM container WHERE pod = ? AND state = 'running' AND boot <> ? LIMIT 1",
+    [service, context.boot],
+  )
+  if (ended.length > 0) await startService(context, service)
 }
 
 /** Stops the service once all its pods are at rest, with the exit code that their containers' codes make. */

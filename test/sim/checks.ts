@@ -25,7 +25,7 @@ export async function atRest(history: History): Promise<void> {
      AND (kind = 'pod' OR id IN (SELECT service FROM pod WHERE service IS NOT NULL AND complete = 1))`,
   )
   for (const pod of pods) checkPod(history, pod)
-  const waits = database.all('SELECT name, wake_ms FROM pod WHERE wake_ms IS NOT NULL AND complete = 1')
+  const waits = database.all("SELECT name FROM pod WHERE wake_ms IS NOT NULL AND complete = 1 AND goal = 'running'")
   if (waits.length > 0 && !history.timekeeper.isThere) scheduler.accuse(`nobody keeps time for ${waits[0]?.name}`)
 }
 

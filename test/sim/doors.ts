@@ -3,15 +3,15 @@
  * are only those that would touch the kernel, files outside the store, or other programs.
  */
 import { basename, dirname } from 'node:path'
-import { TspodError } from '../../src/errors.ts'
-import type { Id } from '../../src/model.ts'
-import type { Exit, Verdict } from '../../src/oci/index.ts'
-import type * as oci from '../../src/oci/index.ts'
-import { podRunDirectory, type Paths } from '../../src/paths.ts'
-import * as planning from '../../src/engine/plan/index.ts'
 import type * as bundles from '../../src/engine/bundle.ts'
 import type * as locks from '../../src/engine/lock.ts'
+import * as planning from '../../src/engine/plan/index.ts'
 import type * as sandboxes from '../../src/engine/sandbox.ts'
+import { TspodError } from '../../src/errors.ts'
+import type { Id } from '../../src/model.ts'
+import type * as oci from '../../src/oci/index.ts'
+import type { Exit, Verdict } from '../../src/oci/index.ts'
+import { type Paths, podRunDirectory } from '../../src/paths.ts'
 import { world } from './current.ts'
 import type { Run } from './kernel.ts'
 
@@ -62,8 +62,8 @@ export const waitExit: typeof oci.waitExit = async (exitDir, containers, timeout
 }
 
 export const signalContainer: typeof oci.signalContainer = (pid, start, signal) =>
-  atOnce(`signal ${world().kernel.runOf(pid)?.name} ${signal}`, () => {
-    const run = world().kernel.runOf(pid)
+  atOnce(`signal ${world().kernel.runOf(pid, start)?.name} ${signal}`, () => {
+    const run = world().kernel.runOf(pid, start)
     if (run !== undefined) world().rules.signal(run)
     return world().kernel.signal(pid, start, signal)
   })
@@ -144,6 +144,7 @@ export const removeCgroup: typeof oci.removeCgroup = (_hierarchies, path) =>
   effect('cgroup', () => {
     const { cgroups } = world().kernel
     for (const one of cgroups) if (one === path || one.startsWith(`${path}/`)) cgroups.delete(one)
+    return 'removed' as const
   })
 
 export const unpinNamespaces: typeof oci.unpinNamespaces = (_run, directory) =>
@@ -212,7 +213,7 @@ export const readBeneath = (): undefined => undefined
 
 export const imageOf: typeof bundles.imageOf = async () => ({}) as Awaited<ReturnType<typeof bundles.imageOf>>
 
-export const bundleFor: typeof bundles.bundleFor = async (work, record) =>
+export const bundleFor: typeof bundles.bundleFor = async (_work, record) =>
   effect(`bundle ${record.name}`, () => {
     const { kernel, rules } = world()
     if (record.kind !== 'infra' && record.kind !== 'service' && kernel.layers.get(record.id) !== 'mounted') {

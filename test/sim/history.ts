@@ -212,30 +212,24 @@ export class History {
   #disaster(): void {
     const { random, kernel, scheduler } = this
     const running = [...kernel.runs.values()].filter(run => run.process.alive)
-    switch (random.below(6)) {
-      case 0:
-        if (running.length > 0) kernel.end(random.pick(running), 137)
-        return this.count('killed containers')
-      case 1:
-        if (running.length > 0) kernel.killMonitor(random.pick(running))
-        return this.count('killed monitors')
-      case 2:
-        for (const actor of scheduler.living()) scheduler.kill(actor)
-        return
-      case 3:
-        this.timekeeper.kill()
-        return this.count('killed timekeepers')
-      case 4:
+    const some = random.pick([...running, undefined])
+    const disasters: Record<string, () => void> = {
+      'killed containers': () => some && kernel.end(some, 137),
+      'killed monitors': () => some && kernel.killMonitor(some),
+      'killed processes': () => scheduler.living().forEach(actor => void scheduler.kill(actor)),
+      'killed timekeepers': () => this.timekeeper.kill(),
+      'network failures': () => {
         this.#networkDownUntilMs = scheduler.monoMs + random.below(60_000)
-        return this.count('network failures')
-      default:
-        return this.#reboot()
+      },
+      reboots: () => this.#reboot(),
     }
+    const kind = random.pick(Object.keys(disasters))
+    this.count(kind)
+    disasters[kind]?.()
   }
 
   #reboot(): void {
     this.scheduler.say('* the host is rebooted')
-    this.count('reboots')
     for (const actor of this.scheduler.living()) this.scheduler.kill(actor)
     this.timekeeper.kill()
     this.kernel.reboot(this.random.chance(0.2))
@@ -248,7 +242,8 @@ export class History {
 }
 
 /** Reading and committing may not fail here: a store that does is another story. */
-const MAY_FAIL = /^(create|start|bundle|rootfs|erase|unmount|delete|network|disconnect|sandbox|unpin|cgroup|volumes|remove)/
+const MAY_FAIL =
+  /^(create|start|bundle|rootfs|erase|unmount|delete|network|disconnect|sandbox|unpin|cgroup|volumes|remove)/
 
 function randomWeather(random: Random): Weather {
   if (random.chance(0.2)) return { crash: 0, fail: 0, jumps: false, disasters: false, commands: false }

@@ -61,8 +61,9 @@ export class Kernel {
     return process?.start === start && process.alive
   }
 
-  runOf(pid: number): Run | undefined {
-    return [...this.runs.values()].find(run => run.process.pid === pid)
+  /** The run whose process is exactly that one: pids are used again after a reboot. */
+  runOf(pid: number, start: string): Run | undefined {
+    return [...this.runs.values()].find(({ process }) => process.pid === pid && process.start === start)
   }
 
   /** Something ended: whoever waits looks again. */
@@ -136,12 +137,12 @@ export class Kernel {
   }
 
   #report(run: Run, code: number): void {
-    if (!run.monitor.alive) return this.#tell()
+    const isSeen = run.monitor.alive
     const exit: Exit = { code, finishedMs: Math.round(this.#scheduler.nowMs()) }
-    this.files.set(`${EXITS}/${run.id}`, exit)
+    if (isSeen) this.files.set(`${EXITS}/${run.id}`, exit)
     run.monitor.alive = false
     this.#tell()
-    this.onHook(run)
+    if (isSeen) this.onHook(run)
   }
 
   killMonitor(run: Run): void {
@@ -151,7 +152,7 @@ export class Kernel {
   }
 
   signal(pid: number, start: string, signal: string | number): boolean {
-    const run = this.runOf(pid)
+    const run = this.runOf(pid, start)
     if (run === undefined || !this.isAlive(pid, start)) return false
     this.#scheduler.say(`    ${signal} to ${run.name}`)
     if (signal !== 'SIGHUP') run.asked = true

@@ -30,6 +30,8 @@ export class Rules {
   readonly #succeededOn = new Map<Id, string>()
   readonly #ended = new Map<Id, Ended>()
   readonly #streaks = new Map<Id, number>()
+  readonly #names = new Map<Id, string>()
+  readonly #podOf = new Map<Id, string>()
   readonly #lastPlans = new Map<string, Plan>()
 
   constructor(scheduler: Scheduler, kernel: Kernel, database: Database) {
@@ -43,20 +45,34 @@ export class Rules {
     this.#scheduler.accuse(message)
   }
 
-  row(id: Id): Row | undefined {
+  #nameOf(id: Id): string {
+    const known = this.#names.get(id)
+    if (known !== undefined) return known
+    const row = this.#row(id)
+    if (row === undefined) return id
+    this.#names.set(id, String(row.name))
+    this.#podOf.set(id, String(row.pod))
+    return String(row.name)
+  }
+
+  #row(id: Id): Row | undefined {
     return this.#database.all('SELECT * FROM container WHERE id = ?', [id])[0]
   }
 
-  pod(id: string): Row | undefined {
-    return this.#database.all('SELECT * FROM pod WHERE id = ?', [id])[0]
-  }
-
-  lastPlan(pod: string): Plan | undefined {
-    return this.#lastPlans.get(pod)
+  /** Nothing is done to the kernel for anything that the store does not know. */
+  #recordOf(id: Id, podId: string): { row: Row; pod: Row } {
+    const [row, pod] = [this.#row(id), this.#database.all('SELECT * FROM pod WHERE id = ?', [podId])[0]]
+    if (row !== undefined && pod !== undefined) return { row, pod }
+    this.accuse(`something is done to container ${id}, of which there is no record`)
+    throw new Error('no record')
   }
 
   plan(input: PlanInput, plan: Plan): void {
     this.plans++
+    for (const step of plan.steps) {
+      const what = 'container' in step ? `${step.do} ${this.#nameOf(step.container)}` : step.do
+      this.#scheduler.say(`      plan: ${what}, because ${step.because}`)
+    }
     const seen = new Set<string>()
     for (const step of plan.steps) {
       this.steps.set(step.do, (this.steps.get(step.do) ?? 0) + 1)
@@ -82,8 +98,8 @@ export class Rules {
       this.accuse(`plan: looks again in ${waitMs / 1000} s`)
     }
     const first = input.containers[0]
-    const pod = first && this.row(first.id)?.pod
-    if (pod !== undefined) this.#lastPlans.set(String(pod), plan)
+    const pod = first && this.#podOf.get(first.id)
+    if (pod !== undefined) this.#lastPlans.set(pod, plan)
   }
 
   connected(pod: string): void {
@@ -91,8 +107,7 @@ export class Rules {
   }
 
   create(id: Id, podId: string): void {
-    const [row, pod] = [this.row(id), this.pod(podId)]
-    if (row === undefined || pod === undefined) return this.accuse(`${id} is created without a record`)
+    const { row, pod } = this.#recordOf(id, podId)
     const name = String(row.name)
     if (this.#kernel.runs.get(id)?.process.alive) this.accuse(`${name}: two instances at the same time`)
     if (pod.kind === 'service') return
@@ -106,8 +121,7 @@ export class Rules {
   }
 
   start(run: Run): void {
-    const [row, pod] = [this.row(run.id), this.pod(run.pod)]
-    if (row === undefined || pod === undefined) return this.accuse(`${run.name} is started without a record`)
+    const { row, pod } = this.#recordOf(run.id, run.pod)
     if (row.goal !== 'running') this.accuse(`${run.name} is started and wanted ${row.goal}`)
     if (pod.goal !== 'running') this.accuse(`${run.name} is started in a pod wanted ${pod.goal}`)
     this.#restartTime(run, row)
@@ -143,7 +157,7 @@ export class Rules {
       }
     }
     const service = pod.service === null ? undefined : this.#rows(String(pod.service))[0]
-    if (service !== undefined && pod.complete === 0 && !this.#kernel.runs.get(service.id as Id)?.process.alive) {
+    if (service !== undefined && pod.complete === 0 && !this.#kernel.runs.get(service.id as Id)?.started) {
       this.accuse(`${run.name} is started before the service container`)
     }
   }
@@ -158,18 +172,20 @@ export class Rules {
     if (!this.jumped && gapMs < recordedMs) {
       this.accuse(`${run.name} is restarted after ${gapMs / 1000} s instead of ${recordedMs / 1000} s`)
     }
-    if (!this.calm) return
+    // A sidecar in back-off holds up what comes after it.
+    if (!this.calm || this.#rows(run.pod).some(({ kind }) => kind === 'sidecar')) return
     const dueMs = backOffMs((this.#streaks.get(run.id) ?? 1) - 1)
     if (gapMs < dueMs || gapMs > dueMs + SLACK_MS) {
-      this.accuse(`${run.name}: in a quiet history it is restarted after ${gapMs / 1000} s instead of ${dueMs / 1000} s`)
+      this.accuse(
+        `${run.name}: in a quiet history it is restarted after ${gapMs / 1000} s instead of ${dueMs / 1000} s`,
+      )
     }
   }
 
   /** The engine is about to signal a container's process. */
   signal(run: Run): void {
-    const [row, pod] = [this.row(run.id), this.pod(run.pod)]
-    if (row === undefined || pod === undefined) return this.accuse(`${run.name} is signalled without a record`)
-    if (pod.kind === 'service') return this.#serviceStop(run, pod)
+    const { row, pod } = this.#recordOf(run.id, run.pod)
+    if (pod.kind === 'service') this.#serviceStop(run, pod)
     if (!this.#lastPlans.get(run.pod)?.steps.some(step => step.do === 'unpin')) return
     for (const other of this.#rows(run.pod)) {
       if (other.id === run.id || !this.#isUp(other)) continue
@@ -192,7 +208,7 @@ export class Rules {
 
   /** The runtime is asked to delete a container whose process is there. */
   deletion(run: Run): void {
-    const row = this.row(run.id)
+    const row = this.#row(run.id)
     const isRecorded = row?.pid === run.process.pid && row.boot === this.#kernel.boot
     if (run.started && !run.asked && isRecorded) this.accuse(`${run.name} is deleted while it runs`)
   }
@@ -208,7 +224,7 @@ export class Rules {
   /** Runs, and the store knows of it: what it does not know cannot be taken into account. */
   #isUp(row: Row): boolean {
     const run = this.#kernel.runs.get(row.id as Id)
-    return run !== undefined && run.started && run.process.alive && row.pid === run.process.pid
+    return run?.started === true && run.process.alive && row.pid === run.process.pid
   }
 
   #rows(pod: string): Row[] {

@@ -3,7 +3,8 @@
  *
  *   node test/sim/run.ts [RUNS [SEED]]
  *
- * The history of a seed is always the same; one run of a seed prints its trace.
+ * Everything of the engine runs as it is but for the modules that touch the host, which doors.ts stands in for. The
+ * history of a seed is always the same; one run of a seed prints its trace.
  */
 import { parseArgs } from 'node:util'
 import type { Told } from './history.ts'
@@ -42,7 +43,9 @@ for (const told of failed) {
   kinds.set(kind, [...(kinds.get(kind) ?? []), told])
 }
 for (const alike of [...kinds.values()].sort((a, b) => b.length - a.length)) {
-  process.stdout.write(`FAILED ${alike.length} times: ${alike[0]?.failure}\n       make sim RUNS=1 SEED=${alike[0]?.seed}\n`)
+  process.stdout.write(
+    `FAILED ${alike.length} times: ${alike[0]?.failure}\n       make sim RUNS=1 SEED=${alike[0]?.seed}\n`,
+  )
 }
 for (const [what, count] of Object.entries(totals).sort()) {
   process.stdout.write(`${what.padEnd(24)} ${String(count).padStart(10)}\n`)

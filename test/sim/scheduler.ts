@@ -90,7 +90,12 @@ export class Scheduler {
         this.say(`- ${name}${'error' in outcome ? `: ${(outcome.error as Error).message}` : ''}`)
         resolve(outcome)
       }
-      this.#here.run(actor, () => work().then(value => end({ value }), error => end({ error })))
+      this.#here.run(actor, () =>
+        work().then(
+          value => end({ value }),
+          error => end({ error }),
+        ),
+      )
     })
   }
 
@@ -189,11 +194,12 @@ export class Scheduler {
     const { actor, label } = parked
     this.monoMs += this.random.chance(0.02) ? this.random.between(50, 2_000) : this.random.below(15)
     const fate = this.fateOf(actor, label)
-    if (fate === 'die before') return this.kill(actor)
-    this.#count(actor, fate instanceof Error ? `${label} fails` : label)
-    if (fate instanceof Error) return parked.fail(fate)
-    parked.happen()
-    if (fate === 'die after') this.kill(actor)
+    if (fate !== 'die before') {
+      this.#count(actor, fate instanceof Error ? `${label} fails` : label)
+      if (fate instanceof Error) parked.fail(fate)
+      else parked.happen()
+    }
+    if (fate === 'die before' || fate === 'die after') this.kill(actor)
   }
 
   #count(actor: Actor, label: string): void {

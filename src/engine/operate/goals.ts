@@ -12,12 +12,18 @@ export function wantRunning(work: PodWork, wanted: readonly ContainerRecord[]): 
   const { pod } = work
   const isComing = pod.goal !== 'running' || work.sandboxState !== 'up'
   pod.goal = 'running'
-  const helpers = isComing ? work.containers.filter(({ kind }) => kind !== 'regular' && kind !== 'service') : []
+  const helpers = work.containers.filter(record => isHelper(record) && (isComing || holdsUp(record)))
   for (const record of new Set([...helpers, ...wanted])) {
     patch(work, record.id, { goal: 'running', crashes: 0, killed: false })
     if (hasEnded(record) && !staysDone(work, record)) reset(work, record)
   }
 }
+
+const isHelper = ({ kind }: ContainerRecord): boolean => kind !== 'regular' && kind !== 'service'
+
+/** One that somebody had only created, or an init container that was stopped: what comes after it cannot start. */
+const holdsUp = ({ kind, goal }: ContainerRecord): boolean =>
+  goal === 'created' || (kind === 'init' && goal === 'stopped')
 
 const hasEnded = ({ state }: ContainerRecord): boolean =>
   state === 'exited' || state === 'stopped' || state === 'unknown'

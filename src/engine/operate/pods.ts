@@ -6,7 +6,7 @@ import { noteEvent } from '../events.ts'
 import type { Lock } from '../lock.ts'
 import { reconcile } from '../reconcile.ts'
 import { type ContainerRecord, readPodById } from '../records.ts'
-import { startService } from '../service.ts'
+import { reviveService, startService } from '../service.ts'
 import { tearDown } from '../teardown.ts'
 import type { ContainerFailure, Outcome, PodAction } from '../types.ts'
 import { look } from '../work.ts'
@@ -80,6 +80,7 @@ async function perform(work: PodWork, action: PodAction, failures: Failures, loc
       await stop(work, failures)
       return start(work, failures)
     case 'cleanup':
+      await reviveService(work.context, work.pod)
       return addFailures(failures, regular, await reconcile(work, false))
     case 'kill':
       return operateOn(work, work.containers.filter(isUp), action, failures)

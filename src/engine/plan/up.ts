@@ -44,7 +44,7 @@ class WayUp {
   #startOrder: string[] = []
   /** Everything later waits for an init container or sidecar that is in back-off. */
   #blocked = false
-  /** Nothing later may start: an init container is only to be created. */
+  /** Nothing later may start: an init container is not to run. */
   #held = false
 
   constructor(input: PlanInput) {
@@ -62,6 +62,7 @@ class WayUp {
   take(container: PlannedContainer): void {
     if (container.goal === 'stopped') {
       planOneStop(this.#steps, container, 'it was asked to stop')
+      if (container.kind === 'init' && !container.done && !this.#initialised) this.#held = true
       return
     }
     if (container.observed.at === 'unmonitored') {
