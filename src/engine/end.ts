@@ -121,10 +121,8 @@ function graceLeftMs(work: PodWork): number {
 
 /** Nothing of it has run: it is as if it had never been made. */
 async function discardCreated(work: PodWork, record: ContainerRecord): Promise<void> {
-  const { run, paths, clock } = work.context
-  await deleteContainer(run, work.sandbox.runtime, record.id, { force: true })
-  // conmon is about to write how it ended: nobody would remove that file if it came after everything else had gone.
-  await waitExit(exitDirectory(paths), [watched(record)], KILL_WAIT_MS, clock)
+  await deleteContainer(work.context.run, work.sandbox.runtime, record.id, { force: true })
+  await monitorEnds(work, record)
   patch(work, record.id, {
     state: advance(record.state === 'stopping' ? 'created' : record.state, 'reset'),
     pid: null,
@@ -157,7 +155,18 @@ export async function deleteRun(work: PodWork, record: ContainerRecord): Promise
       await forgetContainer(sandbox.runtime, record.id)
     }
   }
+  await monitorEnds(work, record)
   await removeTree(join(exits, record.id))
+}
+
+/**
+ * conmon is about to write how a container ended that was deleted before it started: nobody would remove that file if
+ * it came after everything else had gone.
+ */
+async function monitorEnds(work: PodWork, record: ContainerRecord): Promise<void> {
+  const { paths, clock, boot } = work.context
+  if (record.monitorPid === undefined || record.boot !== boot) return
+  await waitExit(exitDirectory(paths), [watched(record)], KILL_WAIT_MS, clock)
 }
 
 /** Forgets a container whose run and layer are gone, with its files and its log. */

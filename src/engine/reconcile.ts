@@ -155,8 +155,8 @@ function noteFailure(work: PodWork, step: Step, error: unknown): void {
     message,
     pid: null,
     pidStart: null,
-    monitorPid: null,
-    monitorStart: null,
+    // One that could not be started has a monitor, which sees it deleted.
+    ...(what !== 'start' && { monitorPid: null, monitorStart: null }),
   })
   noteEvent(work, record, { action: 'error', reason: 'Failed', warning: true, message })
   noteBackOff(work, record, NEVER_RAN_CODE)

@@ -36,9 +36,11 @@ function checkPod(history: History, pod: Row): void {
   const isUp = (row: Row): boolean => runOf(row)?.started === true && runOf(row)?.process.alive === true
   for (const row of rows) {
     if (row.goal !== 'running' && isUp(row)) scheduler.accuse(`${row.name} runs and is wanted ${row.goal}`)
-    if (row.state === 'running' && !isUp(row)) scheduler.accuse(`${row.name} is taken for running`)
+    // A service that was killed along with its monitor: systemd and the next command see to it.
+    if (row.state === 'running' && !isUp(row) && pod.kind === 'pod')
+      scheduler.accuse(`${row.name} is taken for running`)
   }
-  if (pod.goal === 'created') return
+  if (pod.goal === 'created' || (pod.kind === 'service' && pod.goal === 'running')) return
   const policy = (JSON.parse(String(pod.spec)) as { restartPolicy: string }).restartPolicy
   const work = rows.filter(({ kind }) => kind === 'regular' || kind === 'service')
   const isDone = (row: Row): boolean => {
@@ -63,6 +65,8 @@ function checkPod(history: History, pod: Row): void {
     const run = runOf(row)
     return isUp(row) || scheduler.monoMs - (run?.endedMs ?? Number.NEGATIVE_INFINITY) < LONGEST_PAUSE_MS
   }
+  // Somebody wants an init container only created, or stopped: nothing comes after it.
+  if (inits.some(row => row.goal !== 'running' && !(row.state === 'exited' && row.boot === kernel.boot))) return
   const isOpen = (row: Row): boolean => !(row.state === 'exited' && row.exit_code === 0)
   const waiting = inits.filter(row => row.goal === 'running' && isOpen(row))
   if (waiting.length > 0 && !work.some(isUp)) {

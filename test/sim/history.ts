@@ -128,6 +128,8 @@ export class History {
     this.#isStorm = false
     this.scheduler.say('--- from here on nothing goes wrong any more')
     this.scheduler.fateOf = () => 'go'
+    // Whoever paused something lets it go on.
+    for (const run of this.kernel.runs.values()) this.kernel.freeze(run, false)
     this.#lookAfterAll()
     await this.scheduler.run(CALM_MS)
     if (this.scheduler.failure === undefined) await atRest(this)

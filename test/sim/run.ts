@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 import type { Told } from './history.ts'
 import { replaceDoors } from './hooks.ts'
 
-const SHOWN_LINES = 400
+const SHOWN_LINES = 4_000
 
 const { positionals } = parseArgs({ allowPositionals: true })
 const runs = Number(positionals[0] ?? 1_000)

@@ -111,7 +111,8 @@ class WayUp {
     if (observed.at === 'absent' || observed.at === 'created') {
       this.#start(container, 'init containers run one by one, in order', false, container.crashes)
     }
-    if (this.#mayNotStart(container)) {
+    const started = this.#steps.ifThere(`start ${container.id}`)
+    if (this.#mayNotStart(container) || (started.length === 0 && observed.at !== 'running')) {
       this.#held = true
       return
     }
@@ -119,7 +120,6 @@ class WayUp {
       this.#blocked = true
       return
     }
-    const started = this.#steps.ifThere(`start ${container.id}`)
     this.#initGate = [
       this.#steps.add(
         { do: 'await', container: container.id, because: 'the next one starts when it succeeded' },
