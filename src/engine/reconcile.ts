@@ -189,6 +189,10 @@ export function observeEnds(work: PodWork): void {
       recordEnd(work, record, { code: observed.code, finishedMs: Math.min(observed.finishedMs, nowMs) })
     }
     if (observed.at === 'lost') recordEnd(work, record, undefined)
+    // What a reboot took before it was started is to be made again.
+    if (observed.at === 'absent' && record.state === 'created') {
+      patch(work, record.id, { state: advance(record.state, 'reset') })
+    }
     // Whoever started it was killed before it could say so.
     if (observed.at === 'running' && record.state === 'created') {
       patch(work, record.id, { state: advance(record.state, 'started'), startedMs: nowMs })
