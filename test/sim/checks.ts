@@ -67,6 +67,8 @@ function checkPod(history: History, pod: Row): void {
   }
   // Somebody wants an init container only created, or stopped: nothing comes after it.
   if (inits.some(row => row.goal !== 'running' && !(row.state === 'exited' && row.boot === kernel.boot))) return
+  // Without the owner of its PID namespace nothing of a pod can run.
+  if (rows.some(row => row.kind === 'infra' && row.goal !== 'running')) return
   const isOpen = (row: Row): boolean => !(row.state === 'exited' && row.exit_code === 0)
   const waiting = inits.filter(row => row.goal === 'running' && isOpen(row))
   if (waiting.length > 0 && !work.some(isUp)) {

@@ -63,6 +63,7 @@ class WayUp {
     if (container.goal === 'stopped') {
       planOneStop(this.#steps, container, 'it was asked to stop')
       if (container.kind === 'init' && !container.done && !this.#initialised) this.#held = true
+      if (container.kind === 'infra') this.#blocked = true
       return
     }
     if (container.observed.at === 'unmonitored') {
