@@ -37,6 +37,7 @@ export const ERROR_EXIT = {
   NETWORK_FAILED: EXIT_OWN_ERROR,
   NO_FREE_ADDRESS: EXIT_OWN_ERROR,
   HOST_LACKS: EXIT_OWN_ERROR,
+  HOST_EXHAUSTED: EXIT_OWN_ERROR,
   VOLUME_INVALID: EXIT_OWN_ERROR,
   SECURITY_REFUSED: EXIT_OWN_ERROR,
   START_FAILED: EXIT_OWN_ERROR,
@@ -90,4 +91,35 @@ export function isTspodError(error: unknown, code?: ErrorCode): error is TspodEr
 export function isMissing(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | null)?.code
   return code === 'ENOENT' || code === 'ENOTDIR'
+}
+
+/** What the kernel says when it is not our doing: the host is out of something, or a disk is broken or read-only. */
+const TROUBLE: Record<string, { what: string; remedy: string }> = {
+  ENOSPC: { what: 'no space left on device', remedy: 'free some space: df -h shows where it is missing' },
+  EDQUOT: { what: 'disk quota exceeded', remedy: 'free some space, or raise the quota' },
+  EROFS: { what: 'read-only file system', remedy: 'mount it writable: see dmesg for why it is not' },
+  EIO: { what: 'input/output error', remedy: 'look at the disk: see dmesg' },
+  EMFILE: { what: 'too many open files', remedy: 'raise the limit: ulimit -n 1024, or LimitNOFILE= of the unit' },
+  ENFILE: { what: 'too many open files in the whole system', remedy: 'raise fs.file-max: see sysctl' },
+  ENOMEM: { what: 'out of memory', remedy: 'free some memory, or raise the limit: see dmesg' },
+  EAGAIN: {
+    what: 'resource temporarily unavailable',
+    remedy: 'raise the limit of processes: ulimit -u, TasksMax= of the unit, or pids.max of the cgroup',
+  },
+}
+
+/** A failure of the host in words for a person, undefined when `error` is none: then it is a bug of ours. */
+export function hostTrouble(error: unknown): TspodError | undefined {
+  const { code = '', syscall, path } = (error ?? {}) as NodeJS.ErrnoException
+  const known = TROUBLE[code]
+  if (known === undefined || syscall === undefined) return undefined
+  const where = path === undefined ? syscall : `${syscall} ${path}`
+  return new TspodError('HOST_EXHAUSTED', `${known.what} (${where})`, { remedy: known.remedy, cause: error })
+}
+
+const DISK_TROUBLE = ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']
+
+/** True when a file could not be written for want of room, or because its disk takes nothing. */
+export function isDiskTrouble(error: unknown): boolean {
+  return DISK_TROUBLE.includes((error as NodeJS.ErrnoException | null)?.code ?? '')
 }

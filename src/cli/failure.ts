@@ -1,5 +1,5 @@
 /** How a failure is told: what went wrong, what to do about it, and the exit code. */
-import { EXIT_OWN_ERROR, isTspodError } from '../errors.ts'
+import { EXIT_OWN_ERROR, hostTrouble, isTspodError } from '../errors.ts'
 
 const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const
 
@@ -13,7 +13,8 @@ export const signalExitCode = (signal: StopSignal): number => 128 + SIGNAL_NUMBE
  * remedy below it; several mistakes of one command line or manifest are listed before it. Anything else is a bug of
  * ours and shows where it happened.
  */
-export function failureText(error: unknown): { text: string; exitCode: number } {
+export function failureText(failure: unknown): { text: string; exitCode: number } {
+  const error = hostTrouble(failure) ?? failure
   if (isTspodError(error)) {
     const listed = error.details === undefined ? '' : `${error.details.trimEnd()}\n`
     return {
