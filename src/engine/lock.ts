@@ -5,9 +5,9 @@
 import { mkdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
-import { isMissing, TspodError } from '../errors.ts'
+import { isDiskTrouble, isMissing, TspodError } from '../errors.ts'
 import { lockDirectory, type Paths } from '../paths.ts'
-import { openDatabase } from './store.ts'
+import { asStoreError, openDatabase } from './store.ts'
 
 const POLL_MS = 20
 
@@ -41,7 +41,7 @@ export async function takeLock(request: LockRequest): Promise<Lock> {
   for (;;) {
     const lock = await tryLock(file)
     if (lock !== undefined) {
-      await writeFile(holderFile, `${process.pid} ${request.command}\n`, { mode: 0o600 })
+      await nameHolder(holderFile, request.command)
       return {
         removeFile: async () => {
           await unlinkQuietly(holderFile)
@@ -58,6 +58,15 @@ export async function takeLock(request: LockRequest): Promise<Lock> {
   }
 }
 
+/** For whoever waits; a full disk keeps nobody from working. */
+async function nameHolder(file: string, command: string): Promise<void> {
+  try {
+    await writeFile(file, `${process.pid} ${command}\n`, { mode: 0o600 })
+  } catch (error) {
+    if (!isDiskTrouble(error)) throw error
+  }
+}
+
 type Held = { release(): Promise<void> }
 
 /** The lock, or undefined when somebody else has it or the file was removed while it was being taken. */
@@ -70,7 +79,7 @@ async function tryLock(file: string): Promise<Held | undefined> {
   if (error !== null) {
     await close()
     if ((error as { code?: string }).code === 'SQLITE_BUSY') return undefined
-    throw error
+    throw asStoreError(error, file)
   }
   // The path may have been unlinked between open and lock: then this is the lock of a file nobody else will see.
   if ((await inode(file)) !== before) {

@@ -32,6 +32,7 @@ export async function play(
   signal: AbortSignal,
 ): Promise<PlayReport> {
   refuseRepeatedNames(bundle, options)
+  if (context.store.trouble !== undefined) throw context.store.trouble
   const [drafts, imageOf] = await Promise.all([
     draftPods(context, bundle, options),
     resolveImages(context, bundle, options.pull, progress, signal),

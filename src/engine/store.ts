@@ -2,12 +2,15 @@
  * The door to SQLite: opens the state database, migrates it, and runs reads and transactions on it.
  * Rules: reliability of many short-lived processes on one file (WAL, FULL, BEGIN IMMEDIATE, refuse what is newer).
  */
-import { link, mkdir, rm, stat } from 'node:fs/promises'
+import { constants, statSync } from 'node:fs'
+import { access, link, mkdir, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Database } from 'sqlite3'
-import { TspodError } from '../errors.ts'
+import { hostTrouble, isTspodError, TspodError } from '../errors.ts'
 import { randomHex } from '../random.ts'
+import { writerOf } from './holder.ts'
 import { MIGRATIONS } from './migrations.ts'
+import { checkReserve } from './reserve.ts'
 
 /** 'tspo' as a number: marks the file as ours. */
 const APPLICATION_ID = 0x7473706f
@@ -32,18 +35,43 @@ export type Store = {
    * Never start a process or wait for anything but the store inside.
    */
   write<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>
+  /** Why there is room for reading and for taking away at best, and for nothing new; undefined when all is well. */
+  readonly trouble: TspodError | undefined
   close(): Promise<void>
 }
 
 /**
- * Opens (and creates or migrates) the database at `path`.
+ * Opens (and creates or migrates) the database at `path`. Where nothing can be written at all, what is there can
+ * still be read.
  * @throws STORE_NEWER when it was written by a newer tspod (the file stays untouched), STORE_CORRUPT when it is no
  * database or fails its checks, STORE_UNUSABLE when it cannot be opened.
  */
 export async function openStore(path: string): Promise<Store> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const database = await openDatabase(path)
-  const connection = promised(database)
+  const directory = dirname(path)
+  const trouble = checkReserve(directory) ? noRoom(directory) : undefined
+  try {
+    return storeOver(await connect(path), path, trouble)
+  } catch (error) {
+    if (!isTspodError(error, 'STORE_UNUSABLE')) throw error
+    const readable = await connectToRead(path)
+    if (readable === undefined) throw error
+    return storeOver(readable, path, (await unwritable(directory)) ?? error)
+  }
+}
+
+/** What little room is left is kept for taking pods down. */
+const noRoom = (directory: string): TspodError =>
+  new TspodError('HOST_EXHAUSTED', `no space left below ${directory}: nothing new is started`, {
+    remedy: `free some space: df -h ${directory}`,
+  })
+
+async function unwritable(directory: string): Promise<TspodError | undefined> {
+  return access(directory, constants.W_OK).then(() => undefined, hostTrouble)
+}
+
+async function connect(path: string): Promise<Connection> {
+  const connection = promised(await openDatabase(path))
   try {
     await connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
     // Read before anything of the file is set: switching the journal mode would write to a file we may not touch.
@@ -55,10 +83,27 @@ export async function openStore(path: string): Promise<Store> {
     )
     if (version < MIGRATIONS.length) await migrate(connection, path)
   } catch (error) {
-    await connection.close()
+    await connection.close().catch(() => undefined)
     throw asStoreError(error, path)
   }
-  return storeOver(connection, path)
+  return connection
+}
+
+/**
+ * A read-only disk has no room for the files beside the database, without which SQLite opens it only when it is told
+ * that nobody writes. True of such a disk; but a log that was not written back yet would be missed.
+ */
+async function connectToRead(path: string): Promise<Connection | undefined> {
+  if ((statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) return undefined
+  try {
+    const connection = promised(await openDatabase(`file:${encodeURI(path)}?immutable=1`, 'read'))
+    const version = Number((await connection.all('PRAGMA user_version'))[0]?.user_version ?? 0)
+    if (version === MIGRATIONS.length) return connection
+    await connection.close()
+  } catch {
+    // The first failure says more.
+  }
+  return undefined
 }
 
 /** Others that open a new database at the same moment are in each other's way: the switch waits for no lock, a transaction does. */
@@ -73,9 +118,10 @@ async function useWal(connection: Connection): Promise<void> {
   }
 }
 
-function storeOver(connection: Connection, path: string): Store {
+function storeOver(connection: Connection, path: string, trouble: TspodError | undefined): Store {
   let queue: Promise<unknown> = Promise.resolve()
   return {
+    trouble,
     all: (sql, params) => connection.all(sql, params).catch(error => Promise.reject(asStoreError(error, path))),
     write: work => {
       const turn = queue.then(() => inTransaction(connection, work))
@@ -150,11 +196,14 @@ function promised(database: Database): Connection {
   }
 }
 
-/** Opens a database file; the only place that loads the native add-on. */
-export async function openDatabase(path: string): Promise<Database> {
+/** Opens a database file, or to `read` one that a file: URI names; the only place that loads the native add-on. */
+export async function openDatabase(path: string, how: 'write' | 'read' = 'write'): Promise<Database> {
   const { default: sqlite } = await import('sqlite3')
+  const mode = how === 'read' ? sqlite.OPEN_READONLY | sqlite.OPEN_URI : sqlite.OPEN_READWRITE | sqlite.OPEN_CREATE
   return new Promise((resolve, reject) => {
-    const database = new sqlite.Database(path, error => (error ? reject(asStoreError(error, path)) : resolve(database)))
+    const database = new sqlite.Database(path, mode, error =>
+      error ? reject(asStoreError(error, path)) : resolve(database),
+    )
   })
 }
 
@@ -167,7 +216,8 @@ const storeNewer = (path: string, version: number): TspodError =>
     },
   )
 
-function asStoreError(error: unknown, path: string): unknown {
+/** SQLite's failure of the file at `path` as STORE_CORRUPT or STORE_UNUSABLE; any other error as it is. */
+export function asStoreError(error: unknown, path: string): unknown {
   const code = (error as { code?: string } | null)?.code ?? ''
   if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') {
     return new TspodError('STORE_CORRUPT', `${path} is damaged: ${(error as Error).message}`, {
@@ -176,10 +226,14 @@ function asStoreError(error: unknown, path: string): unknown {
     })
   }
   if (code === 'SQLITE_BUSY') {
-    return new TspodError('STORE_UNUSABLE', `another process kept ${path} locked for ${BUSY_TIMEOUT_MS / 1000} s`, {
-      remedy: `see who holds it: fuser -v ${path}`,
-      cause: error,
-    })
+    return new TspodError(
+      'STORE_UNUSABLE',
+      `${writerOf(path) ?? 'another process'} kept ${path} locked for ${BUSY_TIMEOUT_MS / 1000} s`,
+      {
+        remedy: 'wait until it is done, or stop that process: the lock is free as soon as it ends',
+        cause: error,
+      },
+    )
   }
   if (['SQLITE_CANTOPEN', 'SQLITE_READONLY', 'SQLITE_FULL', 'SQLITE_IOERR', 'SQLITE_PERM'].includes(code)) {
     return new TspodError('STORE_UNUSABLE', `cannot use ${path}: ${(error as Error).message}`, {
