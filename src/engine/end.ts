@@ -6,6 +6,7 @@ import {
   containerCgroup,
   deleteContainer,
   forgetContainer,
+  isAlive,
   isKnown,
   type NetavarkInput,
   removeCgroup,
@@ -96,13 +97,17 @@ async function stop(work: PodWork, record: ContainerRecord): Promise<void> {
   signalContainer(process.pid, process.start, asked)
   const exits = exitDirectory(paths)
   const target = watched(record)
+  // A monitor that was made to stand still would never say that its container has ended.
+  signalContainer(target.monitor.pid, target.monitor.start, 'SIGCONT')
   let verdict = (await waitExit(exits, [target], graceLeftMs(work), clock, work.signal)).get(record.id)
   if (verdict === undefined || verdict.is === 'monitor-lost') {
     signalContainer(process.pid, process.start, 'SIGKILL')
     verdict = (await waitExit(exits, [target], KILL_WAIT_MS, clock)).get(record.id)
-    if (verdict === undefined) throw cannotEnd(record)
+    if (verdict === undefined && isAlive(process)) throw cannotEnd(record)
   }
-  recordEnd(work, record, verdict.is === 'exited' ? verdict.exit : undefined)
+  // It is gone, and its monitor is there but stuck: nobody will know how it ended.
+  if (verdict === undefined) signalContainer(target.monitor.pid, target.monitor.start, 'SIGKILL')
+  recordEnd(work, record, verdict?.is === 'exited' ? verdict.exit : undefined)
 }
 
 const cannotEnd = ({ name, pid }: ContainerRecord): TspodError =>

@@ -2,7 +2,7 @@
  * What became of a process: alive, ended with a code, or lost. The kernel and conmon's exit files are the truth;
  * a pid alone never is, because pids are used again.
  */
-import { readdirSync, readFileSync, statSync, watch } from 'node:fs'
+import { type FSWatcher, readdirSync, readFileSync, statSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { isMissing } from '../errors.ts'
@@ -102,14 +102,12 @@ export async function waitExit(
   const deadline = clock.monotonicMs() + timeoutMs
   let news = (): void => undefined
   // Watching the directory, not files in it: conmon writes a temporary file and renames it.
-  const watcher = watch(exitDir, { persistent: false }, (_, name) => {
-    const one = name === null ? undefined : waiting.get(name)
+  const watcher = watchNames(exitDir, name => {
+    const one = waiting.get(name)
     if (one === undefined) return
     look(one)
     if (waiting.size === 0) news()
   })
-  // The directory may vanish below a watcher; the poll goes on alone.
-  watcher.on('error', () => undefined)
   try {
     for (;;) {
       signal?.throwIfAborted()
@@ -125,6 +123,21 @@ export async function waitExit(
       pause.abort()
     }
   } finally {
-    watcher.close()
+    watcher?.close()
   }
 }
+
+/** Without a watcher (the host is out of inotify watches, or the directory vanishes) the poll goes on alone. */
+function watchNames(directory: string, changed: (name: string) => void): FSWatcher | undefined {
+  try {
+    const watcher = watch(directory, { persistent: false }, (_, name) => {
+      if (name !== null) changed(name)
+    })
+    return watcher.on('error', () => undefined)
+  } catch (error) {
+    if (NO_WATCH.includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
+}
+
+const NO_WATCH = ['ENOSPC', 'EMFILE', 'ENFILE', 'ENOMEM']
