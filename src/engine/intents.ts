@@ -16,6 +16,7 @@ import {
   nextAddress,
   type Runtime,
   refuseLimits,
+  servedAddresses,
 } from '../oci/index.ts'
 import { podRunDirectory } from '../paths.ts'
 import { randomHex } from '../random.ts'
@@ -99,7 +100,8 @@ export async function writeIntents(
   for (const draft of drafts) {
     // By the definition's own name: the default network of another installation is called otherwise.
     for (const { name } of draft.definitions.values()) {
-      if (!taken.has(name)) taken.set(name, await leasedAddresses(tx, name))
+      if (taken.has(name)) continue
+      taken.set(name, new Set([...(await leasedAddresses(tx, name)), ...servedAddresses(context.paths, name)]))
     }
     const intent = intentOf(context, draft, options, taken)
     if (service !== undefined) intent.pod.service = service

@@ -49,6 +49,7 @@ export {
   type NetworkStatus,
   type Pinned,
   pinNamespaces,
+  servedAddresses,
   unpinNamespaces,
 } from './network.ts'
 export { DEFAULT_NETWORK, loadNetwork, type NetworkDefinition } from './network-define.ts'

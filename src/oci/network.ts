@@ -3,10 +3,11 @@
  *
  * A sandbox is three files below the pod's run directory onto which namespaces are bind-mounted; nothing runs in it.
  */
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing, TspodError } from '../errors.ts'
+import { processStart } from '../files.ts'
 import { networkRunDirectory, type Paths } from '../paths.ts'
 import { type Finished, failureText, type Run } from '../process.ts'
 import type { NetavarkInput } from './network-input.ts'
@@ -194,6 +195,7 @@ async function netavark(
 ): Promise<Finished> {
   const config = networkRunDirectory(paths)
   mkdirSync(config, { recursive: true, mode: 0o700 })
+  forgetDeadResolver(config)
   const aardvark = findAardvark()
   return run({
     argv: [
@@ -208,6 +210,37 @@ async function netavark(
     // netavark's default driver is fixed when it is built; on a host with nft alone only this one can work.
     ...(!IPTABLES.some(existsSync) && { env: { NETAVARK_FW: 'nftables' } }),
   })
+}
+
+/**
+ * netavark believes the pid that it wrote down: when aardvark-dns died and its pid is a zombie's or somebody else's,
+ * it would signal that process and start no other resolver.
+ */
+function forgetDeadResolver(config: string): void {
+  const file = join(config, 'aardvark-dns', 'aardvark.pid')
+  try {
+    const pid = Number.parseInt(readFileSync(file, 'utf8'), 10)
+    if (processStart(pid) !== undefined && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'aardvark-dns') return
+  } catch (error) {
+    if (!isMissing(error)) throw error
+  }
+  rmSync(file, { force: true })
+}
+
+/**
+ * Addresses of pods that aardvark-dns answers for on this network. A pod that is missing in a database restored from
+ * a backup still has its own. Lines are `ID ADDRESS[,ADDRESS] ADDRESS NAMES`, after one with the gateway.
+ */
+export function servedAddresses(paths: Paths, network: string): string[] {
+  try {
+    const lines = readFileSync(join(networkRunDirectory(paths), 'aardvark-dns', network), 'utf8')
+      .split('\n')
+      .slice(1)
+    return lines.flatMap(line => line.split(' ').slice(1, 3)).flatMap(list => list.split(',').filter(Boolean))
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
 }
 
 /** netavark prints failures as JSON on its standard output. */
