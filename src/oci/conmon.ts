@@ -5,7 +5,17 @@
  *                       ▲ beforeStart moves it                          │
  *                       └ to its cgroup here                            └─► {"pid":N} on the sync pipe
  */
-import { closeSync, constants, fchmodSync, fstatSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { systemClock } from '../clock.ts'
@@ -237,6 +247,7 @@ async function refusal(
   files: Files,
   clock: Clock,
 ): Promise<TspodError> {
+  if (isFull(input.runDir)) return startFailed(input.name, input.runtime, `no space left on device (${input.runDir})`)
   const log = readText(files.runtimeLog)
   if (input.restore !== undefined) {
     const words = log || message || (await within(monitor.stderr, STDERR_TIMEOUT_MS, clock)) || ''
@@ -246,6 +257,15 @@ async function refusal(
   const words = message || (await within(monitor.stderr, STDERR_TIMEOUT_MS, clock))
   return startFailed(input.name, input.runtime, words || `${input.runtime.name} did not create it and did not say why`)
 }
+
+/** What a runtime says when it has no room to write to is seldom to the point: crun complains of its seccomp filter. */
+function isFull(directory: string): boolean {
+  const { bavail, bsize } = statfsSync(directory)
+  return bavail * bsize < FULL_BYTES
+}
+
+/** Less than a state file and a seccomp filter need. */
+const FULL_BYTES = 64 * 1024
 
 /** conmon writes `{"pid":N}`, from its API version 1 on `{"data":N}`, and `-1` with a message on failure. */
 export function parseAnswer(line: string | undefined): { pid?: number; message: string } {
