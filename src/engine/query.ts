@@ -41,9 +41,10 @@ export async function loadAll(context: EngineContext): Promise<Loaded[]> {
       ]),
   )
   const nowMs = clock.nowMs()
+  const byPod = Map.groupBy(containers, container => container.pod)
   return pods.map(pod => {
     const sandbox = facts.get(pod.id)
-    const own = containers.filter(container => container.pod === pod.id)
+    const own = byPod.get(pod.id) ?? []
     const seen = own.map(record => ({
       record,
       observed: observe({ paths, boot, runtime: sandbox?.facts.runtime.name }, record),
