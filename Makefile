@@ -62,12 +62,20 @@ test: setup-test build ## every test but fault injection; the last line sums up
 	@$(NODE) scripts/test.ts unit golden integration system
 
 .PHONY: fault
-fault: setup-test build ## fault injection: slow
+fault: setup-test build ## fault injection: slow; SAMPLES=500 for a night, TSPOD_TEST_SEED=N to repeat
 	@$(NODE) scripts/test.ts fault
 
 .PHONY: sim
 sim: setup ## random histories of the engine in virtual time; RUNS=20000 SEED=1, one run of a seed prints its trace
 	@$(NODE) --disable-warning=ExperimentalWarning test/sim/run.ts $(or $(RUNS),$(if $(SEED),1,20000)) $(SEED)
+
+.PHONY: leak
+leak: setup-test build ## play and down a pod RUNS times (1000): what grows? Half an hour and more
+	@$(NODE) --disable-warning=ExperimentalWarning test/fault/leak.ts
+
+.PHONY: scale
+scale: setup-test build ## many plays at once, 250 pods on one machine
+	@$(NODE) --disable-warning=ExperimentalWarning test/fault/scale.ts
 
 .PHONY: bench
 bench: setup-test build ## compare with Podman and with the bare floor

@@ -4,6 +4,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { systemClock } from '../../src/clock.ts'
@@ -16,9 +17,11 @@ export type Leak = { kind: string; appeared: string[]; vanished: string[] }
 
 const STORAGE = '/var/lib/containers/storage'
 const TEMPORARY = ['/tmp', '/var/tmp']
+/** A cell shares /var/tmp with its host, where containers-storage of other test runs is at work. */
+const SHARED_TEMPORARY = hostname() === 'tspod-cell' ? /^storage\d+$/ : undefined
 const OWN_CGROUP = /tspod|libpod|crun|conmon|[0-9a-f]{64}/
 // Another test run may have machines, cells and scratch folders of its own at the same time.
-const OWN_TEMPORARY = /^(tspod(?!-machine-|-cell-|-test-|-\w+-test-)|containers?[-_.]|storage)/
+const OWN_TEMPORARY = /^(tspod(?!-machine-|-cell-|-manifests-|-test-|-\w+-test-)|containers?[-_.]|storage)/
 const HELPERS = /^(conmon|catatonit|aardvark-dns|netavark|skopeo|crun|runc|containers-stora|unshare)$/
 /** A unit of Debian that systemd starts on demand and that ends by itself. */
 const FOREIGN = 'dhcp-proxy'
@@ -47,7 +50,9 @@ export function snapshot(paths: Paths): Snapshot {
     'storage layers': storageIds('overlay-layers', 'layers.json', 'volatile-layers.json'),
     'runtime state': [...names('/run/crun'), ...names('/run/runc')],
     'systemd units': systemdUnits(),
-    'temporary files': TEMPORARY.flatMap(directory => names(directory).filter(name => OWN_TEMPORARY.test(name))),
+    'temporary files': TEMPORARY.flatMap(directory =>
+      names(directory).filter(name => OWN_TEMPORARY.test(name) && !SHARED_TEMPORARY?.test(name)),
+    ),
   }
   for (const list of Object.values(counters)) list.sort()
   return counters

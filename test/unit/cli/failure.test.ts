@@ -23,5 +23,5 @@ test('any other failure of a system call is a bug of ours', () => {
       return error
     }
   }
-  expect(failureText(missing()).text).toMatch(/internal error: .*ENOENT[^]*this is a bug/)
+  expect(failureText(missing()).text).toMatch(/internal error: .*ENOENT[\s\S]*this is a bug/)
 })
