@@ -50,6 +50,7 @@ export class Database {
       all: async (sql, params = []) => this.all(sql, params),
     }
     return {
+      trouble: undefined,
       all: async (sql, params = []) => {
         await this.#queue
         return this.all(sql, params)
