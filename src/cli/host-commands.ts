@@ -24,6 +24,13 @@ export const HOST_COMMANDS: readonly Command[] = [
     load: async () => (await import('./version.ts')).version,
   },
   {
+    name: 'system refresh',
+    aliases: [],
+    group: 'Host',
+    summary: 'Heal the records after a reboot, and start again what should run',
+    load: async () => (await import('./refresh.ts')).refresh,
+  },
+  {
     name: 'container cleanup',
     aliases: [],
     group: 'hidden',

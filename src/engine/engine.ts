@@ -18,7 +18,7 @@ import {
 import { databasePath } from '../paths.ts'
 import { openManager, systemdPresent } from '../systemd/index.ts'
 import { attach, startAttached } from './attach.ts'
-import { bootKey } from './boot.ts'
+import { beginBoot, readBootKey } from './boot.ts'
 import { cleanup } from './cleanup.ts'
 import type { EngineContext } from './context.ts'
 import { down } from './down.ts'
@@ -39,6 +39,7 @@ import {
 } from './operate/index.ts'
 import { play } from './play.ts'
 import { find, loadAll } from './query.ts'
+import { recordReboot, startAfterReboot } from './refresh.ts'
 import { storedSecrets } from './secrets.ts'
 import { openStore } from './store.ts'
 import { tick } from './tick.ts'
@@ -62,11 +63,11 @@ export async function openEngine(doors: Doors): Promise<Engine> {
   const profiles = new Map<string, Promise<unknown>>()
   const found = new Map<string, Promise<LocalImage | undefined>>()
   const rootfs = once(async () => rootfsDoor(doors.run, await storage(), doors.paths.root))
-  const context: EngineContext = {
+  const contextOf = (boot: string): EngineContext => ({
     ...doors,
     store,
     host,
-    boot: bootKey(doors.paths),
+    boot,
     hierarchies: readHierarchies(),
     cgroupPlace: systemd ? { manager: 'systemd' } : { manager: 'cgroupfs' },
     journal: systemd && existsSync(JOURNAL_SOCKET),
@@ -79,7 +80,9 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     runtime: wanted => cached(runtimes, wanted ?? '', () => selectRuntime(doors.run, doors.paths, host, wanted)),
     seccompProfile: path =>
       cached(profiles, path ?? '', () => readProfile(path === undefined ? SECCOMP_PROFILES : [path])),
-  }
+  })
+  const boot = readBootKey(doors.paths) ?? (await beginBoot(doors, key => recordReboot(contextOf(key))))
+  const context = contextOf(boot)
   return {
     play: (bundle, options, progress, signal) => play(context, bundle, options, progress, signal),
     down: (request, options, signal) => down(context, request, options, signal),
@@ -98,6 +101,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     operatePods: (ids, action, signal) => operatePods(context, ids, action, signal),
     rename: (podId, id, name, signal) => rename(context, podId, id, name, signal),
     waitFor: (ids, states, intervalMs, signal) => waitFor(context, ids, states, intervalMs, signal),
+    startAfterReboot: () => startAfterReboot(context),
     events: (request, signal) => readEvents(context, request, signal),
     cleanup: containerId => cleanup(context, containerId),
     tick: () => tick(context),

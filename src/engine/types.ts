@@ -131,6 +131,8 @@ export type Engine = Inside & {
     intervalMs: number,
     signal: AbortSignal,
   ): Promise<number[]>
+  /** Brings every pod that wants to run to its goal, after a reboot; answers for each what became of it. */
+  startAfterReboot(): Promise<Outcome[]>
   /** What has happened, and with `follow` what happens, until the signal. */
   events(request: EventRequest, signal: AbortSignal): AsyncIterable<EventView>
   /** What the exit hook calls: brings the container's pod to where it should be. */

@@ -49,7 +49,9 @@ class WayUp {
 
   constructor(input: PlanInput) {
     this.#input = input
-    this.#initialised = input.containers.some(one => one.kind === 'regular' && wasStarted(one))
+    // In a new sandbox they run again, as far as they are not done for this boot.
+    this.#initialised =
+      input.sandbox === 'up' && input.containers.some(one => one.kind === 'regular' && wasStarted(one))
   }
 
   prepareSandbox(): void {
