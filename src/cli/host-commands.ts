@@ -24,6 +24,13 @@ export const HOST_COMMANDS: readonly Command[] = [
     load: async () => (await import('./version.ts')).version,
   },
   {
+    name: 'system fsck',
+    aliases: ['system check'],
+    group: 'Host',
+    summary: 'Compare what is recorded with what is there, and heal it',
+    load: async () => (await import('./fsck.ts')).fsck,
+  },
+  {
     name: 'system refresh',
     aliases: [],
     group: 'Host',

@@ -8,6 +8,7 @@ import { TspodError } from '../errors.ts'
 import { type Bundle, type ContainerSpec, type Id, type PodSpec, servingContainers } from '../model.ts'
 import {
   annotatedRuntime,
+  DEFAULT_NETWORK,
   loadNetwork,
   type NetavarkInput,
   type Attachment as NetworkAttachment,
@@ -18,7 +19,7 @@ import {
   refuseLimits,
   servedAddresses,
 } from '../oci/index.ts'
-import { podRunDirectory } from '../paths.ts'
+import { type Paths, podRunDirectory } from '../paths.ts'
 import { randomHex } from '../random.ts'
 import type { EngineContext } from './context.ts'
 import {
@@ -127,7 +128,6 @@ function intentOf(context: EngineContext, draft: Draft, options: PlayOptions, ta
   const id = newId()
   const createdMs = context.clock.nowMs()
   const attached = plan.mode === 'bridge' ? plan.networks.map(wish => attach(draft, wish, taken)) : []
-  const network = attached.length === 0 ? undefined : netavarkInput({ id, name: spec.name }, attached, portsOf(spec))
   return {
     pod: {
       id,
@@ -147,13 +147,7 @@ function intentOf(context: EngineContext, draft: Draft, options: PlayOptions, ta
       createdMs,
     },
     containers: containersOf(spec, id, createdMs, options),
-    sandbox: {
-      runtime: draft.runtime,
-      namespaces: join(podRunDirectory(context.paths, id), 'ns'),
-      ...(network !== undefined && { network }),
-      addresses: attached.map(({ address }) => address),
-      dnsServers: dnsServersOf(network),
-    },
+    sandbox: sandboxFacts(context, { id, name: spec.name, spec }, draft.runtime, attached),
   }
 }
 
@@ -170,6 +164,40 @@ function attach(
   // As in Podman a container's bare name is a name of its pod.
   const aliases = [...wish.aliases, ...servingContainers(draft.spec).map(container => container.name)]
   return { definition, address, aliases, ...(wish.mac !== undefined && { mac: wish.mac }) }
+}
+
+/** The sandbox of a pod whose record of it was lost, by what its other records say. */
+export async function sandboxOf(context: EngineContext, pod: PodRecord): Promise<SandboxFacts> {
+  const attached = await Promise.all(
+    pod.settings.attachments.map(async ({ network, address }) => ({
+      definition: await definitionOf(context.paths, network),
+      address,
+      aliases: servingContainers(pod.spec).map(container => container.name),
+    })),
+  )
+  return sandboxFacts(context, pod, await context.runtime(pod.settings.runtime), attached)
+}
+
+/** The network of a lease: by its own name, which for the default one is not always what people call it. */
+export async function definitionOf(paths: Paths, name: string): Promise<NetworkDefinition> {
+  const usual = await loadNetwork(paths, DEFAULT_NETWORK)
+  return usual.name === name ? usual : loadNetwork(paths, name)
+}
+
+function sandboxFacts(
+  { paths }: EngineContext,
+  { id, name, spec }: Pick<PodRecord, 'id' | 'name' | 'spec'>,
+  runtime: Runtime,
+  attached: NetworkAttachment[],
+): SandboxFacts {
+  const network = attached.length === 0 ? undefined : netavarkInput({ id, name }, attached, portsOf(spec))
+  return {
+    runtime,
+    namespaces: join(podRunDirectory(paths, id), 'ns'),
+    ...(network !== undefined && { network }),
+    addresses: attached.map(({ address }) => address),
+    dnsServers: dnsServersOf(network),
+  }
 }
 
 const portsOf = (spec: PodSpec): ContainerSpec['ports'] => servingContainers(spec).flatMap(container => container.ports)

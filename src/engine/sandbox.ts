@@ -29,7 +29,7 @@ export function podHostname(work: PodWork): string {
 }
 
 /** Which namespaces the pod has of its own; with the host's network the host's UTS namespace comes along. */
-export function ownNamespaces(work: PodWork): NamespaceKind[] {
+export function ownNamespaces(work: Pick<PodWork, 'pod'>): NamespaceKind[] {
   const { spec, settings } = work.pod
   const kinds: NamespaceKind[] = settings.network === 'host' ? [] : ['net', 'uts']
   if (!spec.hostIpc) kinds.push('ipc')

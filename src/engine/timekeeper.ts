@@ -17,16 +17,25 @@ export async function wakeTimekeeper(context: EngineContext): Promise<void> {
 }
 
 /** Has a timekeeper that is there look anew; false when there is none. */
-export function nudgeTimekeeper({ paths: { runRoot }, timekeeper }: EngineContext): boolean {
+export function nudgeTimekeeper(context: EngineContext): boolean {
+  const pid = timekeeperPid(context)
+  try {
+    return pid !== undefined && process.kill(pid, 'SIGUSR1')
+  } catch {
+    // It ended just now.
+    return false
+  }
+}
+
+/** The timekeeper of this installation, undefined when there is none. */
+export function timekeeperPid({ paths: { runRoot }, timekeeper }: EngineContext): number | undefined {
   try {
     const pid = Number.parseInt(readFileSync(join(runRoot, 'timekeeper'), 'utf8'), 10)
     const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-    if (!argv.includes(timekeeper) || !argv.includes(runRoot)) return false
-    process.kill(pid, 'SIGUSR1')
-    return true
+    return argv.includes(timekeeper) && argv.includes(runRoot) ? pid : undefined
   } catch {
     // There is no mark, or its process is gone.
-    return false
+    return undefined
   }
 }
 

@@ -6,6 +6,7 @@ import type { Paths } from '../paths.ts'
 import type { Detach, Interact, Run, RunStreaming } from '../process.ts'
 import type { Terminal } from '../terminal.ts'
 import type { EventRequest, EventView } from './event-types.ts'
+import type { CheckReport } from './fsck/index.ts'
 import type { Inside } from './inside/index.ts'
 import type { DownOptions, DownReport, DownRequest, PlayOptions, PlayReport } from './play-types.ts'
 import type { ContainerState, Found, Inspected, ListedPod, ObjectKind } from './views.ts'
@@ -131,6 +132,8 @@ export type Engine = Inside & {
     intervalMs: number,
     signal: AbortSignal,
   ): Promise<number[]>
+  /** Compares records and host, and with `repair` heals what can be. */
+  check(repair: boolean, signal: AbortSignal): Promise<CheckReport>
   /** Brings every pod that wants to run to its goal, after a reboot; answers for each what became of it. */
   startAfterReboot(): Promise<Outcome[]>
   /** What has happened, and with `follow` what happens, until the signal. */

@@ -174,6 +174,16 @@ function holdsMonitors(tree: Hierarchy, all: readonly Hierarchy[]): boolean {
   return tree.controllers.some(name => name === 'pids' || name === 'memory' || name === 'name=systemd')
 }
 
+/** Cgroups at the places of pods' own, of whatever installation, with the beginning of the pod's id. */
+export function podCgroups(hierarchies: readonly Hierarchy[], place: CgroupPlace): { path: string; id: string }[] {
+  const parent = place.manager === 'systemd' ? `/${SLICE}` : place.manager === 'parent' ? place.path : '/tspod'
+  const paths = [...new Set(childPaths(hierarchies, parent))].sort()
+  return paths.flatMap(path => {
+    const id = /\/(?:tspod-)?pod-[^/]*-([0-9a-f]{12})(?:\.scope)?$/.exec(path)?.[1]
+    return id === undefined ? [] : [{ path, id }]
+  })
+}
+
 /** True when the cgroup exists in at least one tree. */
 export function cgroupExists(hierarchies: readonly Hierarchy[], path: string): boolean {
   return hierarchies.some(tree => existsSync(join(tree.mount, path)))

@@ -10,6 +10,7 @@ export {
   type PodCgroup,
   type PodScope,
   podCgroup,
+  podCgroups,
   readHierarchies,
   removeCgroup,
   thawCgroup,
@@ -45,6 +46,9 @@ export { findImage, listImages, readImageParts } from './image.ts'
 export { type Limits, setLimits, withLimits } from './limits.ts'
 export { type LogLine, type LogOptions, type LogSource, type LogStream, readLogs } from './logs.ts'
 export {
+  hasInterface,
+  isListed,
+  isPinned,
   type NamespaceKind,
   type NetworkStatus,
   type Pinned,

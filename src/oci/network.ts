@@ -154,7 +154,14 @@ export async function teardownNetwork(run: Run, paths: Paths, netnsPath: string,
 }
 
 const hasBridge = (input: NetavarkInput): boolean =>
-  Object.values(input.network_info).some(network => existsSync(`/sys/class/net/${network.network_interface}`))
+  Object.values(input.network_info).some(network => hasInterface(network.network_interface))
+
+/** True when this network namespace has such an interface; /sys may show those of another one. */
+export const hasInterface = (name: string): boolean => isListed(readFileSync('/proc/net/dev', 'utf8'), name)
+
+/** True when the text of /proc/net/dev tells of the interface. */
+export const isListed = (text: string, name: string): boolean =>
+  text.split('\n').some(line => line.trimStart().startsWith(`${name}:`))
 
 async function teardownIn(run: Run, paths: Paths, netnsPath: string, input: NetavarkInput): Promise<void> {
   const finished = await netavark(run, paths, 'teardown', netnsPath, input)

@@ -1,1 +1,1 @@
-export { type Manager, openManager, systemdPresent } from './manager.ts'
+export { isShuttingDown, type Manager, openManager, systemdPresent } from './manager.ts'

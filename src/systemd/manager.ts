@@ -2,6 +2,7 @@
 import { lstatSync } from 'node:fs'
 import type { Clock } from '../clock.ts'
 import { TspodError } from '../errors.ts'
+import type { Run } from '../process.ts'
 import { type Bus, BusError, openBus, type Signal } from './bus.ts'
 
 export type ScopeRequest = {
@@ -29,6 +30,14 @@ export type Manager = {
 /** True when systemd is this host's init, by the test of sd_booted(3). */
 export function systemdPresent(): boolean {
   return lstatSync('/run/systemd/system', { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+/**
+ * True while systemd shuts this host down. Asked by its own program, which needs no bus: that may have ended already.
+ */
+export async function isShuttingDown(run: Run): Promise<boolean> {
+  const { stdout } = await run({ argv: ['systemctl', 'is-system-running'] })
+  return stdout.trim() === 'stopping'
 }
 
 const PEER = { destination: 'org.freedesktop.systemd1', path: '/org/freedesktop/systemd1' }

@@ -49,9 +49,7 @@ class WayUp {
 
   constructor(input: PlanInput) {
     this.#input = input
-    // In a new sandbox they run again, as far as they are not done for this boot.
-    this.#initialised =
-      input.sandbox === 'up' && input.containers.some(one => one.kind === 'regular' && wasStarted(one))
+    this.#initialised = input.containers.some(one => one.kind === 'regular' && wasStarted(one))
   }
 
   prepareSandbox(): void {

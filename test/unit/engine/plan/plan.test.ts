@@ -49,6 +49,25 @@ const cases: Record<string, { input: PlanInput; steps: string[] }> = {
       'start a (create a, network; )',
     ],
   },
+  'a new sandbox after a reboot: init containers run again before whoever had run': {
+    input: input(
+      [container('i', 'init', exited(0), { startedMs: 1 }), container('a', 'regular', exited(255), { startedMs: 1 })],
+      { sandbox: 'down' },
+    ),
+    steps: [
+      'sandbox (; )',
+      'network (sandbox; )',
+      'discard i (; )',
+      'rootfs i (discard i; )',
+      'create i (sandbox, rootfs i, discard i; )',
+      'start i (create i, network; )',
+      'await i (start i; )',
+      'discard a (; )',
+      'rootfs a (discard a; )',
+      'create a (sandbox, rootfs a, discard a; )',
+      'start a (create a, await i; )',
+    ],
+  },
   'regular containers start in order, but need only what they depend on': {
     input: input([container('a', 'regular'), container('b', 'regular')]),
     steps: [

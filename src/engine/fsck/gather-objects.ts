@@ -1,0 +1,114 @@
+/** Things on this host that carry our mark, and locks; whether a record tells of them is judged elsewhere. */
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { isMissing } from '../../errors.ts'
+import { processStart } from '../../files.ts'
+import type { Id } from '../../model.ts'
+import { podCgroups } from '../../oci/index.ts'
+import { exitDirectory, lockDirectory, type Paths } from '../../paths.ts'
+import type { EngineContext } from '../context.ts'
+import type { HostObject, LockFacts } from './facts.ts'
+
+const ID = /^[0-9a-f]{64}$/
+
+/** Everything but what networks leave. */
+export async function lookAtObjects(context: EngineContext): Promise<HostObject[]> {
+  const { paths, hierarchies, cgroupPlace } = context
+  const runtimes = join(paths.runRoot, 'runtime')
+  const layers = await (await context.rootfs()).list()
+  return [
+    ...namesIn(runtimes).flatMap(runtime =>
+      idsIn(join(runtimes, runtime)).map(({ id }) => ({ is: 'runtime state' as const, runtime, id })),
+    ),
+    ...monitors(exitDirectory(paths)),
+    ...layers.map(id => ({ is: 'root file system' as const, id })),
+    ...idsIn(join(paths.runRoot, 'containers')).map(one => ({ is: 'run directory' as const, ...one })),
+    ...idsIn(exitDirectory(paths)).map(one => ({ is: 'exit file' as const, ...one })),
+    ...podCgroups(hierarchies, cgroupPlace).map(one => ({ is: 'cgroup' as const, ...one })),
+    ...idsIn(join(paths.runRoot, 'pods')).map(one => ({ is: 'namespaces' as const, ...one })),
+    ...idsIn(join(paths.root, 'pods')).map(one => ({ is: 'pod directory' as const, ...one })),
+    ...idsIn(join(paths.logRoot, 'pods'), name => name.split('_').at(-1) ?? '').map(one => ({
+      is: 'log directory' as const,
+      ...one,
+    })),
+  ]
+}
+
+/** Entries that are called by an id: nothing else in there was made by us. */
+function idsIn(directory: string, idOf = (name: string): string => name): { path: string; id: Id }[] {
+  return namesIn(directory)
+    .filter(name => ID.test(idOf(name)))
+    .map(name => ({ path: join(directory, name), id: idOf(name) as Id }))
+}
+
+/** conmons that write into our exit directory. */
+function monitors(exits: string): HostObject[] {
+  return namesIn('/proc').flatMap((name): HostObject[] => {
+    const pid = Number(name)
+    if (!Number.isInteger(pid)) return []
+    const argv = textOf(`/proc/${pid}/cmdline`).split('\0')
+    const after = (flag: string): string => argv[argv.indexOf(flag) + 1] ?? ''
+    if (!argv[0]?.endsWith('conmon') || after('--exit-dir') !== exits || !ID.test(after('--cid'))) return []
+    const start = processStart(pid)
+    return start === undefined ? [] : [{ is: 'monitor', pid, start, id: after('--cid') as Id }]
+  })
+}
+
+/** All locks of the installation, and who has them, by the kernel's own list. */
+export function lookAtLocks(paths: Paths): LockFacts[] {
+  const directory = lockDirectory(paths)
+  const names = namesIn(directory)
+  const holders = lockHolders()
+  const wanted = new Set(names.filter(name => /\.(lock|holder)$/.test(name)).map(name => name.replace(/\.\w+$/, '')))
+  return [...wanted].sort().map(name => {
+    const pid = holders.get(inodeOf(join(directory, `${name}.lock`)) ?? '')
+    const heldBy = pid === undefined ? undefined : { pid, ...holderOf(pid, join(directory, `${name}.holder`)) }
+    return { name, sideFileOnly: !names.includes(`${name}.lock`), ...(heldBy !== undefined && { heldBy }) }
+  })
+}
+
+/** Inode → process, of all exclusive POSIX locks (see proc_locks(5)). */
+function lockHolders(): Map<string, number> {
+  const lines = textOf('/proc/locks').split('\n')
+  return new Map(
+    lines.flatMap(line => {
+      const [, pid, inode] = /^\d+: POSIX +\S+ +WRITE (\d+) [0-9a-f]+:[0-9a-f]+:(\d+) /.exec(line) ?? []
+      return inode === undefined ? [] : [[inode, Number(pid)] as const]
+    }),
+  )
+}
+
+function holderOf(pid: number, sideFile: string): { stopped: boolean; command: string } {
+  const stat = textOf(`/proc/${pid}/stat`)
+  const state = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3)
+  const [named, ...command] = textOf(sideFile).trim().split(' ')
+  return { stopped: state === 'T', command: Number(named) === pid ? command.join(' ') : '' }
+}
+
+function inodeOf(path: string): string | undefined {
+  try {
+    return String(statSync(path).ino)
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+/** Names in a directory; none when it is not there. */
+export function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory).sort()
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}
+
+/** The text of a file that may go at any moment; empty then. */
+export function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}

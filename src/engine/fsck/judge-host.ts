@@ -1,0 +1,101 @@
+/** Findings about what is on the host without a record, and about locks. Pure. */
+import type { Facts, Finding, HostObject } from './facts.ts'
+
+/** What has to end before what: processes, then what they use. */
+const ORDER: readonly HostObject['is'][] = [
+  'runtime state',
+  'monitor',
+  'root file system',
+  'run directory',
+  'exit file',
+  'network',
+  'cgroup',
+  'namespaces',
+  'pod directory',
+  'log directory',
+]
+
+const OF_CONTAINER: ReadonlySet<HostObject['is']> = new Set([
+  'runtime state',
+  'monitor',
+  'root file system',
+  'run directory',
+  'exit file',
+])
+
+/** Things with our mark that no record tells of. */
+export function judgeObjects({ objects, pods, history }: Facts): Finding[] {
+  const podIds = pods.map(({ id }) => id as string)
+  const containers = new Set(pods.flatMap(pod => pod.containers.map(({ id }) => id as string)))
+  const isKnown = ({ is, id }: HostObject): boolean => {
+    if (OF_CONTAINER.has(is)) return containers.has(id)
+    return podIds.some(pod => (is === 'cgroup' ? pod.startsWith(id) : pod === id))
+  }
+  const orphans = objects.filter(object => !isKnown(object))
+  // A cgroup carries no mark of an installation: it is ours when its pod's id is known to have been ours.
+  const wereOurs = [...history, ...orphans.filter(({ is }) => is !== 'cgroup').map(({ id }) => id as string)]
+  return orphans
+    .toSorted((a, b) => ORDER.indexOf(a.is) - ORDER.indexOf(b.is))
+    .map(object => {
+      const finding = {
+        invariant: 'I3' as const,
+        object: nameOf(object),
+        problem: 'nothing in the database tells of it',
+      }
+      if (object.is === 'cgroup' && !wereOurs.some(id => id.startsWith(object.id))) {
+        return { ...finding, remedy: 'is left alone: it may be of another installation' }
+      }
+      return { ...finding, remedy: REMEDY[object.is], repair: { do: 'remove', object } }
+    })
+}
+
+const REMEDY: { [K in HostObject['is']]: string } = {
+  'runtime state': 'ends the container and removes it',
+  monitor: 'ends it',
+  'root file system': 'removes it',
+  'run directory': 'removes it',
+  'exit file': 'removes it',
+  network: "removes the pod's firewall rules and names",
+  cgroup: 'ends what is in it and removes it',
+  namespaces: 'unpins and removes them',
+  'pod directory': 'removes it',
+  'log directory': 'removes it',
+}
+
+function nameOf(object: HostObject): string {
+  const id = object.id.slice(0, 12)
+  switch (object.is) {
+    case 'runtime state':
+      return `container ${id} of ${object.runtime}`
+    case 'monitor':
+      return `monitor ${id} (process ${object.pid})`
+    case 'root file system':
+      return `root file system ${id}`
+    case 'network':
+      return `address ${object.address} of ${id} in network ${object.network}`
+    default:
+      return `${object.is} ${object.path}`
+  }
+}
+
+/** Names of locks that belong to no pod: of the network, of a boot, of a pull. */
+const OTHER_LOCK = /^(@|image-)/
+
+/** Locks that stand for nothing, and holders that will not let go. */
+export function judgeLocks({ locks, pods }: Facts): Finding[] {
+  const names = new Set(pods.map(({ name }) => name as string))
+  return locks.flatMap(({ name, heldBy, sideFileOnly }): Finding[] => {
+    const find = (problem: string, remedy: string): Finding => ({
+      invariant: 'I8',
+      object: `lock ${name}`,
+      problem,
+      remedy,
+    })
+    if (heldBy?.stopped) {
+      const who = `process ${heldBy.pid}${heldBy.command === '' ? '' : ` (${heldBy.command})`}`
+      return [find(`${who} has it and is stopped`, `is left alone: let it go on (kill -CONT ${heldBy.pid}) or end it`)]
+    }
+    if (heldBy !== undefined || OTHER_LOCK.test(name) || (names.has(name) && !sideFileOnly)) return []
+    return [{ ...find('it stands for no pod', 'removes it'), repair: { do: 'remove lock', name } }]
+  })
+}
