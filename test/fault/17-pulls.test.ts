@@ -26,6 +26,10 @@ beforeAll(async () => {
      for i in $(seq 100); do if curl -s -o /dev/null http://127.0.0.1:5005/v2/; then break; fi; sleep 0.1; done
      skopeo --insecure-policy copy -q --dest-tls-verify=false oci:${shared} docker://${IMAGE}`,
   )
+  // The first pull makes directories for all to come.
+  await play()
+  await tspod(cell, ['kube', 'down', '-'], { input: TEXT })
+  await forget()
 }, 60_000)
 afterEach(() => takeDownOthers(cell))
 afterAll(async () => {
