@@ -56,7 +56,8 @@ const JOURNAL_SOCKET = '/run/systemd/journal/socket'
  * @throws STORE_NEWER, STORE_CORRUPT, STORE_UNUSABLE.
  */
 export async function openEngine(doors: Doors): Promise<Engine> {
-  const [store, host] = await Promise.all([openStore(databasePath(doors.paths)), readHostFacts()])
+  const hierarchies = readHierarchies()
+  const [store, host] = await Promise.all([openStore(databasePath(doors.paths)), readHostFacts(hierarchies)])
   const storage = once(openStorage)
   const systemd = systemdPresent()
   const runtimes = new Map<string, Promise<Runtime>>()
@@ -68,7 +69,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     store,
     host,
     boot,
-    hierarchies: readHierarchies(),
+    hierarchies,
     cgroupPlace: systemd ? { manager: 'systemd' } : { manager: 'cgroupfs' },
     journal: systemd && existsSync(JOURNAL_SOCKET),
     manager: openManager(doors.clock),

@@ -21,6 +21,8 @@ export type Hierarchy = { version: 1 | 2; mount: string; controllers: string[] }
 export function parseHierarchies(mountinfo: string): Hierarchy[] {
   const found = new Map<string, Hierarchy>()
   for (const line of mountinfo.split('\n')) {
+    // One line of thousands on a host full of pods.
+    if (!line.includes(' - cgroup')) continue
     const [left, right] = line.split(' - ')
     if (left === undefined || right === undefined) continue
     const mount = unescapeOctal(left.split(' ')[4] ?? '')

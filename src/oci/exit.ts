@@ -41,10 +41,13 @@ export function signalContainer(pid: number, start: string, signal: NodeJS.Signa
 /** The exit conmon recorded for a container, undefined when there is none (yet). */
 export function readExit(exitDir: string, id: Id): Exit | undefined {
   const path = join(exitDir, id)
+  // Most containers run: an exception for each of hundreds is what `ps` would spend its time on.
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return undefined
   try {
     const code = Number.parseInt(readFileSync(path, 'utf8'), 10)
     if (!Number.isInteger(code)) return undefined
-    return { code: code < 0 ? 255 : code & 255, finishedMs: Math.floor(statSync(path).mtimeMs) }
+    return { code: code < 0 ? 255 : code & 255, finishedMs: Math.floor(found.mtimeMs) }
   } catch (error) {
     if (isMissing(error)) return undefined
     throw error

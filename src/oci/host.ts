@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
-import { cgroupMode, type Hierarchy, parseHierarchies } from './cgroup.ts'
+import { cgroupMode, type Hierarchy, readHierarchies } from './cgroup.ts'
 import type { HostFacts } from './spec/index.ts'
 
 /** Capability names in the order of their numbers, from the kernel's include/uapi/linux/capability.h. */
@@ -55,11 +55,10 @@ const CAPABILITIES = [
 /** Node's architecture names to the ones images use. */
 const ARCHITECTURES: Record<string, string> = { x64: 'amd64', ia32: '386' }
 
-/** The facts of this host and of this process's own limits. Throws only when /proc is not mounted. */
-export async function readHostFacts(): Promise<HostFacts> {
+/** The facts of this host, whose cgroup trees may be known already, and of this process's own limits. Throws only when /proc is not mounted. */
+export async function readHostFacts(hierarchies: readonly Hierarchy[] = readHierarchies()): Promise<HostFacts> {
   const status = readFileSync('/proc/self/status', 'utf8')
   const limits = parseLimits(readFileSync('/proc/self/limits', 'utf8'))
-  const hierarchies = parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'))
   return {
     cgroup: cgroupMode(hierarchies, textOf),
     capabilities: parseCapabilities(status, 'CapBnd'),

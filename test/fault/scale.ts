@@ -4,7 +4,7 @@
  */
 import { leftAligned } from '../support/columns.ts'
 import { withLeakCheck } from '../support/leaks.ts'
-import { downOfAll, medianMs, memoryOf, playsAtOnce, podsAtOnce, podsInBatches } from '../support/scale.ts'
+import { downOfAll, medianMs, memoryOf, playsAtOnce, podsAtOnce, podsInBatches, processorMs } from '../support/scale.ts'
 import { readyCell } from '../support/tspod.ts'
 
 const PODS = Number(process.env.PODS ?? 250)
@@ -44,6 +44,7 @@ try {
     row(`${PODS} pods`, `${await podsInBatches(cell, AT_ONCE, PODS, BATCH)} ms for the others, ${BATCH} at a time`)
     const psMs = await medianMs(cell, ['ps'], 5)
     row(`ps of ${PODS} pods, median of 5`, `${psMs} ms`, `under ${PS_BUDGET_MS} ms`, psMs < PS_BUDGET_MS)
+    row('  processor time of it', `${await processorMs(cell, ['ps'])} ms`)
     row(`ps -a --format json`, `${await medianMs(cell, ['ps', '-a', '--format', 'json'], 5)} ms`)
     row(`pod ps`, `${await medianMs(cell, ['pod', 'ps'], 5)} ms`)
     row(`--version, for comparison`, `${await medianMs(cell, ['--version'], 5)} ms`)

@@ -74,6 +74,13 @@ export async function medianMs(place: Place, args: readonly string[], times: num
   return took.toSorted((a, b) => a - b)[Math.floor(times / 2)] ?? 0
 }
 
+/** User and system time of one run of `tspod …`, in milliseconds: what it costs however busy the host is. */
+export async function processorMs(place: Place, args: readonly string[]): Promise<number> {
+  const line = `TIMEFORMAT='%U %S'; time ${launcher(place)} ${args.join(' ')} >/dev/null`
+  const [user = 0, system = 0] = (await place.exec(['bash', '-c', line])).stderr.trim().split(' ').map(Number)
+  return Math.round((user + system) * 1000)
+}
+
 /** PSS of all processes of this name, in KiB, and how many they are. */
 export async function memoryOf(place: Place, name: string): Promise<{ count: number; pssKib: number }> {
   const line = `for p in $(pgrep -x ${name}); do awk '/^Pss:/ { print $2 }' /proc/$p/smaps_rollup; done 2>/dev/null`
