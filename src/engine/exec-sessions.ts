@@ -71,7 +71,7 @@ export async function execSessions(place: Place, container: Id): Promise<ExecSes
 }
 
 /** A row and what has become of it meanwhile. */
-function sessionOf(place: Place, row: Row): ExecSession {
+export function sessionOf(place: Place, row: Row): ExecSession {
   const id = String(row.id)
   const session: ExecSession = {
     id,

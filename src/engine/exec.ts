@@ -23,6 +23,7 @@ import { containerRunDirectory } from '../paths.ts'
 import type { Terminal } from '../terminal.ts'
 import { showConsole } from './attach.ts'
 import type { EngineContext } from './context.ts'
+import { tellOf } from './events.ts'
 import { beginSession, sessionDirectory, sessionEnded, sessionStarted } from './exec-sessions.ts'
 import { oneContainer } from './query.ts'
 import { type PodRecord, readPodOf, readSandbox, specNamed } from './records.ts'
@@ -52,7 +53,7 @@ export async function exec(
         const code = await context.interact([program, ...logged], { stdin: request.interactive }, signal)
         const refusal = code === 0 ? undefined : refusalIn(await readText(files.log), request)
         if (refusal !== undefined) throw refusal
-        await sessionEnded(context, session, code)
+        await ended(context, container, session, code)
         await removeTree(files.directory)
         return code
       } finally {
@@ -103,7 +104,7 @@ export async function execOnTerminal(
     const how = { request: { stdin, detachKeys: request.detachKeys, sigProxy: false }, tty: true, stdin }
     const end = await showConsole(context, { subject, monitor, ...how }, terminal, signal)
     if (end.is === 'exited') {
-      await sessionEnded(context, session, end.code)
+      await ended(context, container, session, end.code)
       await removeTree(files.directory)
     }
     return end
@@ -193,6 +194,7 @@ async function inSession<T>(
   const { container, command } = prepared
   const owner = { pid: process.pid, start: processStart(process.pid) ?? '' }
   const session = await beginSession(context, container.id, command, owner)
+  const told = tellOf(context, container, { action: 'exec', reason: '', facts: { execID: session } })
   const directory = sessionDirectory(context, container.id, session)
   const at = (name: string): string => join(directory, name)
   const files = { directory, process: at('process.json'), pid: at('exec.pid'), log: at('runtime.log') }
@@ -202,13 +204,28 @@ async function inSession<T>(
     return await work({ ...prepared, session }, files)
   } catch (error) {
     const code = error instanceof TspodError && error.code.startsWith('EXEC_') ? error.exitCode : undefined
-    await sessionEnded(context, session, code)
+    await ended(context, container, session, code)
     await removeTree(directory)
     throw error
   } finally {
+    await told
     // It holds the environment. What else a background session has in its directory goes with its record.
     await removeTree(files.process)
   }
+}
+
+/** Records the end of a session and tells of it. */
+async function ended(
+  context: EngineContext,
+  container: ContainerView,
+  session: string,
+  code: number | undefined,
+): Promise<void> {
+  const facts = { execID: session, ...(code !== undefined && { exitCode: String(code) }) }
+  await Promise.all([
+    sessionEnded(context, session, code),
+    tellOf(context, container, { action: 'exec_died', reason: '', facts }),
+  ])
 }
 
 const readText = (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '')

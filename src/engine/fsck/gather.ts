@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { isTspodError } from '../../errors.ts'
 import type { Id } from '../../model.ts'
-import { cgroupExists, containerCgroup, isAlive, isKnown, isPinned, podCgroup } from '../../oci/index.ts'
+import { cgroupExists, containerCgroup, isKnown, isPinned, podCgroup } from '../../oci/index.ts'
 import { containerRunDirectory } from '../../paths.ts'
 import type { EngineContext } from '../context.ts'
+import { sessionOf } from '../exec-sessions.ts'
 import { observe } from '../observe.ts'
 import type { SandboxState } from '../plan/index.ts'
 import { type ContainerRecord, type PodRecord, readContainers, readPods, type SandboxFacts } from '../records.ts'
@@ -31,7 +32,7 @@ export async function gather(context: EngineContext): Promise<Facts> {
     readContainers(store),
     store.all('SELECT * FROM sandbox'),
     store.all('SELECT * FROM lease'),
-    store.all('SELECT id, boot, pid, pid_start FROM exec_session WHERE finished_ms IS NULL'),
+    store.all('SELECT * FROM exec_session WHERE finished_ms IS NULL'),
     store.all('SELECT DISTINCT pod FROM event WHERE pod IS NOT NULL'),
   ])
   const seen = await seeLayers(context)
@@ -55,12 +56,10 @@ export async function gather(context: EngineContext): Promise<Facts> {
       address: String(row.address),
       pod: String(row.pod) as Id,
     })),
-    sessions: sessions.map(row => ({
-      id: String(row.id),
-      alive:
-        row.boot === context.boot &&
-        (row.pid === null || isAlive({ pid: Number(row.pid), start: String(row.pid_start) })),
-    })),
+    // An end that its monitor has written down is recorded when somebody asks for it.
+    sessions: sessions
+      .map(row => sessionOf(context, row))
+      .map(({ id, running, finishedMs }) => ({ id, alive: running || finishedMs !== undefined })),
     objects,
     locks,
     timekeeper: timekeeperPid(context) !== undefined,

@@ -74,6 +74,20 @@ test('a container that keeps failing: its restart is put off, and that is told o
   })
 })
 
+test('commands in a container, with their exit codes', async () => {
+  await succeeds(cell, ['kube', 'play', '-'], { input: podText('busy') })
+  expect((await tspod(cell, ['exec', 'busy-c1', 'sh', '-c', 'exit 7'])).exitCode).toBe(7)
+  expect((await tspod(cell, ['exec', 'busy-c1', '/nothing'])).exitCode).toBe(127)
+  const events = (await told('-f', 'container=busy-c1')).filter(({ Status }) => Status.startsWith('exec'))
+  expect(events.map(({ Status, ContainerExitCode }) => [Status, ContainerExitCode])).toEqual([
+    ['exec', undefined],
+    ['exec_died', 7],
+    ['exec', undefined],
+    ['exec_died', 127],
+  ])
+  expect(events[0]?.Attributes.execID).toBe(events[1]?.Attributes.execID)
+})
+
 test('secrets, claims and pulls', async () => {
   const since = String(Math.floor(Date.now() / 1000) - 1)
   const input = `

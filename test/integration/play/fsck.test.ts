@@ -118,6 +118,13 @@ const BREAKS: Record<string, Break> = {
     found: [/^I2 container web-c[12]: its root file system is not mounted$/],
     restarted: [],
   },
+  'a command whose caller was killed': {
+    how: () =>
+      sql(`INSERT INTO exec_session (id, container, command, boot, pid, pid_start, created_ms)
+      SELECT '${'e'.repeat(64)}', id, '[]', boot, 999999, '1', 1 FROM container WHERE name = 'web-c1'`),
+    found: [/^I2 exec session eeeeeeeeeeee: its process is gone and nobody recorded its end$/],
+    restarted: [],
+  },
   'a lease that was lost': {
     how: () => sql('DELETE FROM lease'),
     found: [/^I2 pod web: its address 10\.\S+ is not leased to it$/],
@@ -260,6 +267,16 @@ describe('what was interrupted is finished', () => {
     expect(await fsck('--repair')).toMatchObject({ exitCode: 0, findings: [{ state: 'repaired' }] })
     expect(await fsck()).toMatchObject(CLEAN)
   })
+})
+
+test('a command in the background that has ended is nothing to mend', async () => {
+  await succeeds(cell, ['kube', 'play', '-'], { input: podText('web') })
+  await succeeds(cell, ['exec', '-d', 'web-c1', 'true'])
+  await eventually(
+    () => cell.sh('pgrep conmon | wc -l'),
+    ({ stdout }) => stdout.trim() === '1',
+  )
+  expect(await fsck()).toMatchObject(CLEAN)
 })
 
 test('a lock whose holder is stopped is told of and never taken', async () => {
