@@ -38,6 +38,12 @@ const KNOWN_FAILURES: readonly KnownFailure[] = [
     remedy: 'make it executable in the image, or set runAsUser to a user who may run it',
   },
   {
+    // crun of a directory or a file without the mode, which it does not name.
+    pattern: /^open executable(?: file)?: (?:operation not permitted|permission denied)/i,
+    say: () => "the program is not executable for the container's user, or is a directory",
+    remedy: 'correct the first word of command, or make it executable in the image',
+  },
+  {
     pattern: /exec format error/i,
     say: () => 'the program is for another machine, or is a script without a #! line',
     remedy: "use an image for this machine's architecture",

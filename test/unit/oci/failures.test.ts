@@ -19,6 +19,10 @@ describe('what a runtime said becomes one sentence', () => {
       '{"level":"error","msg":"runc create failed: unable to start container process: exec: \\"/etc\\": permission denied","time":"t"}',
       'the program "/etc" is not executable for the container\'s user',
     ],
+    'crun, a directory': [
+      '{"level":"error","msg":"open executable: Operation not permitted","time":"t"}',
+      "the program is not executable for the container's user, or is a directory",
+    ],
     'warnings are not the error': [
       '{"level":"error","msg":"mount failed","time":"t"}\n{"level":"warning","msg":"something else","time":"t"}\n',
       'mount failed',
