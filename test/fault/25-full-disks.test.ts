@@ -4,9 +4,9 @@ import { startCell } from '../support/cell.ts'
 import { databaseCheck, fillUp, sh, tinyDisk } from '../support/faults.ts'
 import { withLeakCheck } from '../support/leaks.ts'
 import type { Place } from '../support/place.ts'
-import { containers, pods, podText, tspod, warmUp } from '../support/tspod.ts'
+import { containers, pods, podText, tspod, WAIT_COMMAND, warmUp } from '../support/tspod.ts'
 
-const TEXT = podText('cramped', { scripts: ['while :; do echo a line of the log; usleep 1000; done', 'sleep 1000'] })
+const TEXT = podText('cramped', { scripts: ['while :; do echo a line of the log; usleep 1000; done', WAIT_COMMAND] })
 /** A database, run files and logs of two pods fit into this. */
 const DISK_KIB = 4096
 

@@ -1,7 +1,7 @@
 /** Plays a pod and takes it down again and again, counts everything now and then, and says what grows. */
 import { mustSucceed } from '../../src/process.ts'
 import { type Place, program } from './place.ts'
-import { podText, succeeds } from './tspod.ts'
+import { podText, succeeds, WAIT_COMMAND } from './tspod.ts'
 
 export type Counters = Record<string, number>
 export type Counted = { run: number; counters: Counters }
@@ -15,8 +15,8 @@ export type Trend = {
 
 /** Growth below this is none: one object in a thousand runs. */
 const FLAT_PER_RUN = 1 / 1000
-/** Three containers, one of them an init container, and a published port. */
-const TEXT = podText('leaky', { scripts: ['sleep 1000', 'sleep 1000', 'sleep 1000'], port: 18_099 })
+/** Three containers that end at once when asked to, and a published port. */
+const TEXT = podText('leaky', { scripts: [WAIT_COMMAND, WAIT_COMMAND, WAIT_COMMAND], port: 18_099 })
 
 /** Events are kept up to a limit, and what the whole host has grows with whatever else runs on it. */
 const NOT_JUDGED = /^rows of events$|^KiB of the database$| of the host$/

@@ -17,9 +17,9 @@ import {
   unharmed,
 } from '../../support/faults.ts'
 import type { Place } from '../../support/place.ts'
-import { podText, readyCell, succeeds, tspod } from '../../support/tspod.ts'
+import { podText, readyCell, succeeds, tspod, WAIT_COMMAND } from '../../support/tspod.ts'
 
-const TEXT = podText('sampled', { scripts: ['sleep 1000', 'sleep 1000'], port: 18_085 })
+const TEXT = podText('sampled', { scripts: [WAIT_COMMAND, WAIT_COMMAND], port: 18_085 })
 const KILLS = samples(2, 300, 1000)
 
 let cell: Place
