@@ -200,7 +200,9 @@ test('F38 the database is from before the pod was played: nothing is killed in s
     const address = (await pods(cell)).find(({ name }) => name === 'kept')!.ips
     await sh(cell, 'mkdir /tmp/newer; cp -a /var/lib/tspod/state.db* /tmp/newer')
     await sh(cell, back)
-    await succeeds(cell, ['ps', '-a'])
+    const checked = await tspod(cell, ['system', 'fsck'])
+    expect(checked).toMatchObject({ exitCode: 1 })
+    expect(checked.stdout).toMatch(/I3/)
     const other = podText('younger')
     await succeeds(cell, ['kube', 'play', '-'], { input: other })
     expect(await sh(cell, `test -e /proc/${pid} && echo runs`)).toBe('runs')

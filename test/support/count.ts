@@ -43,6 +43,7 @@ const counters = {
     return ((blocks - bfree) * bsize) / 1024
   }, 0),
   'files of /dev/shm': list('/dev/shm').length,
+  'memory cgroups of the host': Number(/^memory\s+\d+\s+(\d+)/m.exec(text('/proc/cgroups'))?.[1] ?? 0),
   'keyrings of the host': lines('/proc/keys').length,
   'KiB of unreclaimable slab of the host': Number(/SUnreclaim: +(\d+)/.exec(text('/proc/meminfo'))?.[1] ?? 0),
 }

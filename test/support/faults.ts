@@ -1,12 +1,12 @@
 /**
  * Tools to make things go wrong inside a cell, and the invariants that have to hold whatever went wrong: the state
- * database is whole, pods that have nothing to do with it go on as before, and down leaves nothing.
+ * database is whole, fsck finds nothing, pods that have nothing to do with it go on as before, and down leaves nothing.
  */
 import { expect } from '@jest/globals'
 import { type Finished, mustSucceed } from '../../src/process.ts'
 import { withLeakCheck } from './leaks.ts'
 import { nodeOf, type Place } from './place.ts'
-import { containers, type ListedContainer, launcher, pods, podText, readyCell, succeeds } from './tspod.ts'
+import { containers, type ListedContainer, launcher, pods, podText, readyCell, succeeds, tspod } from './tspod.ts'
 
 /** A pod that runs beside every fault and must not notice. */
 const BYSTANDER = 'bystander'
@@ -40,6 +40,8 @@ export async function unharmed(cell: Place, body: () => Promise<void>): Promise<
   await withLeakCheck(cell, body)
   expect(await bystander(cell)).toEqual(before)
   expect(await databaseCheck(cell)).toBe('ok')
+  const checked = await tspod(cell, ['system', 'fsck'])
+  expect(`${checked.exitCode} ${checked.exitCode === 0 ? '' : checked.stdout}`).toBe('0 ')
 }
 
 async function bystander(cell: Place): Promise<unknown> {
