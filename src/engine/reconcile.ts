@@ -12,6 +12,7 @@ import {
   type Execution,
   type Executors,
   execute,
+  type Observed,
   type Plan,
   type PlannedContainer,
   planPod,
@@ -175,13 +176,18 @@ const POD_REASONS: { [K in Step['do']]?: string } = {
 /** What Kubernetes reports of a container that could not be started. */
 const NEVER_RAN_CODE = 128
 
-/** Looks at every container and records what has ended since the last look. */
-export function observeEnds(work: PodWork): void {
+/**
+ * Looks at every container, records what has ended since the last look, and returns what was seen. Whoever plans has
+ * to go by that and not look again: what ends in between is for the next plan, which records it first.
+ */
+export function observeEnds(work: PodWork): ReadonlyMap<Id, Observed> {
   const nowMs = work.context.clock.nowMs()
+  const seen = new Map<Id, Observed>()
   for (const record of work.containers) {
     if (isRecordedEnd(record)) {
       // The clock was set back: a pause that began in the future would never end.
       if (record.finishedMs !== undefined && record.finishedMs > nowMs) patch(work, record.id, { finishedMs: nowMs })
+      seen.set(record.id, look(work, record))
       continue
     }
     const observed = look(work, record)
@@ -197,18 +203,22 @@ export function observeEnds(work: PodWork): void {
     if (observed.at === 'running' && record.state === 'created') {
       patch(work, record.id, { state: advance(record.state, 'started'), startedMs: nowMs })
     }
+    // Of an end the record is what counts from now on.
+    seen.set(record.id, isRecordedEnd(record) ? look(work, record) : observed)
   }
+  return seen
 }
 
 /** Looks, and plans the next steps. */
 function plan(work: PodWork): Plan {
   const { pod, context } = work
-  observeEnds(work)
+  const seen = observeEnds(work)
+  const observedOf = ({ id }: ContainerRecord): Observed => seen.get(id) ?? { at: 'absent' }
   const planned = planPod({
     goal: pod.goal,
     restartPolicy: pod.spec.restartPolicy,
     sandbox: work.sandboxState,
-    containers: inStartOrder(work.containers.map(record => plannedContainer(work, record))),
+    containers: inStartOrder(work.containers.map(record => plannedContainer(work, record, observedOf(record)))),
     nowMs: context.clock.nowMs(),
     patient: work.patient,
   })
@@ -240,14 +250,14 @@ function inStartOrder(containers: readonly PlannedContainer[]): readonly Planned
   return sorted.order.flatMap(id => byId.get(id) ?? [])
 }
 
-function plannedContainer(work: PodWork, record: ContainerRecord): PlannedContainer {
+function plannedContainer(work: PodWork, record: ContainerRecord, observed: Observed): PlannedContainer {
   const spec = specNamed(work.pod.spec, record.shortName)
   const names = spec?.dependsOn ?? []
   return {
     id: record.id,
     kind: record.kind,
     goal: record.goal,
-    observed: look(work, record),
+    observed,
     done: isDoneInit(work, record),
     needsInit: spec?.mounts.some(mount => mount.subPath !== undefined) ?? false,
     dependsOn: work.containers.filter(other => names.includes(other.shortName)).map(({ id }) => id),
