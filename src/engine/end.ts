@@ -24,6 +24,7 @@ import { logPath } from './log-path.ts'
 import { watched } from './observe.ts'
 import type { Executors } from './plan/index.ts'
 import { type ContainerRecord, deleteContainerRow, deletePod } from './records.ts'
+import { endSilentMonitor } from './strays.ts'
 import { removeVolumes } from './volumes.ts'
 import { look } from './work.ts'
 
@@ -144,8 +145,13 @@ async function discardCreated(work: PodWork, record: ContainerRecord): Promise<v
  */
 export async function deleteRun(work: PodWork, record: ContainerRecord): Promise<void> {
   const { context, sandbox } = work
-  const { exits } = placesOf(work, record.id)
-  if (isKnown(sandbox.runtime, record.id)) noteEvent(work, record, { action: 'cleanup', reason: '' })
+  const { run, exits } = placesOf(work, record.id)
+  if (isKnown(sandbox.runtime, record.id)) {
+    noteEvent(work, record, { action: 'cleanup', reason: '' })
+    // Made by a process that was killed before it could write that down: its monitor would tell of its end when the
+    // next run is there, which would be taken for the end of that one.
+    if (record.monitorPid === undefined) await endSilentMonitor(run, exits, record.id, context.clock)
+  }
   const remove = (): Promise<void> => deleteContainer(context.run, sandbox.runtime, record.id, { force: true })
   try {
     await remove()

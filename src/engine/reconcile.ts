@@ -46,7 +46,7 @@ export async function reconcile(work: PodWork, fresh: boolean): Promise<Reconcil
     const { failures, skipped } = done
     all.failures.push(...failures)
     all.skipped.push(...skipped)
-    for (const { step, error } of failures) noteFailure(work, step, error)
+    for (const { step, error } of failures) noteFailure(work, planned.steps, step, error)
     if (work.forgotten) return all
     settleSandbox(work, planned.steps, done)
     // A play writes all its pods in one transaction at its end.
@@ -136,7 +136,7 @@ async function writeOutcome(work: PodWork): Promise<void> {
  * A container that could not be made or started has failed: the back-off and the restart policy decide what comes
  * next, and `ps` says Kubernetes' reason with the sentence behind it. A container that was killed half-way is `lost`.
  */
-function noteFailure(work: PodWork, step: Step, error: unknown): void {
+function noteFailure(work: PodWork, steps: readonly Step[], step: Step, error: unknown): void {
   const { do: what } = step
   const reason = POD_REASONS[what]
   if (reason !== undefined) {
@@ -145,13 +145,16 @@ function noteFailure(work: PodWork, step: Step, error: unknown): void {
   if (what !== 'discard' && what !== 'rootfs' && what !== 'create' && what !== 'start') return
   const record = containerOf(work, step.container)
   const message = (error as Error).message
+  // Its plan has counted it already, as the restart that has come to nothing.
+  const isRestart = steps.some(other => other.do === 'discard' && other.container === record.id)
   const nowMs = work.context.clock.nowMs()
   patch(work, record.id, {
     state: advance(record.state, 'failed'),
     exitCode: NEVER_RAN_CODE,
     startedMs: null,
     finishedMs: nowMs,
-    crashes: record.crashes + 1,
+    crashes: record.crashes + (isRestart ? 0 : 1),
+    restarts: Math.max(0, record.restarts - (isRestart ? 1 : 0)),
     reason: what === 'start' ? 'RunContainerError' : 'CreateContainerError',
     message,
     pid: null,
@@ -224,7 +227,11 @@ function plan(work: PodWork): Plan {
   })
   // Written before the effect: after a crash the next look finds it absent and makes it, whatever is left of it.
   for (const step of planned.steps) {
-    if (step.do === 'discard') patch(work, step.container, { state: 'configured' })
+    if (step.do === 'discard') {
+      const { restarts } = containerOf(work, step.container)
+      // So does the count: a restart that a killed process had begun goes on as the same one, with the same back-off.
+      patch(work, step.container, { state: 'configured', crashes: step.crashes, restarts: restarts + 1 })
+    }
     if (step.do === 'stop') markStopping(work, step.container)
   }
   return planned

@@ -53,8 +53,6 @@ export function startExecutors(work: PodWork): Pick<Executors, Starting> {
       patch(work, record.id, {
         state: advance(record.state, 'started'),
         startedMs,
-        crashes: step.crashes,
-        ...(step.restart && { restarts: record.restarts + 1 }),
       })
       noteEvent(work, record, { action: 'start', reason: 'Started', message: `Started container ${record.shortName}` })
     },
@@ -111,7 +109,8 @@ export async function makeContainer(
   })
   const message = `Created container ${record.shortName}`
   // Podman makes a container once, and its run each time; the kubelet makes a container each time.
-  const first = record.startedMs === undefined && record.restarts === 0
+  // A restart is counted before it is made.
+  const first = record.startedMs === undefined && record.restarts <= 1
   if (first) noteEvent(work, record, { action: 'create', reason: 'Created', message })
   noteEvent(work, record, first ? { action: 'init', reason: '' } : { action: 'init', reason: 'Created', message })
 }

@@ -2,7 +2,8 @@
  * Processes that outlive a tspod that was killed: a conmon that was about to fork, a containers-storage or netavark
  * that was about to finish. What they do would come after the clean-up and stay for ever.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { processStart } from '../files.ts'
 
@@ -31,9 +32,37 @@ export async function endStrays(ids: readonly string[], endMonitors: boolean, cl
   }
 }
 
-function findStrays(ids: readonly string[]): { pid: number; monitor: boolean }[] {
+/**
+ * Kills the monitor that a container's run directory names when it has not told of an end, and waits until it is gone.
+ * One that has told only waits for its exit hook. The pid may be another program's by now: its arguments say whose it is.
+ */
+export async function endSilentMonitor(runDir: string, exitDir: string, id: string, clock: Clock): Promise<void> {
+  if (existsSync(join(exitDir, id))) return
+  const pid = pidIn(join(runDir, 'conmon.pid'))
+  const start = pid === undefined ? undefined : processStart(pid)
+  if (pid === undefined || start === undefined || !findStrays([id], [String(pid)]).some(({ monitor }) => monitor))
+    return
+  kill(pid)
+  const deadline = clock.monotonicMs() + PATIENCE_MS
+  while (processStart(pid) === start && clock.monotonicMs() < deadline) await clock.sleep(POLL_MS)
+}
+
+function pidIn(file: string): number | undefined {
+  try {
+    const pid = Number.parseInt(readFileSync(file, 'utf8'), 10)
+    return pid > 1 ? pid : undefined
+  } catch {
+    // It had not come so far.
+    return undefined
+  }
+}
+
+function findStrays(
+  ids: readonly string[],
+  among: readonly string[] = readdirSync('/proc'),
+): { pid: number; monitor: boolean }[] {
   const strays: { pid: number; monitor: boolean }[] = []
-  for (const name of readdirSync('/proc')) {
+  for (const name of among) {
     const pid = Number(name)
     if (!Number.isInteger(pid) || pid === process.pid || pid === process.ppid) continue
     const argv = argumentsOf(pid)

@@ -142,7 +142,13 @@ export const killCgroup: typeof oci.killCgroup = () => undefined
 
 export const removeCgroup: typeof oci.removeCgroup = (_hierarchies, path) =>
   effect('cgroup', () => {
-    const { cgroups } = world().kernel
+    const { kernel, rules } = world()
+    const { cgroups } = kernel
+    const run = runAt(path)
+    if (run?.process.alive) {
+      rules.deletion(run)
+      kernel.end(run, 137)
+    }
     for (const one of cgroups) if (one === path || one.startsWith(`${path}/`)) cgroups.delete(one)
     return 'removed' as const
   })
@@ -274,6 +280,14 @@ export const endStrays = (ids: readonly string[], endMonitors: boolean): Promise
       const run = kernel.runs.get(id as Id)
       if (run?.monitor.alive) kernel.killMonitor(run)
     }
+  })
+
+/** The monitor of a run that no record names ends without a word. */
+export const endSilentMonitor = (_run: string, exits: string, id: Id): Promise<void> =>
+  effect('silent monitor', () => {
+    const { kernel } = world()
+    const run = kernel.runs.get(id)
+    if (run?.monitor.alive && !kernel.files.has(`${exits}/${id}`)) kernel.killMonitor(run)
   })
 
 export const randomHex = (bytes: number): string => {

@@ -168,7 +168,8 @@ export class Rules {
     if (ended.run.asked) return
     const gapMs = this.#scheduler.monoMs - ended.run.endedMs
     const ranMs = ended.run.endedMs - ended.run.startedMs
-    const recordedMs = ranMs >= LONG_RUN_MS ? 0 : backOffMs(Number(row.crashes))
+    // The restart itself is among them already.
+    const recordedMs = ranMs >= LONG_RUN_MS ? 0 : backOffMs(Math.max(0, Number(row.crashes) - 1))
     if (!this.jumped && gapMs < recordedMs) {
       this.accuse(`${run.name} is restarted after ${gapMs / 1000} s instead of ${recordedMs / 1000} s`)
     }

@@ -19,7 +19,8 @@ export type Failures = Map<Id, unknown>
 
 /**
  * Locks one pod, notes what ended meanwhile, and hands it to `act`. Afterwards its service is brought to where the pod
- * leaves it, and a clock is set when one is needed. Throws NO_SUCH_OBJECT when the pod is gone, LOCK_TIMEOUT.
+ * leaves it, and a clock is set when one is needed. Throws NO_SUCH_OBJECT when the pod is gone, LOCK_TIMEOUT,
+ * WRONG_STATE for one that is half made or, unless `act` goes on with its removal, half removed.
  */
 export async function withPod<T>(
   context: EngineContext,
@@ -27,6 +28,7 @@ export async function withPod<T>(
   command: string,
   signal: AbortSignal,
   act: (work: PodWork, lock: Lock) => Promise<T>,
+  removes = false,
 ): Promise<T> {
   const before = await readPodById(context.store, podId)
   if (before === undefined) throw podGone(podId)
@@ -40,6 +42,7 @@ export async function withPod<T>(
       throw podGone(podId)
     }
     if (!pod.complete) throw unfinished(pod.name)
+    if (pod.goal === 'removed' && !removes) throw halfRemoved(pod.name)
     const work = await loadWork(context, pod, signal)
     observeEnds(work)
     result = await act(work, lock)
@@ -62,6 +65,16 @@ const unfinished = (name: string): TspodError =>
   new TspodError('WRONG_STATE', `pod ${name} was left half made by a play that was interrupted`, {
     remedy: 'play its manifest again, or take it down with `tspod kube down`',
   })
+
+/** Its volumes may be gone and its layers with them: there is nothing to go back to. */
+const halfRemoved = (name: string): TspodError =>
+  new TspodError(
+    'WRONG_STATE',
+    `pod ${name} is being removed; a removal that failed or was interrupted is not undone`,
+    {
+      remedy: `finish it: tspod pod rm --force ${name}`,
+    },
+  )
 
 /** Commits what is wanted before anything is done about it. */
 export async function commitGoals(work: PodWork): Promise<void> {

@@ -28,13 +28,15 @@ export async function operatePods(
     ids.map(async id => {
       const name = (await readPodById(context.store, id))?.name ?? id
       try {
-        await withPod(context, id, `tspod pod ${action.do}`, signal, async (work, lock) => {
+        const act = async (work: PodWork, lock: Lock): Promise<void> => {
           const failures: Failures = new Map()
           const reason = REASON_OF[action.do]
           if (reason !== undefined) noteEvent(work, undefined, { action: action.do, reason })
           await perform(work, action, failures, lock)
           if (failures.size > 0) throw partialFailure(work, failures)
-        })
+        }
+        const removes = action.do === 'remove' || action.do === 'cleanup'
+        await withPod(context, id, `tspod pod ${action.do}`, signal, act, removes)
         return outcome(id, name, undefined)
       } catch (error) {
         return outcome(id, name, error)
@@ -80,6 +82,7 @@ async function perform(work: PodWork, action: PodAction, failures: Failures, loc
       await stop(work, failures)
       return start(work, failures)
     case 'cleanup':
+      if (work.pod.goal === 'removed') return remove(work, true, lock)
       await reviveService(work.context, work.pod)
       return addFailures(failures, regular, await reconcile(work, false))
     case 'kill':

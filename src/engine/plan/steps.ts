@@ -58,10 +58,11 @@ export type StepKinds =
   // Making
   | { do: 'sandbox' }
   | { do: 'network' }
-  | { do: 'discard'; container: Id }
+  /** `crashes` counts the restart that this begins. */
+  | { do: 'discard'; container: Id; crashes: number }
   | { do: 'rootfs'; container: Id }
   | { do: 'create'; container: Id }
-  | { do: 'start'; container: Id; crashes: number; restart: boolean }
+  | { do: 'start'; container: Id }
   | { do: 'await'; container: Id }
   // Ending
   | { do: 'stop'; container: Id }

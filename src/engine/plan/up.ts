@@ -94,7 +94,7 @@ class WayUp {
       return
     }
     if (observed.at === 'absent') this.#create(container, 'it does not exist yet')
-    this.#start(container, 'it should run', false, container.crashes)
+    this.#start(container, 'it should run')
   }
 
   /** An init container: it must have ended with code 0 before anything later starts. */
@@ -110,7 +110,7 @@ class WayUp {
     }
     if (observed.at === 'absent') this.#create(container, 'init containers run before the others')
     if (observed.at === 'absent' || observed.at === 'created') {
-      this.#start(container, 'init containers run one by one, in order', false, container.crashes)
+      this.#start(container, 'init containers run one by one, in order')
     }
     const started = this.#steps.ifThere(`start ${container.id}`)
     if (this.#mayNotStart(container) || (started.length === 0 && observed.at !== 'running')) {
@@ -143,9 +143,9 @@ class WayUp {
   }
 
   #again(container: PlannedContainer, because: string, crashes: number): void {
-    const discarded = this.#steps.add({ do: 'discard', container: container.id, because })
+    const discarded = this.#steps.add({ do: 'discard', container: container.id, because, crashes })
     this.#create(container, because, [discarded])
-    this.#start(container, because, true, crashes)
+    this.#start(container, because)
   }
 
   #create(container: PlannedContainer, because: string, after: string[] = []): void {
@@ -158,11 +158,11 @@ class WayUp {
     if (container.kind === 'infra') this.#createGate = [id]
   }
 
-  #start(container: PlannedContainer, because: string, restart: boolean, crashes: number): void {
+  #start(container: PlannedContainer, because: string): void {
     if (this.#held || this.#mayNotStart(container) || container.dependsOn.some(id => this.#isMissing(id))) return
     const dependencies = container.dependsOn.flatMap(id => this.#steps.ifThere(`start ${id}`))
     const after = [...this.#steps.ifThere(`create ${container.id}`), ...this.#startGate, ...dependencies]
-    const step = { do: 'start', container: container.id, because, restart, crashes } as const
+    const step = { do: 'start', container: container.id, because } as const
     const id = this.#steps.add(step, after, this.#startOrder)
     if (container.kind === 'regular') this.#startOrder = [id]
     else this.#startGate = [id]

@@ -191,9 +191,9 @@ describe('planPod', () => {
   })
 
   test('a restart is counted, a first start is not', () => {
-    const restarted = planPod(input([container('a', 'regular', exited(1))])).steps.find(step => step.do === 'start')
-    const first = planPod(input([container('a', 'regular')])).steps.find(step => step.do === 'start')
-    expect(restarted).toMatchObject({ restart: true, crashes: 1 })
-    expect(first).toMatchObject({ restart: false, crashes: 0 })
+    const restarted = planPod(input([container('a', 'regular', exited(1))])).steps.find(step => step.do === 'discard')
+    const first = planPod(input([container('a', 'regular')])).steps.find(step => step.do === 'discard')
+    expect(restarted).toMatchObject({ crashes: 1 })
+    expect(first).toBeUndefined()
   })
 })
