@@ -98,15 +98,8 @@ describe('the holder', () => {
   }
 })
 
-test('a number from cleanup is a back-off: sleep, then ask again', async () => {
-  launcher = program('launcher', 'echo cleanup >> calls; [ $(grep -c cleanup calls) -ge 3 ] || echo 7')
-  program('sleep', 'echo "sleep $1" >> calls')
-  expect((await callHook({ PATH: `${directory}:${FIXED_PATH}` })).exitCode).toBe(0)
-  expect(calls()).toEqual(['cleanup', 'sleep 7', 'cleanup', 'sleep 7', 'cleanup'])
-})
-
-test('somebody takes the pod during the back-off: the hook goes home', async () => {
-  launcher = program('launcher', 'echo cleanup >> calls; echo 1')
+test('somebody takes the pod between two attempts: the hook goes home', async () => {
+  launcher = program('launcher', 'echo cleanup >> calls; exit 125')
   program('sleep', `echo "${process.pid} ${processStart(process.pid)}" > ${podDirectory}/hold`)
   expect((await callHook({ PATH: `${directory}:${FIXED_PATH}` })).exitCode).toBe(0)
   expect(calls()).toEqual(['cleanup'])
@@ -129,16 +122,10 @@ test('names with blanks and shell characters stay one argument', async () => {
   expect(existsSync(join(directory, 'pwned'))).toBe(false)
 })
 
-test('when held it costs next to nothing', async () => {
+test('when held it needs nothing but the shell itself, which is what makes it cheap', async () => {
   hold(`${process.pid} ${processStart(process.pid)}\n`)
-  const times: number[] = []
-  for (let round = 0; round < 21; round++) {
-    const begun = performance.now()
-    await callHook()
-    times.push(performance.now() - begun)
-  }
-  // Measured from Node, with its own 2 to 3 ms for a spawn; the hook itself takes about 2 ms.
-  expect(times.sort((a, b) => a - b)[10]).toBeLessThan(20)
+  expect((await callHook({ PATH: '/nowhere' })).exitCode).toBe(0)
+  expect(calls()).toEqual([])
 })
 
 test('conmon calls it after it has recorded the exit', async () => {
