@@ -83,13 +83,16 @@ const torn = {
 }
 
 for (const [what, line] of Object.entries(torn)) {
-  test(`${what}: ps answers, the next play works, and down leaves nothing`, () =>
+  test(`${what}: ps answers, fsck finds it, the next play works, and down leaves nothing`, () =>
     withLeakCheck(bare, async () => {
       await succeeds(bare, ['kube', 'play', '-'], { input: BESIDE })
       expect(await play(bare)).toMatchObject({ exitCode: 0 })
       const { id } = (await pods(bare)).find(({ name }) => name === 'torn')!
       await sh(bare, `id=${id}; ${line}`)
       await succeeds(bare, ['ps'])
+      const checked = await tspod(bare, ['system', 'fsck'])
+      expect(checked).toMatchObject({ exitCode: 1 })
+      expect(checked.stdout).toMatch(/I2 pod torn: /)
       expect(await down(bare)).toMatchObject({ exitCode: 0 })
       expect(await play(bare)).toMatchObject({ exitCode: 0 })
       expect(await down(bare)).toMatchObject({ exitCode: 0 })
