@@ -64,7 +64,7 @@ export const waitExit: typeof oci.waitExit = async (exitDir, containers, timeout
 export const signalContainer: typeof oci.signalContainer = (pid, start, signal) =>
   atOnce(`signal ${world().kernel.runOf(pid, start)?.name} ${signal}`, () => {
     const run = world().kernel.runOf(pid, start)
-    if (run !== undefined) world().rules.signal(run)
+    if (run !== undefined) world().rules.signal(run, signal)
     return world().kernel.signal(pid, start, signal)
   })
 
@@ -155,6 +155,7 @@ export const removeCgroup: typeof oci.removeCgroup = (_hierarchies, path) =>
 
 export const unpinNamespaces: typeof oci.unpinNamespaces = (_run, directory) =>
   effect('unpin', () => {
+    world().rules.touches(basename(dirname(directory)), 'unpin')
     world().kernel.pinned.delete(basename(dirname(directory)))
     world().kernel.remove(directory)
   })
@@ -177,6 +178,7 @@ export const annotatedRuntime: typeof oci.annotatedRuntime = async () => undefin
 export const pinSandbox: typeof sandboxes.pinSandbox = work =>
   effect('sandbox', () => {
     if (work.pod.kind === 'service') return
+    world().rules.touches(work.pod.id, 'sandbox')
     world().kernel.pinned.add(work.pod.id)
     world().kernel.files.set(`${work.sandbox.namespaces}/net`, true)
   })
@@ -185,6 +187,7 @@ export const attachNetwork: typeof sandboxes.attachNetwork = work =>
   effect('network', () => {
     const { kernel, rules } = world()
     if (work.pod.kind === 'service') return
+    rules.touches(work.pod.id, 'network')
     if (!kernel.pinned.has(work.pod.id)) rules.accuse(`${work.pod.name}: network without namespaces`)
     if (work.sandbox.network !== undefined) kernel.connected.add(work.pod.id)
     rules.connected(work.pod.id)

@@ -17,6 +17,12 @@ type Ended = { run: Run; boot: string }
 export class Rules {
   /** Nothing but exits happens in this history: times can be foretold. */
   calm = true
+  /** No process is killed, no host rebooted and nothing fails: counts can be foretold. */
+  sound = true
+  /** Nobody but the restart policy starts anything, and no start fails. */
+  alone = true
+  /** Processes of tspod that were killed: each may have taken a count along. */
+  killed = 0
   /** Some clock was set: times mean less. */
   jumped = false
   plans = 0
@@ -30,6 +36,7 @@ export class Rules {
   readonly #succeededOn = new Map<Id, string>()
   readonly #ended = new Map<Id, Ended>()
   readonly #streaks = new Map<Id, number>()
+  readonly #starts = new Map<Id, number>()
   readonly #names = new Map<Id, string>()
   readonly #podOf = new Map<Id, string>()
   readonly #lastPlans = new Map<string, Plan>()
@@ -125,6 +132,7 @@ export class Rules {
     if (row.goal !== 'running') this.accuse(`${run.name} is started and wanted ${row.goal}`)
     if (pod.goal !== 'running') this.accuse(`${run.name} is started in a pod wanted ${pod.goal}`)
     this.#restartTime(run, row)
+    this.#restartCount(run, row)
     if (pod.kind === 'service') return
     const isBridged = (JSON.parse(String(pod.settings)) as PodSettings).network === 'bridge'
     if (isBridged && !this.#kernel.connected.has(run.pod)) this.accuse(`${run.name} is started without network`)
@@ -162,6 +170,24 @@ export class Rules {
     }
   }
 
+  /** Each start but the first is counted, whatever was killed and rebooted between them. */
+  #restartCount(run: Run, row: Row): void {
+    const earlier = this.#starts.get(run.id) ?? 0
+    this.#starts.set(run.id, earlier + 1)
+    const last = this.#ended.get(run.id)?.run
+    const ranMs = last?.endedMs === undefined ? 0 : last.endedMs - last.startedMs
+    if (this.sound && !this.jumped && ranMs >= LONG_RUN_MS && Number(row.crashes) > 1) {
+      this.accuse(`${run.name} ran for ${ranMs / 1000} s and begins with ${row.crashes} crashes`)
+    }
+    // A service is started by its pods. What was started by a process that was killed before it could say so counts as
+    // begun anew after a reboot; one that was killed before its first start counts as restarted.
+    if (!this.alone || row.kind === 'service') return
+    const uncounted = earlier - Number(row.restarts)
+    if (uncounted > this.killed || (this.sound && uncounted < 0)) {
+      this.accuse(`${run.name} was started ${earlier} times before and counts ${row.restarts} restarts`)
+    }
+  }
+
   #restartTime(run: Run, row: Row): void {
     const ended = this.#ended.get(run.id)
     if (ended === undefined || ended.boot !== this.#kernel.boot || ended.run.endedMs === undefined) return
@@ -183,10 +209,21 @@ export class Rules {
     }
   }
 
+  /** Namespaces or network of a pod are about to be touched: whoever comes after a crash has to know. */
+  touches(podId: string, what: string): void {
+    const [sandbox] = this.#database.all(
+      'SELECT state, boot, complete FROM sandbox JOIN pod ON pod.id = sandbox.pod WHERE pod.id = ?',
+      [podId],
+    )
+    // A play that is interrupted is undone as a whole.
+    if (sandbox?.complete === 0 || (sandbox?.state === 'changing' && sandbox.boot === this.#kernel.boot)) return
+    this.accuse(`${what} of pod ${podId}, which the store takes for ${sandbox?.state}`)
+  }
+
   /** The engine is about to signal a container's process. */
-  signal(run: Run): void {
+  signal(run: Run, signal: string | number): void {
     const { row, pod } = this.#recordOf(run.id, run.pod)
-    if (pod.kind === 'service') this.#serviceStop(run, pod)
+    if (pod.kind === 'service') this.#serviceStop(run, pod, signal)
     if (!this.#lastPlans.get(run.pod)?.steps.some(step => step.do === 'unpin')) return
     for (const other of this.#rows(run.pod)) {
       if (other.id === run.id || !this.#isUp(other)) continue
@@ -199,11 +236,18 @@ export class Rules {
     }
   }
 
-  #serviceStop(run: Run, service: Row): void {
-    for (const pod of this.#database.all('SELECT id, name FROM pod WHERE service = ?', [String(service.id)])) {
-      for (const row of this.#rows(String(pod.id))) {
-        if (this.#isUp(row)) this.accuse(`${run.name} is stopped while ${row.name} runs`)
-      }
+  #serviceStop(run: Run, service: Row, signal: string | number): void {
+    const pods = this.#database.all('SELECT id, name FROM pod WHERE service = ?', [String(service.id)])
+    const rows = pods.flatMap(pod => this.#rows(String(pod.id)))
+    for (const row of rows) if (this.#isUp(row)) this.accuse(`${run.name} is stopped while ${row.name} runs`)
+    // Its end tells systemd what became of the containers; its removal tells nothing, and KILL may come after a grace.
+    if (service.goal !== 'stopped' || run.asked || !run.started) return
+    const { propagation } = JSON.parse(String(service.settings)) as PodSettings
+    const codes = rows.filter(({ kind }) => kind === 'regular').map(row => row.exit_code)
+    const isBad = (code: unknown): boolean => code !== null && code !== 0
+    const fails = (propagation === 'any' && codes.some(isBad)) || (propagation === 'all' && codes.every(isBad))
+    if ((signal === 'SIGKILL') !== fails) {
+      this.accuse(`${run.name} ends by ${signal}: ${propagation} of the codes ${codes.join(', ')}`)
     }
   }
 

@@ -93,7 +93,18 @@ const longProfile = (random: Random): Profile => {
   }
 }
 
+/** Ends often, then runs long enough for its back-off to begin anew. */
+const recoveringProfile = (random: Random): Profile => {
+  let runs = 0
+  return {
+    lifeMs: () => (++runs % 5 === 0 ? random.between(600_000, 660_000) : random.below(1_000)),
+    code: () => random.between(1, 3),
+    ignoresTerm: false,
+  }
+}
+
 const workProfile = (random: Random): Profile => {
+  if (random.chance(0.15)) return recoveringProfile(random)
   const most = random.pick([undefined, undefined, 50, 2_000, 60_000, 1_500_000])
   const codes = random.pick([[0], [1], [0, 1, 137]])
   return {

@@ -68,6 +68,8 @@ class WayUp {
     }
     if (container.observed.at === 'unmonitored') {
       planOneStop(this.#steps, container, 'its monitor is gone, so nobody would see it end')
+      // What comes after it waits for the next plan, which knows how it ended.
+      if (container.kind === 'infra' || (container.kind !== 'regular' && !this.#initialised)) this.#blocked = true
       return
     }
     if (this.#blocked) return
