@@ -272,7 +272,7 @@ function refusalIn(log: string, request: ExecRequest): TspodError | undefined {
       remedy: 'check the command and its path',
     })
   }
-  if (/permission denied|exec format error|is a directory/i.test(said)) {
+  if (/permission denied|open executable|exec format error|is a directory/i.test(said)) {
     return new TspodError('EXEC_CANNOT_INVOKE', `"${command}" cannot be run: ${said}`, {
       remedy: 'check its mode and the user (-u)',
     })

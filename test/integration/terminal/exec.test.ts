@@ -48,6 +48,7 @@ describe('exit codes', () => {
     ['of a command that a signal ended', ['sh', '-c', 'kill -TERM $$'], 143],
     ['of a command that does not exist', ['nothing-like-this'], 127],
     ['of a file that cannot be run', ['/etc/passwd'], 126],
+    ['of a directory', ['/etc'], 126],
   ])('%s', async (_, command, code) => {
     expect((await tspod(cell, ['exec', 'box-c1', ...command])).exitCode).toBe(code)
     const { exitCode, running, command: recorded } = (await inspected('box-c1')).at(-1)!
