@@ -178,7 +178,11 @@ function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boo
   })
 }
 
-const sameState = (state: string, wanted: string): boolean => state === (wanted === 'stopped' ? 'exited' : wanted)
+/** What was made without being started is `initialized` here and `created` in Podman, whose pods get no runtime then. */
+function sameState(state: string, wanted: string): boolean {
+  if (wanted === 'created' && state === 'initialized') return true
+  return state === (wanted === 'stopped' ? 'exited' : wanted)
+}
 
 /** An id or its beginning, a full name, or one without its registry, path or tag. */
 function imageMatches(image: string, imageId: string, wanted: string): boolean {
