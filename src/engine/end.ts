@@ -13,6 +13,7 @@ import {
   signalContainer,
   thawCgroup,
   unpinNamespaces,
+  type Verdict,
   waitExit,
 } from '../oci/index.ts'
 import { exitDirectory, podDirectory, podLogDirectory } from '../paths.ts'
@@ -94,13 +95,18 @@ async function stop(work: PodWork, record: ContainerRecord): Promise<void> {
   const process = { pid: observed.pid, start: observed.start }
   noteEvent(work, record, { action: 'stop', reason: 'Killing', message: `Stopping container ${record.shortName}` })
   thawCgroup(work.context.hierarchies, containerCgroup(work.cgroup, record.shortName))
-  const asked = work.stopping.signal ?? (record.stopSignal as NodeJS.Signals)
-  signalContainer(process.pid, process.start, asked)
   const exits = exitDirectory(paths)
   const target = watched(record)
   // A monitor that was made to stand still would never say that its container has ended.
   signalContainer(target.monitor.pid, target.monitor.start, 'SIGCONT')
-  let verdict = (await waitExit(exits, [target], graceLeftMs(work), clock, work.signal)).get(record.id)
+  const graceMs = graceLeftMs(work)
+  let verdict: Verdict | undefined
+  // Without any grace nothing is asked first, as in Podman: the exit code is 137, not what a race makes of it.
+  if (graceMs > 0) {
+    const asked = work.stopping.signal ?? (record.stopSignal as NodeJS.Signals)
+    signalContainer(process.pid, process.start, asked)
+    verdict = (await waitExit(exits, [target], graceMs, clock, work.signal)).get(record.id)
+  }
   if (verdict === undefined || verdict.is === 'monitor-lost') {
     signalContainer(process.pid, process.start, 'SIGKILL')
     verdict = (await waitExit(exits, [target], KILL_WAIT_MS, clock)).get(record.id)

@@ -1,5 +1,6 @@
 /** `tspod rm`, `tspod pod rm`. */
 import type { Outcome as Done, Engine } from '../../engine/index.ts'
+import { EXIT_OWN_ERROR, isTspodError } from '../../errors.ts'
 import type { FlagTable } from '../flags.ts'
 import { defineVerb } from '../verb.ts'
 import {
@@ -15,6 +16,9 @@ import {
   TIME_FLAG,
   targetProblems,
 } from './targets.ts'
+
+const EXIT_MISSING = 1
+const EXIT_STILL_RUNS = 2
 
 const POD_FLAGS = {
   ...TARGET_FLAGS,
@@ -75,9 +79,20 @@ export const rm = defineVerb({
     )
     const answers = new Map(left.map(({ view }, index) => [view.id, outcomes[index] as Done]))
     const all = meant.map(({ view }): Done => answers.get(view.id) ?? { id: view.id, name: view.name })
-    return report(meant, all, missing)
+    return report(meant, all, missing, undefined, rmExitCode)
   },
 })
+
+/** As Podman's: 1 when what is missing is all that is wrong, 2 when something still runs, 125 for the rest. */
+function rmExitCode(errors: readonly Error[]): number {
+  if (errors.every(error => isTspodError(error, 'NO_SUCH_OBJECT'))) return EXIT_MISSING
+  return errors.every(error => isTspodError(error, 'WRONG_STATE') && error.message.includes('without force'))
+    ? EXIT_STILL_RUNS
+    : EXIT_OWN_ERROR
+}
+
+const podRmExitCode = (errors: readonly Error[]): number =>
+  errors.every(error => isTspodError(error, 'NO_SUCH_OBJECT')) ? EXIT_MISSING : EXIT_OWN_ERROR
 
 /** A service goes with the last pod it stands for. */
 async function removePodsOf(
@@ -110,9 +125,14 @@ export const podRm = defineVerb({
   flags: POD_FLAGS,
   check: ({ flags, operands }) => targetProblems(flags, operands, 'pod'),
   run: ({ flags, operands }, world) =>
-    actOnPods({ flags: { ...flags, ignore: flags.ignore || flags.force }, operands }, world, {
-      do: 'remove',
-      force: flags.force,
-      ...graceOf(flags.time),
-    }),
+    actOnPods(
+      { flags: { ...flags, ignore: flags.ignore || flags.force }, operands },
+      world,
+      {
+        do: 'remove',
+        force: flags.force,
+        ...graceOf(flags.time),
+      },
+      podRmExitCode,
+    ),
 })

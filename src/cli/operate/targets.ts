@@ -201,11 +201,22 @@ export async function actOnContainers(
 }
 
 /** Does one thing to the pods that are meant. */
-export async function actOnPods({ flags, operands }: Asked, world: World, action: PodAction): Promise<Answer> {
+export async function actOnPods(
+  { flags, operands }: Asked,
+  world: World,
+  action: PodAction,
+  exitCodeOf?: (errors: readonly Error[]) => number,
+): Promise<Answer> {
   const engine = await world.engine()
   const { found, missing } = await podsNamed(engine, operands, flags, world.clock.nowMs())
   const ids = found.map(({ view }) => view.id)
-  return report(found, await engine.operatePods(ids, action, world.signal), missing, index => ids[index] ?? '')
+  return report(
+    found,
+    await engine.operatePods(ids, action, world.signal),
+    missing,
+    index => ids[index] ?? '',
+    exitCodeOf,
+  )
 }
 
 /** What people start and stop: a service, an infra container or a sidecar comes and goes with its pod. */
@@ -220,12 +231,13 @@ export function report(
   outcomes: readonly Outcome[],
   missing: readonly TspodError[],
   shown: (index: number) => string = index => targets[index]?.asked ?? '',
+  exitCodeOf: (errors: readonly Error[]) => number = () => EXIT_OWN_ERROR,
 ): Answer {
   const errors = [...missing, ...outcomes.flatMap(({ error }) => error ?? [])]
   const done = outcomes.flatMap(({ error }, index) => (error === undefined ? `${shown(index)}\n` : []))
   return {
     stdout: done.join(''),
     stderr: errors.map(error => failureText(error).text).join(''),
-    exitCode: errors.length > 0 ? EXIT_OWN_ERROR : 0,
+    exitCode: errors.length > 0 ? exitCodeOf(errors) : 0,
   }
 }

@@ -18,9 +18,9 @@ const play = (text: string, ...flags: string[]): Promise<string> =>
 const stateOf = async (name: string): Promise<string | undefined> =>
   (await containers(cell)).find(container => container.name === name)?.state
 const one = async (name: string) => (await containers(cell)).find(container => container.name === name)!
-const refused = async (args: string[], words: RegExp): Promise<void> => {
+const refused = async (args: string[], words: RegExp, code = 125): Promise<void> => {
   const finished = await tspod(cell, args)
-  expect(finished.exitCode).toBe(125)
+  expect(finished.exitCode).toBe(code)
   expect(finished.stderr).toMatch(words)
 }
 
@@ -42,6 +42,12 @@ describe('stop and start', () => {
     await play(PAIR)
     await succeeds(cell, ['stop', '-t', '0', 'web-c2'])
     expect(await one('web-c2')).toMatchObject({ state: 'stopped', exitCode: 137 })
+  })
+
+  test('without any grace nothing is asked first, as in Podman', async () => {
+    await play(POD)
+    await succeeds(cell, ['stop', '-t', '0', 'web-c1'])
+    expect(await one('web-c1')).toMatchObject({ state: 'stopped', exitCode: 137 })
   })
 
   test('the last one that stops takes the network of its pod with it; a start brings it back with the same address', async () => {
@@ -119,7 +125,7 @@ describe('pause', () => {
     await refused(['pause', 'web-c1'], /"web-c1" is already paused: container state improper/)
     await refused(['exec', 'web-c1', 'true'], /container state improper/)
     await refused(['restart', 'web-c1'], /unable to restart a container in a paused or unknown state/)
-    await refused(['rm', 'web-c1'], /cannot remove container web-c1 as it is paused/)
+    await refused(['rm', 'web-c1'], /cannot remove container web-c1 as it is paused/, 2)
     await succeeds(cell, ['unpause', 'web-c1'])
     expect(await at()).not.toBe(await at())
     await succeeds(cell, ['pause', 'web-c1'])
@@ -151,12 +157,23 @@ describe('restart, init, rm', () => {
   test('rm takes one container away and leaves its pod, without a trace of the container', async () => {
     await withLeakCheck(cell, async () => {
       await play(PAIR)
-      await refused(['rm', 'web-c1'], /cannot remove container web-c1 as it is running/)
+      await refused(['rm', 'web-c1'], /cannot remove container web-c1 as it is running/, 2)
       await succeeds(cell, ['rm', '-f', '-t', '0', 'web-c1'])
       expect((await containers(cell)).map(({ name }) => name)).toEqual(['web-c2'])
       expect(await stateOf('web-c2')).toBe('running')
       await succeeds(cell, ['pod', 'rm', '-f', '-t', '0', 'web'])
     })
+  })
+
+  test.each<[string, string[], number]>([
+    ['what does not exist', ['rm', 'nobody'], 1],
+    ['what still runs', ['rm', 'web-c1'], 2],
+    ['both', ['rm', 'nobody', 'web-c1'], 125],
+    ['a pod that does not exist', ['pod', 'rm', 'nobody'], 1],
+    ['a pod that still runs', ['pod', 'rm', 'web'], 125],
+  ])('the exit code of rm is Podman’s: %s', async (_, args, code) => {
+    await play(POD)
+    expect((await tspod(cell, args)).exitCode).toBe(code)
   })
 
   test('prune removes what has ended for good and nothing else', async () => {
