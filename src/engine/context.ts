@@ -60,6 +60,8 @@ export type PodWork = {
   stopping: Stopping
   /** False where nobody waits for the pod to be up: then init containers are not waited for. */
   patient: boolean
+  /** The pods whose locks this process has and lets go together: a play those of all its pods. */
+  together: readonly string[]
   /** Set when the record of the pod is gone. */
   forgotten: boolean
   signal: AbortSignal | undefined

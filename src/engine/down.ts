@@ -29,7 +29,7 @@ export async function down(
     [...new Set(request.pods)].map(async name => {
       const gone: { stopped?: string; removed?: string } = {}
       await attempt(`pod ${name}`, async () => {
-        const lock = await lockPod(context, name, 'tspod kube down', signal)
+        const lock = await lockPod(context, name, 'tspod kube down', { signal, insist: true })
         try {
           const pod = await readPod(context.store, name)
           if (pod === undefined) return await lock.removeFile()

@@ -6,6 +6,7 @@ import { mkdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { isDiskTrouble, isMissing, TspodError } from '../errors.ts'
+import { processStart } from '../files.ts'
 import { lockDirectory, type Paths } from '../paths.ts'
 import { asStoreError, openDatabase } from './store.ts'
 
@@ -24,6 +25,8 @@ export type LockRequest = {
   /** What the holder is doing, for whoever waits: "tspod kube down". */
   command: string
   timeoutMs: number
+  /** The pod is to be stopped or removed: a holder that does nothing but wait lets go, see `wantedBy`. */
+  insist?: boolean
   signal?: AbortSignal
 }
 
@@ -37,34 +40,56 @@ export async function takeLock(request: LockRequest): Promise<Lock> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const file = join(directory, `${name}.lock`)
   const holderFile = join(directory, `${name}.holder`)
+  const wishFile = wishPath(paths, name)
   const deadline = clock.monotonicMs() + request.timeoutMs
-  for (;;) {
-    const lock = await tryLock(file)
-    if (lock !== undefined) {
-      await nameHolder(holderFile, request.command)
-      return {
-        removeFile: async () => {
-          await unlinkQuietly(holderFile)
-          await unlinkQuietly(file)
-        },
-        [Symbol.asyncDispose]: async () => {
-          // A file that is gone was removed with its pod; another may have a new one under the same name.
-          await lock.release()
-        },
+  let wished = false
+  try {
+    for (;;) {
+      const lock = await tryLock(file)
+      if (lock !== undefined) {
+        await note(holderFile, `${process.pid} ${request.command}`)
+        return {
+          removeFile: async () => {
+            await unlinkQuietly(holderFile)
+            await unlinkQuietly(file)
+          },
+          [Symbol.asyncDispose]: async () => {
+            // A file that is gone was removed with its pod; another may have a new one under the same name.
+            await lock.release()
+          },
+        }
       }
+      if (request.insist && !wished) {
+        await note(wishFile, `${process.pid} ${processStart(process.pid)} ${request.command}`)
+        wished = true
+      }
+      if (clock.monotonicMs() > deadline) throw await lockTimeout(name, holderFile, request.timeoutMs)
+      await clock.sleep(POLL_MS, request.signal)
     }
-    if (clock.monotonicMs() > deadline) throw await lockTimeout(name, holderFile, request.timeoutMs)
-    await clock.sleep(POLL_MS, request.signal)
+  } finally {
+    if (wished) await unlinkQuietly(wishFile)
   }
 }
 
-/** For whoever waits; a full disk keeps nobody from working. */
-async function nameHolder(file: string, command: string): Promise<void> {
+/** For others to read; a full disk keeps nobody from working. */
+async function note(file: string, text: string): Promise<void> {
   try {
-    await writeFile(file, `${process.pid} ${command}\n`, { mode: 0o600 })
+    await writeFile(file, `${text}\n`, { mode: 0o600 })
   } catch (error) {
     if (!isDiskTrouble(error)) throw error
   }
+}
+
+const wishPath = (paths: Paths, name: string): string => join(lockDirectory(paths), `${name}.wanted`)
+
+/** Who waits for the lock of `name` in order to stop or remove the pod: "process 12 (tspod kube down)". */
+export async function wantedBy(paths: Paths, name: string): Promise<string | undefined> {
+  const text = await readFile(wishPath(paths, name), 'utf8').catch(() => '')
+  const [pid = '', start, ...command] = text.trim().split(' ')
+  // One that was killed while it waited wants nothing any more.
+  return start !== undefined && processStart(Number(pid)) === start
+    ? `process ${pid} (${command.join(' ')})`
+    : undefined
 }
 
 type Held = { release(): Promise<void> }

@@ -1,5 +1,5 @@
 /** `play kube`: from a bundle to running pods, all of them or a report of what did not start. */
-import { TspodError } from '../errors.ts'
+import { isTspodError, TspodError } from '../errors.ts'
 import type { Bundle } from '../model.ts'
 import type { EngineContext, PodWork } from './context.ts'
 import { noteEvent } from './events.ts'
@@ -39,7 +39,7 @@ export async function play(
   ])
   // Only now: a pull may take minutes, and an older pod of the same name goes on being looked after meanwhile.
   const names = bundle.pods.map(pod => pod.name)
-  const locks = await lockPods(context, names, 'tspod kube play', signal)
+  const locks = await lockPods(context, names, 'tspod kube play', { signal, insist: options.replace })
   try {
     const replaced = await makeRoom(context, bundle, options, locks)
     await refusePortsInUse(context, bundle, drafts)
@@ -53,7 +53,7 @@ export async function play(
           : undefined
       return { secrets, service, intents: await writeIntents(tx, context, drafts, options, service?.pod.id) }
     })
-    const works = written.intents.map(intent => prepared(context, intent, imageOf, signal))
+    const works = written.intents.map(intent => prepared(context, intent, imageOf, names, signal))
     const service = written.service && workOn(context, written.service, 'down', signal)
     const pods = await startAll({ service, works }, locks, signal)
     return {
@@ -76,8 +76,15 @@ async function forgetLocks(context: EngineContext, locks: Map<string, Lock>): Pr
   for (const [name, lock] of locks) if ((await readPod(context.store, name)) === undefined) await lock.removeFile()
 }
 
-function prepared(context: EngineContext, intent: Intent, imageOf: ImageOf, signal: AbortSignal): PodWork {
+function prepared(
+  context: EngineContext,
+  intent: Intent,
+  imageOf: ImageOf,
+  together: readonly string[],
+  signal: AbortSignal,
+): PodWork {
   const work = workOn(context, intent, 'down', signal)
+  work.together = together
   for (const record of intent.containers) {
     const spec = specNamed(intent.pod.spec, record.shortName)
     if (spec !== undefined) work.images.set(record.id, imageOf(spec))
@@ -214,7 +221,7 @@ function playedPod(work: PodWork, outcome: Reconciled): PlayedPod {
   for (const { step, error } of outcome.failures) {
     const record = 'container' in step ? work.containers.find(container => container.id === step.container) : undefined
     // An init container may fail once and succeed when it is tried again.
-    if (record !== undefined && isWell(record)) continue
+    if (record !== undefined && isWell(record) && !isTspodError(error, 'GAVE_WAY')) continue
     const container = record?.name ?? work.pod.name
     failures.set(container, { container, message: (error as Error).message })
   }

@@ -3,22 +3,27 @@ import { join } from 'node:path'
 import { TspodError } from '../errors.ts'
 import { removeTree } from '../files.ts'
 import type { Id } from '../model.ts'
-import { type CreateInput, createContainer, isKnown, startContainer, waitExit } from '../oci/index.ts'
+import { type CreateInput, createContainer, isKnown, startContainer, type Verdict, waitExit } from '../oci/index.ts'
+import { exitDirectory } from '../paths.ts'
 import { bundleFor, imageOf } from './bundle.ts'
 import { containerOf, type PodWork, patch, placesOf } from './context.ts'
 import { deleteRun } from './end.ts'
 import { recordEnd } from './ends.ts'
 import { noteEvent } from './events.ts'
 import { advance } from './lifecycle.ts'
+import { wantedBy } from './lock.ts'
 import { watched } from './observe.ts'
 import type { Executors } from './plan/index.ts'
 import type { ContainerRecord } from './records.ts'
 import { attachNetwork, enterPodCgroup, pinSandbox, prepareSandboxFiles, type SandboxFiles } from './sandbox.ts'
+import { writePatches } from './work.ts'
 
 /** All of a container's memory comes from disk. */
 const RESTORE_TIMEOUT_MS = 600_000
-/** An init container may take as long as it likes; the caller's signal ends the wait. */
-const INIT_TIMEOUT_MS = 2 ** 31 - 1
+/** How long an init container may take without anybody asking for it. */
+const SHORT_INIT_MS = 300
+/** How soon somebody who waits for an init container notices that the pod is wanted for something else. */
+const WISH_POLL_MS = 250
 
 type Starting = 'sandbox' | 'network' | 'discard' | 'rootfs' | 'create' | 'start' | 'await'
 
@@ -127,15 +132,34 @@ export const exitHookOf = (work: PodWork, record: ContainerRecord): string[] => 
  * leaves goes with the pod, as the kubelet has it: removing it now would keep the others waiting.
  */
 async function awaitInit(work: PodWork, record: ContainerRecord): Promise<void> {
-  const { exits } = placesOf(work, record.id)
-  const ended = await waitExit(exits, [watched(record)], INIT_TIMEOUT_MS, work.context.clock, work.signal)
-  const verdict = ended.get(record.id)
+  const verdict = await endOfInit(work, record)
   recordEnd(work, record, verdict?.is === 'exited' ? verdict.exit : undefined)
   if (verdict?.is === 'exited' && verdict.exit.code === 0) return
   const outcome = verdict?.is === 'exited' ? `exited with code ${verdict.exit.code}` : 'ended unseen'
   throw new TspodError('INIT_FAILED', `init container ${record.name} (${record.id.slice(0, 12)}) ${outcome}`, {
     remedy: `see what it said: tspod logs ${work.pod.name}/${record.shortName}`,
   })
+}
+
+/** Its end, however long that takes; gives way to whoever wants to stop or remove the pod meanwhile. */
+async function endOfInit(work: PodWork, record: ContainerRecord): Promise<Verdict | undefined> {
+  const { paths, clock, store } = work.context
+  for (let round = 0; ; round++) {
+    const waitMs = round === 0 ? SHORT_INIT_MS : WISH_POLL_MS
+    const ended = await waitExit(exitDirectory(paths), [watched(record)], waitMs, clock, work.signal)
+    const verdict = ended.get(record.id)
+    if (verdict !== undefined) return verdict
+    // Most are over by now; of one that takes its time `ps`, `logs` and `exec` have to know that it runs.
+    if (round === 0) await store.write(tx => writePatches(tx, work))
+    const wishes = await Promise.all(work.together.map(name => wantedBy(paths, name)))
+    const wish = wishes.find(one => one !== undefined)
+    if (wish === undefined) continue
+    // From here on the pod is looked after by whoever notices the init container's end.
+    work.patient = false
+    throw new TspodError('GAVE_WAY', `init container ${record.name} is not waited for: ${wish} came in between`, {
+      remedy: 'see what became of the pod: tspod pod ps',
+    })
+  }
 }
 
 /**

@@ -13,10 +13,15 @@ import type { Transaction } from './store.ts'
 /** How long one command waits for another that works on the same pod. */
 const LOCK_TIMEOUT_MS = 60_000
 
-/** Takes the lock of one pod. Throws LOCK_TIMEOUT naming who has it. */
-export function lockPod(context: EngineContext, name: string, command: string, signal?: AbortSignal): Promise<Lock> {
+type Wanting = { signal?: AbortSignal; insist?: boolean }
+
+/**
+ * Takes the lock of one pod; who insists does not wait for those who only wait for its init containers. Throws
+ * LOCK_TIMEOUT naming who has it.
+ */
+export function lockPod(context: EngineContext, name: string, command: string, how: Wanting = {}): Promise<Lock> {
   const { paths, clock } = context
-  return takeLock({ paths, clock, name, command, timeoutMs: LOCK_TIMEOUT_MS, ...(signal && { signal }) })
+  return takeLock({ paths, clock, name, command, timeoutMs: LOCK_TIMEOUT_MS, ...how })
 }
 
 /** Takes the locks of several pods, in sorted order, so that two commands never wait for each other. */
@@ -24,11 +29,11 @@ export async function lockPods(
   context: EngineContext,
   names: readonly string[],
   command: string,
-  signal?: AbortSignal,
+  how: Wanting = {},
 ): Promise<Map<string, Lock>> {
   const locks = new Map<string, Lock>()
   try {
-    for (const name of [...new Set(names)].sort()) locks.set(name, await lockPod(context, name, command, signal))
+    for (const name of [...new Set(names)].sort()) locks.set(name, await lockPod(context, name, command, how))
     return locks
   } catch (error) {
     await releaseAll(locks.values())
@@ -61,6 +66,7 @@ export function workOn(
     events: [],
     stopping: {},
     patient: true,
+    together: [intent.pod.name],
     forgotten: false,
     signal,
   }

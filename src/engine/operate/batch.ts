@@ -14,6 +14,12 @@ import { wakeTimekeeper } from '../timekeeper.ts'
 import type { Outcome } from '../types.ts'
 import { loadWork, lockPod, writePatches } from '../work.ts'
 
+/** Who stops or removes something waits for no init container, nor until somebody else has waited for one. */
+export function haste(action: string): { insist: boolean; patient: boolean } {
+  const ends = /^(stop|kill|remove)/.test(action)
+  return { insist: ends || action === 'restart', patient: !ends }
+}
+
 /** Errors by container, collected while one pod is worked on. */
 export type Failures = Map<Id, unknown>
 
@@ -26,13 +32,12 @@ export async function withPod<T>(
   context: EngineContext,
   podId: Id,
   command: string,
-  signal: AbortSignal,
+  how: { signal: AbortSignal; insist?: boolean; patient?: boolean; removes?: boolean },
   act: (work: PodWork, lock: Lock) => Promise<T>,
-  removes = false,
 ): Promise<T> {
   const before = await readPodById(context.store, podId)
   if (before === undefined) throw podGone(podId)
-  const lock = await lockPod(context, before.name, command, signal)
+  const lock = await lockPod(context, before.name, command, how)
   let result: T
   let wakeMs: number | undefined
   try {
@@ -42,8 +47,9 @@ export async function withPod<T>(
       throw podGone(podId)
     }
     if (!pod.complete) throw unfinished(pod.name)
-    if (pod.goal === 'removed' && !removes) throw halfRemoved(pod.name)
-    const work = await loadWork(context, pod, signal)
+    if (pod.goal === 'removed' && !how.removes) throw halfRemoved(pod.name)
+    const work = await loadWork(context, pod, how.signal)
+    work.patient = how.patient ?? true
     observeEnds(work)
     result = await act(work, lock)
     wakeMs = work.forgotten ? undefined : work.pod.wakeMs

@@ -79,7 +79,7 @@ export async function importCheckpoint(context: EngineContext, file: string, sig
   try {
     const facts = await unpacked(context, file, join(stage, 'images'))
     const record = await meant(context, facts)
-    await withPod(context, record.pod, 'tspod restore', signal, async work => {
+    await withPod(context, record.pod, 'tspod restore', { signal }, async work => {
       const directory = checkpointDirectory(work.context, record)
       await removeTree(directory)
       await mkdir(join(directory, '..'), { recursive: true, mode: 0o700 })

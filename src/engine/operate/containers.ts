@@ -12,7 +12,7 @@ import { startService } from '../service.ts'
 import type { ContainerAction, Outcome } from '../types.ts'
 import { stateOf } from '../view.ts'
 import { look } from '../work.ts'
-import { addFailures, commitGoals, each, type Failures, outcome, withPod } from './batch.ts'
+import { addFailures, commitGoals, each, type Failures, haste, outcome, withPod } from './batch.ts'
 import { checkpoint, restore } from './checkpoint.ts'
 import { reset, wantRunning } from './goals.ts'
 
@@ -37,7 +37,8 @@ export async function operateContainers(
   await Promise.all(
     [...pods].map(async ([pod, asked]) => {
       try {
-        await withPod(context, pod, `tspod ${action.do}`, signal, work => perform(work, asked, action, failures))
+        const how = { signal, ...haste(action.do) }
+        await withPod(context, pod, `tspod ${action.do}`, how, work => perform(work, asked, action, failures))
       } catch (error) {
         for (const { id } of asked) if (!failures.has(id)) failures.set(id, error)
       }

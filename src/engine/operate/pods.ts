@@ -10,7 +10,7 @@ import { reviveService, startService } from '../service.ts'
 import { tearDown } from '../teardown.ts'
 import type { ContainerFailure, Outcome, PodAction } from '../types.ts'
 import { look } from '../work.ts'
-import { addFailures, commitGoals, type Failures, outcome, withPod } from './batch.ts'
+import { addFailures, commitGoals, type Failures, haste, outcome, withPod } from './batch.ts'
 import { operateOn } from './containers.ts'
 import { wantRunning } from './goals.ts'
 
@@ -36,7 +36,7 @@ export async function operatePods(
           if (failures.size > 0) throw partialFailure(work, failures)
         }
         const removes = action.do === 'remove' || action.do === 'cleanup'
-        await withPod(context, id, `tspod pod ${action.do}`, signal, act, removes)
+        await withPod(context, id, `tspod pod ${action.do}`, { signal, ...haste(action.do), removes }, act)
         return outcome(id, name, undefined)
       } catch (error) {
         return outcome(id, name, error)
@@ -86,7 +86,13 @@ async function perform(work: PodWork, action: PodAction, failures: Failures, loc
       await reviveService(work.context, work.pod)
       return addFailures(failures, regular, await reconcile(work, false))
     case 'kill':
-      return operateOn(work, work.containers.filter(isUp), action, failures)
+      // One that was never started is not there to be killed, as in Podman.
+      return operateOn(
+        work,
+        work.containers.filter(one => isUp(one) && one.state !== 'created'),
+        action,
+        failures,
+      )
     case 'pause':
       return operateOn(
         work,

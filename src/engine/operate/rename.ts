@@ -24,7 +24,7 @@ export async function rename(
       remedy: 'use letters, digits, _, . and -',
     })
   }
-  await withPod(context, podId, 'tspod rename', signal, async work => {
+  await withPod(context, podId, 'tspod rename', { signal }, async work => {
     const [taken] = await context.store.all(
       'SELECT name FROM container WHERE name = ? UNION SELECT name FROM pod WHERE name = ?',
       [name, name],

@@ -19,7 +19,7 @@ import { withPod } from './batch.ts'
 export async function updateLimits(context: EngineContext, id: Id, limits: Limits, signal: AbortSignal): Promise<void> {
   const found = await readContainer(context.store, id)
   if (found === undefined) throw gone(id)
-  await withPod(context, found.pod, 'tspod update', signal, async work => {
+  await withPod(context, found.pod, 'tspod update', { signal }, async work => {
     const record = work.containers.find(container => container.id === id)
     if (record === undefined) throw gone(id)
     if (specNamed(work.pod.spec, record.shortName) === undefined) throw hasNone(record)

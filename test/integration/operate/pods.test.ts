@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import type { Finished } from '../../../src/process.ts'
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
 import { containers, podText, readyCell, succeeds, takeDownAll, tspod } from '../../support/tspod.ts'
+import { eventually } from '../../support/wait.ts'
 
 let cell: Place
 beforeAll(async () => {
@@ -176,6 +178,58 @@ describe('init containers', () => {
       expect(await succeeds(cell, ['wait', '--condition', 'running', 'p-a'])).toBe('-1\n')
       expect((await containers(cell)).find(({ name }) => name === 'p-i')).toMatchObject({ restarts: 2, exitCode: 0 })
       await succeeds(cell, ['pod', 'rm', '-f', 'p'])
+    })
+  })
+
+  describe('one that takes its time holds up nobody who wants to end the pod', () => {
+    const SLOW = podWith(
+      [{ name: 'i', script: ENDS }],
+      ['a', 'b'].map(name => ({ name, script: ENDS })),
+    )
+
+    /** Plays it, runs a command as soon as the init container is seen running, and waits for the play. */
+    async function during(args: string[]): Promise<{ play: Finished; other: Finished }> {
+      const playing = tspod(cell, ['kube', 'play', '-'], { input: SLOW })
+      await eventually(states, all => all.includes('p-i running'))
+      const other = await tspod(cell, args, { input: SLOW })
+      return { play: await playing, other }
+    }
+
+    test.each<[string[], string[]]>([
+      [['kube', 'down', '-'], []],
+      [['pod', 'rm', '-f', 'p'], []],
+      [
+        ['pod', 'stop', 'p'],
+        ['p-i stopped', 'p-a configured', 'p-b configured'],
+      ],
+      [
+        ['pod', 'kill', 'p'],
+        ['p-i stopped', 'p-a configured', 'p-b configured'],
+      ],
+      [
+        ['stop', 'p-a'],
+        ['p-i running', 'p-a configured', 'p-b created'],
+      ],
+      [
+        ['stop', 'p-i'],
+        ['p-i stopped', 'p-a configured', 'p-b configured'],
+      ],
+    ])('%j', async (args, left) => {
+      await withLeakCheck(cell, async () => {
+        const { play, other } = await during(args)
+        expect([other.stderr, other.exitCode]).toEqual(['', 0])
+        expect([play.exitCode, play.stderr]).toEqual([125, expect.stringMatching(/p-i is not waited for: .* came in/)])
+        expect(await states()).toEqual(left)
+        await takeDownAll(cell)
+      })
+    })
+
+    test('its end brings up the rest, though the play is gone', async () => {
+      const { play } = await during(['stop', 'p-a'])
+      expect(play.exitCode).toBe(125)
+      await succeeds(cell, ['exec', 'p-i', 'kill', '-TERM', '1'])
+      await succeeds(cell, ['wait', '--condition', 'running', 'p-b'])
+      expect(await states()).toEqual(['p-i exited', 'p-a configured', 'p-b running'])
     })
   })
 

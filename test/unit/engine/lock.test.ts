@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { systemClock } from '../../../src/clock.ts'
-import { type LockRequest, takeLock } from '../../../src/engine/lock.ts'
+import { type LockRequest, takeLock, wantedBy } from '../../../src/engine/lock.ts'
 import type { Paths } from '../../../src/paths.ts'
 
 let root: string
@@ -55,6 +55,26 @@ test('who waits gets it when it is given back', async () => {
   const second = takeLock(request())
   await first[Symbol.asyncDispose]()
   await using _lock = await second
+})
+
+test('who insists is seen by the holder for as long as it waits, and others are not', async () => {
+  const { paths } = request()
+  const first = await takeLock(request())
+  const patient = takeLock(request({ timeoutMs: 60 }))
+  await expect(patient).rejects.toThrow(/was held by/)
+  expect(await wantedBy(paths, 'web')).toBeUndefined()
+  const second = takeLock(request({ insist: true, command: 'tspod kube down' }))
+  while ((await wantedBy(paths, 'web')) === undefined) await systemClock.sleep(5)
+  expect(await wantedBy(paths, 'web')).toBe(`process ${process.pid} (tspod kube down)`)
+  await first[Symbol.asyncDispose]()
+  await using _second = await second
+  expect(await wantedBy(paths, 'web')).toBeUndefined()
+})
+
+test('what somebody wanted who is dead by now counts for nothing', async () => {
+  mkdirSync(join(root, 'locks'), { recursive: true })
+  writeFileSync(join(root, 'locks/web.wanted'), `${process.pid} 1 tspod kube down\n`)
+  expect(await wantedBy(request().paths, 'web')).toBeUndefined()
 })
 
 test('a lock file that is removed with its object leaves nothing, and the name can be locked again', async () => {

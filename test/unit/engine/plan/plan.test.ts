@@ -174,6 +174,13 @@ describe('planPod', () => {
     expect(plan).toEqual({ steps: [], againAtMs: NOW + 10_000 })
   })
 
+  test('an init container that is stopped while it runs lets nothing later start', () => {
+    const init = container('i', 'init', RUNNING, { goal: 'stopped' })
+    expect(shape(planPod(input([init, container('a', 'regular', { at: 'created', pid: 1, start: '1' })])))).toEqual([
+      'stop i (; )',
+    ])
+  })
+
   test('a failed init container under Never fails the pod', () => {
     const plan = planPod(
       input([container('i', 'init', exited(1)), container('a', 'regular')], { restartPolicy: 'Never' }),
