@@ -227,7 +227,8 @@ describe('init containers', () => {
     test('its end brings up the rest, though the play is gone', async () => {
       const { play } = await during(['stop', 'p-a'])
       expect(play.exitCode).toBe(125)
-      await succeeds(cell, ['exec', 'p-i', 'kill', '-TERM', '1'])
+      // Its namespace goes with it, and this command with that.
+      await tspod(cell, ['exec', 'p-i', 'kill', '-TERM', '1'])
       await succeeds(cell, ['wait', '--condition', 'running', 'p-b'])
       expect(await states()).toEqual(['p-i exited', 'p-a configured', 'p-b running'])
     })
