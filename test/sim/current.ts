@@ -12,6 +12,8 @@ export type World = {
   holds: Map<string, Actor>
   /** Pod name → who has its lock; the files may outlive the holders. */
   locks: Map<string, Actor>
+  /** Pod name → who waits for its lock to stop or remove the pod. */
+  wishes: Map<string, Actor>
   lockFiles: Set<string>
 }
 

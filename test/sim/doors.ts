@@ -247,8 +247,8 @@ export const unholdPod = (paths: Paths, podId: string): void =>
     kernel.files.delete(`${podRunDirectory(paths, podId)}/hold`)
   })
 
-export const takeLock: typeof locks.takeLock = async ({ name, timeoutMs, signal }) => {
-  const { scheduler, locks: held, lockFiles } = world()
+export const takeLock: typeof locks.takeLock = async ({ name, timeoutMs, insist, signal }) => {
+  const { scheduler, locks: held, lockFiles, wishes } = world()
   const deadline = scheduler.monoMs + timeoutMs
   const me = scheduler.here()
   const take = (): boolean => {
@@ -257,9 +257,14 @@ export const takeLock: typeof locks.takeLock = async ({ name, timeoutMs, signal 
     lockFiles.add(name)
     return true
   }
-  while (!(await effect(`lock ${name}`, take))) {
-    if (scheduler.monoMs > deadline) throw new TspodError('LOCK_TIMEOUT', `pod ${name} is held`, { remedy: 'wait' })
-    await scheduler.sleep(250, signal)
+  try {
+    while (!(await effect(`lock ${name}`, take))) {
+      if (insist) wishes.set(name, me)
+      if (scheduler.monoMs > deadline) throw new TspodError('LOCK_TIMEOUT', `pod ${name} is held`, { remedy: 'wait' })
+      await scheduler.sleep(250, signal)
+    }
+  } finally {
+    if (wishes.get(name) === me) wishes.delete(name)
   }
   return {
     removeFile: async () => {
@@ -270,6 +275,9 @@ export const takeLock: typeof locks.takeLock = async ({ name, timeoutMs, signal 
     },
   }
 }
+
+export const wantedBy: typeof locks.wantedBy = async (_paths, name) =>
+  world().wishes.get(name)?.alive ? 'another' : undefined
 
 export const wakeTimekeeper = (): Promise<void> => effect('wake the timekeeper', () => world().timekeeper.wake())
 export const nudgeTimekeeper = (): boolean => atOnce('nudge the timekeeper', () => world().timekeeper.nudge())

@@ -62,6 +62,7 @@ export class History {
       timekeeper: this.timekeeper,
       holds: new Map(),
       locks: new Map(),
+      wishes: new Map(),
       lockFiles: new Set(),
     }
     setWorld(this.world)
