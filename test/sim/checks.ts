@@ -3,6 +3,7 @@ import type { Row } from '../../src/engine/store.ts'
 import type { Id } from '../../src/model.ts'
 import type { History } from './history.ts'
 import type { Run } from './kernel.ts'
+import { dependenciesOf } from './rules.ts'
 
 /** The longest back-off, and the longest nap of the timekeeper. */
 const LONGEST_PAUSE_MS = 370_000
@@ -80,8 +81,17 @@ function checkPod(history: History, pod: Row): void {
   // A sidecar in its back-off holds up what has never run: that is made once it runs again (seed 700555).
   const isHeldUp = rows.some(row => row.kind === 'sidecar' && row.goal === 'running' && !isUp(row) && isTrying(row))
   const hasNotBegun = (row: Row): boolean => row.state === 'configured' || row.state === 'created'
+  // What it depends on is wanted only created (`tspod init`): it is not started before that (seed 106).
+  const waitsForCreated = (row: Row): boolean =>
+    rows.some(
+      other =>
+        dependenciesOf(pod, row).includes(String(other.short_name)) &&
+        hasNotBegun(other) &&
+        (other.goal === 'created' || waitsForCreated(other)),
+    )
   for (const row of [...work, ...rows.filter(({ kind }) => kind === 'sidecar' || kind === 'infra')]) {
     if (isHeldUp && row.kind === 'regular' && hasNotBegun(row)) continue
+    if (hasNotBegun(row) && waitsForCreated(row)) continue
     if (row.goal === 'running' && !isTrying(row) && !isDoneWork(row, isDone)) {
       scheduler.accuse(`${row.name} should run: it is ${row.state} ${row.exit_code ?? ''}`)
     }

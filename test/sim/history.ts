@@ -27,7 +27,7 @@ export type Told = {
 }
 
 /** How much may go wrong in a history; each is chosen once, so that quiet histories check what noisy ones cannot. */
-type Weather = { crash: number; fail: number; jumps: boolean; disasters: boolean; commands: boolean }
+type Weather = { crash: number; fail: number; full: number; jumps: boolean; disasters: boolean; commands: boolean }
 
 const PODS_LIVE_MS = 20 * 60_000
 /** A back-off of five minutes and all that may come before it. */
@@ -69,10 +69,10 @@ export class History {
     this.workload = randomWorkload(this.random)
     for (const [name, profile] of this.workload.profiles) this.kernel.profiles.set(name, profile)
     this.#weather = randomWeather(this.random)
-    const { crash, fail, disasters, commands } = this.#weather
+    const { crash, fail, full, disasters, commands } = this.#weather
     this.rules.calm = Object.values(this.#weather).every(value => !value)
-    this.rules.sound = crash === 0 && fail === 0 && !disasters
-    this.rules.alone = !commands && fail === 0
+    this.rules.sound = crash === 0 && fail === 0 && full === 0 && !disasters
+    this.rules.alone = !commands && fail === 0 && full === 0
     this.scheduler.fateOf = (actor, label) => this.#fateOf(actor, label)
     this.scheduler.onDeath = () => {
       this.rules.killed++
@@ -190,9 +190,13 @@ export class History {
 
   #fateOf(_actor: Actor, label: string): Fate {
     if (!this.#isStorm) return 'go'
-    const { crash, fail } = this.#weather
+    const { crash, fail, full } = this.#weather
     if (crash > 0 && this.random.chance(crash)) return this.random.pick(['die before', 'die after'] as const)
     if (label === 'network' && this.scheduler.monoMs < this.#networkDownUntilMs) return new Error('netavark fails')
+    if (label === 'commit' && full > 0 && this.random.chance(full)) {
+      this.count('failed commits')
+      return new Error('database or disk is full')
+    }
     if (fail > 0 && MAY_FAIL.test(label) && this.random.chance(fail)) {
       this.count('failed effects')
       return new Error(`${label} fails`)
@@ -259,16 +263,17 @@ export class History {
   }
 }
 
-/** Reading and committing may not fail here: a store that does is another story. */
+/** Commits fail by themselves: the disk is full. Reading never does. */
 const MAY_FAIL =
   /^(create|start|bundle|rootfs|erase|unmount|delete|network|disconnect|sandbox|unpin|cgroup|volumes|remove)/
 
 function randomWeather(random: Random): Weather {
-  if (random.chance(0.2)) return { crash: 0, fail: 0, jumps: false, disasters: false, commands: false }
-  if (random.chance(0.1)) return { crash: 0, fail: 0, jumps: true, disasters: false, commands: false }
+  if (random.chance(0.2)) return { crash: 0, fail: 0, full: 0, jumps: false, disasters: false, commands: false }
+  if (random.chance(0.1)) return { crash: 0, fail: 0, full: 0, jumps: true, disasters: false, commands: false }
   return {
     crash: random.pick([0, 0, 0.002, 0.01, 0.05]),
     fail: random.pick([0, 0, 0.01, 0.1]),
+    full: random.pick([0, 0, 0, 0.005, 0.05]),
     jumps: random.chance(0.3),
     disasters: random.chance(0.5),
     commands: random.chance(0.5),

@@ -285,7 +285,8 @@ const isOver = (pod: Row, row: Row): boolean => {
 
 const isInitial = (row: Row): boolean => row.kind === 'init' || row.kind === 'sidecar'
 
-function dependenciesOf(pod: Row, row: Row): string[] {
+/** Short names of what a container of the pod depends on. */
+export function dependenciesOf(pod: Row, row: Row): string[] {
   const spec = JSON.parse(String(pod.spec)) as PodSpec
   return spec.containers.find(({ name }) => name === row.short_name)?.dependsOn ?? []
 }
