@@ -95,6 +95,14 @@ const cases: Record<string, { input: PlanInput; steps: string[] }> = {
       'start a (create a, await j; )',
     ],
   },
+  'an init container whose monitor is gone is stopped, and nothing comes after it before it has succeeded': {
+    input: input([
+      container('i', 'init', { at: 'unmonitored', pid: 1, start: '1' }),
+      container('s', 'sidecar'),
+      container('a', 'regular'),
+    ]),
+    steps: ['stop i (; )'],
+  },
   'what init containers may still make is mounted only after them': {
     input: input([container('i', 'init'), container('a', 'regular', { at: 'absent' }, { needsInit: true })]),
     steps: [
