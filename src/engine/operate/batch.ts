@@ -38,8 +38,7 @@ export async function withPod<T>(
   const before = await readPodById(context.store, podId)
   if (before === undefined) throw podGone(podId)
   const lock = await lockPod(context, before.name, command, how)
-  let result: T
-  let wakeMs: number | undefined
+  let looked: PodWork | undefined
   try {
     const pod = await readPodById(context.store, podId)
     if (pod === undefined) {
@@ -51,17 +50,20 @@ export async function withPod<T>(
     const work = await loadWork(context, pod, how.signal)
     work.patient = how.patient ?? true
     observeEnds(work)
-    result = await act(work, lock)
-    wakeMs = work.forgotten ? undefined : work.pod.wakeMs
+    looked = work
+    return await act(work, lock)
   } finally {
     await lock[Symbol.asyncDispose]()
+    // Whatever failed: what goes on by itself has to, and a back-off is waited for (seed 61151).
+    if (looked !== undefined) await afterwards(looked)
   }
-  if (wakeMs !== undefined) await wakeTimekeeper(context)
-  if (before.service !== undefined) {
-    await settleService(context, before.service)
-    await removeIdleServices(context)
-  }
-  return result
+}
+
+async function afterwards({ context, pod, forgotten }: PodWork): Promise<void> {
+  if (!forgotten && pod.wakeMs !== undefined) await wakeTimekeeper(context)
+  if (pod.service === undefined) return
+  await settleService(context, pod.service)
+  await removeIdleServices(context)
 }
 
 const podGone = (id: string): TspodError =>
