@@ -16,7 +16,7 @@ import {
   type Verdict,
   waitExit,
 } from '../oci/index.ts'
-import { exitDirectory, podDirectory, podLogDirectory } from '../paths.ts'
+import { artifactDirectory, exitDirectory, podDirectory, podLogDirectory } from '../paths.ts'
 import { containerOf, type PodWork, patch, placesOf } from './context.ts'
 import { recordEnd } from './ends.ts'
 import { insertEvents, noteEvent } from './events.ts'
@@ -190,6 +190,7 @@ async function monitorEnds(work: PodWork, record: ContainerRecord): Promise<void
 async function drop(work: PodWork, record: ContainerRecord): Promise<void> {
   const { paths, store } = work.context
   await removeTree(placesOf(work, record.id).run)
+  await removeTree(artifactDirectory(paths, work.pod.id, record.id))
   const log = logPath(paths, work.pod, record)
   // A file that somebody named for several containers is not this one's to take.
   if (work.pod.settings.log.path === undefined && log !== '') await removeTree(log)

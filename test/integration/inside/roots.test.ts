@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
-import { DEMO_IMAGE, launcher, readyCell, succeeds, tspod, WAIT_COMMAND } from '../../support/tspod.ts'
+import { DEMO_IMAGE, launcher, podText, readyCell, succeeds, tspod, WAIT_COMMAND } from '../../support/tspod.ts'
 
 const WORK = 'echo new >/etc/new; rm /etc/group; ln -s /etc/shadow /tmp/l; ln /etc/new /tmp/hard; echo in >/vol/secret'
 const text = JSON.stringify({
@@ -125,6 +125,18 @@ test('artifacts are kept for root only and go with their container', async () =>
   expect(await succeeds(cell, ['container', 'artifact', 'ls', '-q', 'web-up'])).toBe('')
   await succeeds(cell, ['container', 'artifact', 'rm', 'web-over', 'note'])
   expect((await tspod(cell, ['container', 'artifact', 'get', 'web-over', 'note'])).exitCode).toBe(125)
+})
+
+test('artifacts go with a container that is removed alone', async () => {
+  const two = podText('apart', { scripts: [WAIT_COMMAND, WAIT_COMMAND] })
+  await succeeds(cell, ['kube', 'play', '-'], { input: two })
+  for (const name of ['apart-c1', 'apart-c2']) {
+    await succeeds(cell, ['container', 'artifact', 'add', name, 'apart'], { input: 'text' })
+  }
+  await succeeds(cell, ['rm', '--force', 'apart-c1'])
+  const left = (await cell.sh('find /var/lib/tspod/pods -name apart')).stdout.split('\n').filter(Boolean)
+  expect(left).toHaveLength(1)
+  await succeeds(cell, ['kube', 'down', '-'], { input: two })
 })
 
 describe('commit', () => {
