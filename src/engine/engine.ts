@@ -43,6 +43,7 @@ import { recordReboot, startAfterReboot } from './refresh.ts'
 import { storedSecrets } from './secrets.ts'
 import { openStore } from './store.ts'
 import { tick } from './tick.ts'
+import { missTimekeeper } from './timekeeper.ts'
 import type { Doors, Engine } from './types.ts'
 
 /** containers-common's default profile, where Debian and Fedora install it. */
@@ -87,7 +88,14 @@ export async function openEngine(doors: Doors): Promise<Engine> {
   return {
     play: (bundle, options, progress, signal) => play(context, bundle, options, progress, signal),
     down: (request, options, signal) => down(context, request, options, signal),
-    pods: async () => (await loadAll(context)).map(({ view }) => view),
+    pods: async () => {
+      const all = await loadAll(context)
+      await missTimekeeper(
+        context,
+        all.map(({ pod }) => pod),
+      )
+      return all.map(({ view }) => view)
+    },
     find: (nameOrId, kind) => find(context, nameOrId, kind),
     inspect: (nameOrId, kind) => inspect(context, nameOrId, kind),
     exec: (nameOrId, request, signal) => exec(context, nameOrId, request, signal),

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { enterCgroup } from '../oci/index.ts'
 import type { EngineContext } from './context.ts'
+import type { PodRecord } from './records.ts'
 
 /** Makes sure that somebody will look when the time has come; a timekeeper that waits already is told to look anew. */
 export async function wakeTimekeeper(context: EngineContext): Promise<void> {
@@ -14,6 +15,12 @@ export async function wakeTimekeeper(context: EngineContext): Promise<void> {
   const pid = await context.detach([timekeeper, launcher, paths.root, paths.runRoot])
   // Not in the cgroup of whoever happened to start it: that goes with its pod, or with a login session.
   await settle(context, pid).catch(error => context.note(`the timekeeper stays in this cgroup: ${error.message}`))
+}
+
+/** Starts the timekeeper again where one of these pods waits for a time and somebody has killed it. */
+export async function missTimekeeper(context: EngineContext, pods: readonly PodRecord[]): Promise<void> {
+  const waits = pods.some(({ wakeMs, complete, goal }) => wakeMs !== undefined && complete && goal === 'running')
+  if (waits && timekeeperPid(context) === undefined) await wakeTimekeeper(context)
 }
 
 /** Has a timekeeper that is there look anew; false when there is none. */

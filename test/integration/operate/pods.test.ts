@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { Finished } from '../../../src/process.ts'
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
-import { containers, podText, readyCell, succeeds, takeDownAll, tspod } from '../../support/tspod.ts'
+import { containers, launcher, podText, readyCell, succeeds, takeDownAll, tspod } from '../../support/tspod.ts'
 import { eventually } from '../../support/wait.ts'
 
 let cell: Place
@@ -231,6 +231,21 @@ describe('init containers', () => {
       await tspod(cell, ['exec', 'p-i', 'kill', '-TERM', '1'])
       await succeeds(cell, ['wait', '--condition', 'running', 'p-b'])
       expect(await states()).toEqual(['p-i exited', 'p-a configured', 'p-b running'])
+    })
+  })
+
+  test('a timekeeper that was killed is back with the next look at the pods', async () => {
+    await withLeakCheck(cell, async () => {
+      await tspod(cell, ['kube', 'play', '-'], { input: podText('crash', { script: 'exit 1' }) })
+      await cell.sh('until [ -s /run/tspod/timekeeper ]; do sleep 0.1; done; kill -9 "$(cat /run/tspod/timekeeper)"')
+      await succeeds(cell, ['ps'])
+      await cell.sh(
+        'for i in $(seq 150); do [ "$(' +
+          launcher(cell) +
+          ' ps -a --format {{.Restarts}})" -ge 2 ] && break; sleep 0.1; done',
+      )
+      expect((await containers(cell))[0]!.restarts).toBeGreaterThanOrEqual(2)
+      await succeeds(cell, ['pod', 'rm', '-f', 'crash'])
     })
   })
 
