@@ -9,8 +9,8 @@ import { isMissing } from '../errors.ts'
 import { removeTree, writeAtomic } from '../files.ts'
 import type { Paths } from '../paths.ts'
 import { randomHex } from '../random.ts'
-import { takeLock } from './lock.ts'
-import type { Doors } from './types.ts'
+import { takeLock } from './state/index.ts'
+import type { Doors } from './types/index.ts'
 
 /** The first command of a boot cleans up after the one before: many files, and a row for each container. */
 const LOCK_TIMEOUT_MS = 120_000

@@ -2,7 +2,7 @@
 import { isShuttingDown } from '../systemd/index.ts'
 import type { EngineContext } from './context.ts'
 import { lookAfter } from './look-after.ts'
-import { readPodOf } from './records.ts'
+import { readPodOf } from './state/index.ts'
 import { wakeTimekeeper } from './timekeeper.ts'
 
 /** Brings the container's pod to its goal. A pod that is gone, or that somebody is taking away, needs nothing. */

@@ -13,11 +13,10 @@ import type {
 } from '../oci/index.ts'
 import { containerRunDirectory, exitDirectory, podRunDirectory } from '../paths.ts'
 import type { Manager } from '../systemd/index.ts'
-import type { NewEvent } from './events.ts'
+import type { NewEvent } from './events/index.ts'
 import type { SandboxState } from './plan/index.ts'
-import type { ContainerPatch, ContainerRecord, PodRecord, SandboxFacts } from './records.ts'
-import type { Store } from './store.ts'
-import type { Doors } from './types.ts'
+import type { ContainerPatch, ContainerRecord, PodRecord, SandboxFacts, Store } from './state/index.ts'
+import type { Doors } from './types/index.ts'
 
 /** Built once per command; what costs something is made when first asked for. */
 export type EngineContext = Doors & {

@@ -17,17 +17,12 @@ import {
 } from '../oci/index.ts'
 import { databasePath } from '../paths.ts'
 import { openManager, systemdPresent } from '../systemd/index.ts'
-import { attach, startAttached } from './attach.ts'
 import { beginBoot, readBootKey } from './boot.ts'
 import { cleanup } from './cleanup.ts'
 import type { EngineContext } from './context.ts'
-import { down } from './down.ts'
-import { readEvents } from './event-feed.ts'
-import { exec, execDetached, execOnTerminal } from './exec.ts'
-import { pull } from './images.ts'
+import { readEvents } from './events/index.ts'
+import { attach, exec, execDetached, execOnTerminal, startAttached } from './exec/index.ts'
 import { openInside } from './inside/index.ts'
-import { inspect } from './inspect.ts'
-import { takeLock } from './lock.ts'
 import {
   exportCheckpoint,
   importCheckpoint,
@@ -37,14 +32,14 @@ import {
   updateLimits,
   waitFor,
 } from './operate/index.ts'
-import { play } from './play.ts'
-import { find, loadAll } from './query.ts'
+import { down, play, pull } from './play/index.ts'
 import { recordReboot, startAfterReboot } from './refresh.ts'
-import { storedSecrets } from './secrets.ts'
-import { openStore } from './store.ts'
+import { openStore, takeLock } from './state/index.ts'
 import { tick } from './tick.ts'
 import { missTimekeeper } from './timekeeper.ts'
-import type { Doors, Engine } from './types.ts'
+import type { Doors, Engine } from './types/index.ts'
+import { find, inspect, loadAll } from './view/index.ts'
+import { storedSecrets } from './volumes/index.ts'
 
 /** containers-common's default profile, where Debian and Fedora install it. */
 const SECCOMP_PROFILES = ['/etc/containers/seccomp.json', '/usr/share/containers/seccomp.json']

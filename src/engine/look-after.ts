@@ -1,8 +1,7 @@
 /** Bringing one pod to its goal, whoever noticed that it may not be there. */
 import type { EngineContext } from './context.ts'
-import { reconcile } from './reconcile.ts'
-import { type PodRecord, readPodById } from './records.ts'
-import { reviveService, settleService } from './service.ts'
+import { reconcile, reviveService, settleService } from './run/index.ts'
+import { type PodRecord, readPodById } from './state/index.ts'
 import { loadWork, lockPod } from './work.ts'
 
 /**

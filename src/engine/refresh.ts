@@ -5,13 +5,12 @@
  * Init containers run again, as in the kubelet's new sandbox. Who was stopped by hand stays stopped.
  */
 import type { EngineContext } from './context.ts'
-import { recordEnd } from './ends.ts'
-import { eventAbout, insertEvents } from './events.ts'
+import { eventAbout, insertEvents } from './events/index.ts'
 import { lookAfter } from './look-after.ts'
-import { readPods, updatePod, updateSandbox } from './records.ts'
-import { startService } from './service.ts'
+import { recordEnd, startService } from './run/index.ts'
+import { readPods, updatePod, updateSandbox } from './state/index.ts'
 import { wakeTimekeeper } from './timekeeper.ts'
-import type { Outcome } from './types.ts'
+import type { Outcome } from './types/index.ts'
 import { loadWork, look, writePatches } from './work.ts'
 
 /**

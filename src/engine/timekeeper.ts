@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { enterCgroup } from '../oci/index.ts'
 import type { EngineContext } from './context.ts'
-import type { PodRecord } from './records.ts'
+import type { PodRecord } from './state/index.ts'
 
 /** Makes sure that somebody will look when the time has come; a timekeeper that waits already is told to look anew. */
 export async function wakeTimekeeper(context: EngineContext): Promise<void> {

@@ -2,13 +2,20 @@
 import { TspodError } from '../errors.ts'
 import { podCgroup } from '../oci/index.ts'
 import type { EngineContext, PodWork } from './context.ts'
-import { insertEvents } from './events.ts'
-import type { Intent } from './intents.ts'
-import { type Lock, takeLock } from './lock.ts'
-import { observe } from './observe.ts'
+import { insertEvents } from './events/index.ts'
 import type { Observed, SandboxState } from './plan/index.ts'
-import { type ContainerRecord, type PodRecord, readContainers, readSandbox, updateContainer } from './records.ts'
-import type { Transaction } from './store.ts'
+import type { Intent } from './play/index.ts'
+import { observe } from './run/index.ts'
+import type { Transaction } from './state/index.ts'
+import {
+  type ContainerRecord,
+  type Lock,
+  type PodRecord,
+  readContainers,
+  readSandbox,
+  takeLock,
+  updateContainer,
+} from './state/index.ts'
 
 /** How long one command waits for another that works on the same pod. */
 const LOCK_TIMEOUT_MS = 60_000

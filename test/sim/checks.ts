@@ -1,5 +1,5 @@
 /** What must be true once nothing goes wrong any more: every pod is where it should be, and after `down` nothing is left. */
-import type { Row } from '../../src/engine/store.ts'
+import type { Row } from '../../src/engine/state/store.ts'
 import type { Id } from '../../src/model.ts'
 import type { History } from './history.ts'
 import type { Run } from './kernel.ts'

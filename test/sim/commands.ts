@@ -1,9 +1,10 @@
 /** What a user may do to pods and containers at any time, by the engine's own operations. */
-import { down } from '../../src/engine/down.ts'
+
 import { operateContainers } from '../../src/engine/operate/containers.ts'
 import { operatePods } from '../../src/engine/operate/pods.ts'
-import { play } from '../../src/engine/play.ts'
-import type { ContainerAction, PodAction } from '../../src/engine/types.ts'
+import { down } from '../../src/engine/play/down.ts'
+import { play } from '../../src/engine/play/play.ts'
+import type { ContainerAction, PodAction } from '../../src/engine/types/api.ts'
 import type { Id } from '../../src/model.ts'
 import type { History } from './history.ts'
 

@@ -3,10 +3,10 @@
  * are only those that would touch the kernel, files outside the store, or other programs.
  */
 import { basename, dirname } from 'node:path'
-import type * as bundles from '../../src/engine/bundle.ts'
-import type * as locks from '../../src/engine/lock.ts'
 import * as planning from '../../src/engine/plan/index.ts'
-import type * as sandboxes from '../../src/engine/sandbox.ts'
+import type * as bundles from '../../src/engine/run/bundle.ts'
+import type * as sandboxes from '../../src/engine/run/sandbox.ts'
+import type * as locks from '../../src/engine/state/lock.ts'
 import { TspodError } from '../../src/errors.ts'
 import type { Id } from '../../src/model.ts'
 import type * as oci from '../../src/oci/index.ts'
@@ -16,6 +16,8 @@ import { world } from './current.ts'
 import type { Run } from './kernel.ts'
 
 export { execute, judgeExit, policyFor } from '../../src/engine/plan/index.ts'
+export { ownNamespaces } from '../../src/engine/run/sandbox.ts'
+export { mountsOf, prepareVolumes } from '../../src/engine/volumes/volumes.ts'
 export * from '../../src/files.ts'
 export * from '../../src/oci/index.ts'
 

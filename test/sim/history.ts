@@ -1,9 +1,9 @@
 /** One history: a play, whatever may befall it, and its end; with the checks of what must be true at rest. */
 import { cleanup } from '../../src/engine/cleanup.ts'
 import type { EngineContext } from '../../src/engine/context.ts'
-import { down } from '../../src/engine/down.ts'
 import { operatePods } from '../../src/engine/operate/pods.ts'
-import { play } from '../../src/engine/play.ts'
+import { down } from '../../src/engine/play/down.ts'
+import { play } from '../../src/engine/play/play.ts'
 import { tick } from '../../src/engine/tick.ts'
 import type { Id } from '../../src/model.ts'
 import { pathsFor } from '../../src/paths.ts'

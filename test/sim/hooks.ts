@@ -11,13 +11,13 @@ const REPLACED = new Set(
     'oci/index.ts',
     'files.ts',
     'random.ts',
-    'engine/bundle.ts',
-    'engine/hold.ts',
-    'engine/lock.ts',
-    'engine/sandbox.ts',
-    'engine/strays.ts',
+    'engine/run/bundle.ts',
+    'engine/run/hold.ts',
+    'engine/state/lock.ts',
+    'engine/run/sandbox.ts',
+    'engine/run/strays.ts',
     'engine/timekeeper.ts',
-    'engine/volumes.ts',
+    'engine/volumes/volumes.ts',
     'engine/plan/index.ts',
   ].map(path => SRC + path),
 )
@@ -28,7 +28,7 @@ export function replaceDoors(): void {
       const found = next(specifier, context)
       const from = context.parentURL ?? ''
       if (!from.startsWith(ENGINE) || from.startsWith(`${ENGINE}plan/`)) return found
-      const replaced = REPLACED.has(found.url) || (specifier === 'node:fs' && from === `${ENGINE}observe.ts`)
+      const replaced = REPLACED.has(found.url) || (specifier === 'node:fs' && from === `${ENGINE}run/observe.ts`)
       return replaced ? { ...found, url: DOORS, format: 'module-typescript' } : found
     },
   })

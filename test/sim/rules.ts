@@ -1,7 +1,7 @@
 /** What must hold at any moment, whoever was killed when: checked on every plan and on every effect. */
 import type { Plan, PlanInput } from '../../src/engine/plan/index.ts'
-import type { PodSettings } from '../../src/engine/records.ts'
-import type { Row } from '../../src/engine/store.ts'
+import type { PodSettings } from '../../src/engine/state/records.ts'
+import type { Row } from '../../src/engine/state/store.ts'
 import type { Id, PodSpec } from '../../src/model.ts'
 import type { Kernel, Run } from './kernel.ts'
 import type { Scheduler } from './scheduler.ts'

@@ -1,7 +1,7 @@
 /** The real schema in a database in memory, and the engine's door to it. */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { MIGRATIONS } from '../../src/engine/migrations.ts'
-import type { Row, Store, Transaction, Value } from '../../src/engine/store.ts'
+import { MIGRATIONS } from '../../src/engine/state/migrations.ts'
+import type { Row, Store, Transaction, Value } from '../../src/engine/state/store.ts'
 import type { Scheduler } from './scheduler.ts'
 
 export class Database {

@@ -1,5 +1,5 @@
 /** Random pods and the ways their containers behave. */
-import type { PlayOptions } from '../../src/engine/types.ts'
+import type { PlayOptions } from '../../src/engine/types/api.ts'
 import type { Bundle, ContainerName, ContainerSpec, PodName, PodSpec } from '../../src/model.ts'
 import { containerSpec, podSpec } from '../support/spec-input.ts'
 import type { Profile } from './kernel.ts'

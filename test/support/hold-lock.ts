@@ -1,6 +1,6 @@
 /** Takes a lock in a process of its own, says so, and keeps it until killed. Arguments: root, name. */
 import { systemClock } from '../../src/clock.ts'
-import { takeLock } from '../../src/engine/lock.ts'
+import { takeLock } from '../../src/engine/state/lock.ts'
 import type { Paths } from '../../src/paths.ts'
 
 const [root = '', name = ''] = process.argv.slice(2)

@@ -97,7 +97,7 @@ describe('imports', () => {
   test.each<[name: string, homes: readonly string[]]>([
     ['node:child_process', ['process.ts']],
     ['execa', ['process.ts']],
-    ['sqlite3', ['engine/store.ts', 'engine/lock.ts']],
+    ['sqlite3', ['engine/state/store.ts', 'engine/state/lock.ts']],
     ['dbus-next', ['systemd/bus.ts']],
     ['sd-notify', ['systemd/notify.ts']],
     ['smol-toml', ['oci/storage.ts', 'oci/runtime/config.ts']],

@@ -1,7 +1,7 @@
 /** What fsck looks at: what the records say and what is there, as plain data. */
 import type { Id } from '../../model.ts'
 import type { Observed, SandboxState } from '../plan/index.ts'
-import type { ContainerGoal, ContainerKind, ContainerState } from '../types.ts'
+import type { ContainerGoal, ContainerKind, ContainerState } from '../types/index.ts'
 
 export type Facts = {
   /** What SQLite says of the file; empty when it is sound. */

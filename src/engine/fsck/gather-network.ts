@@ -4,7 +4,7 @@ import { type Id, type Protocol, servingContainers } from '../../model.ts'
 import { findProgram, hasInterface, isListed, type NetavarkInput, type NetworkDefinition } from '../../oci/index.ts'
 import { networkRunDirectory } from '../../paths.ts'
 import type { EngineContext } from '../context.ts'
-import type { PodRecord, SandboxFacts } from '../records.ts'
+import type { PodRecord, SandboxFacts } from '../state/index.ts'
 import type { PodFacts } from './facts.ts'
 import { namesIn, textOf } from './gather-objects.ts'
 

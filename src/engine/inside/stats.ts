@@ -1,10 +1,10 @@
 /** `stats`: one reading of what containers use. Two of them make a rate, which is the caller's business. */
 import type { OciConfig } from '../../oci/index.ts'
 import { readUsage, type Usage } from '../../oci/index.ts'
-import { configOf } from '../config.ts'
 import type { EngineContext } from '../context.ts'
-import { find, loadAll } from '../query.ts'
-import type { ContainerView } from '../types.ts'
+import { configOf } from '../play/index.ts'
+import type { ContainerView } from '../types/index.ts'
+import { find, loadAll } from '../view/index.ts'
 import { processOf, subjectOf } from './subject.ts'
 import type { Reading, StatsRequest } from './types.ts'
 

@@ -5,10 +5,10 @@ import { isMissing, isTspodError, TspodError } from '../../errors.ts'
 import { processStart } from '../../files.ts'
 import { plainRoot, type Root, walkInside } from '../../inside.ts'
 import type { OciConfig } from '../../oci/index.ts'
-import { configOf } from '../config.ts'
 import type { EngineContext } from '../context.ts'
-import { find } from '../query.ts'
-import type { ContainerState, ContainerView, PodView } from '../types.ts'
+import { configOf } from '../play/index.ts'
+import type { ContainerState, ContainerView, PodView } from '../types/index.ts'
+import { find } from '../view/index.ts'
 
 export type Subject = { pod: PodView; container: ContainerView }
 

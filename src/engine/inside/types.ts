@@ -1,7 +1,7 @@
 /** What can be asked about the inside of containers: plain data, shared with the command line. */
 import type { Id } from '../../model.ts'
 import type { Usage } from '../../oci/index.ts'
-import type { ContainerKind } from '../types.ts'
+import type { ContainerKind } from '../types/index.ts'
 
 export type CopyEnd = {
   /** Name or id; absent for the host. */

@@ -6,12 +6,11 @@
 import { TspodError } from '../../errors.ts'
 import type { Id } from '../../model.ts'
 import type { EngineContext, PodWork } from '../context.ts'
-import type { Lock } from '../lock.ts'
-import { observeEnds, type Reconciled } from '../reconcile.ts'
-import { type ContainerRecord, readPodById, updatePod } from '../records.ts'
-import { removeIdleServices, settleService } from '../service.ts'
+import { observeEnds, type Reconciled, removeIdleServices, settleService } from '../run/index.ts'
+import type { Lock } from '../state/index.ts'
+import { type ContainerRecord, readPodById, updatePod } from '../state/index.ts'
 import { wakeTimekeeper } from '../timekeeper.ts'
-import type { Outcome } from '../types.ts'
+import type { Outcome } from '../types/index.ts'
 import { loadWork, lockPod, writePatches } from '../work.ts'
 
 /** Who stops or removes something waits for no init container, nor until somebody else has waited for one. */

@@ -15,7 +15,7 @@ import {
   readPod,
   readPodById,
   specNamed,
-} from '../records.ts'
+} from '../state/index.ts'
 import { withPod } from './batch.ts'
 import { checkpointDirectory, hasCheckpoint, noCheckpoint } from './checkpoint.ts'
 

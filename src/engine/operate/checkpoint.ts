@@ -10,17 +10,20 @@ import { removeTree } from '../../files.ts'
 import { checkpointContainer, containerCgroup, requireCriu, setFrozen, waitExit } from '../../oci/index.ts'
 import { exitDirectory, podDirectory } from '../../paths.ts'
 import { type EngineContext, type PodWork, patch } from '../context.ts'
-import { deleteRun } from '../end.ts'
-import { recordEnd } from '../ends.ts'
-import { noteEvent } from '../events.ts'
-import { holdPod } from '../hold.ts'
-import { advance } from '../lifecycle.ts'
-import { watched } from '../observe.ts'
-import { reconcile } from '../reconcile.ts'
-import { type ContainerRecord, updateSandbox } from '../records.ts'
-import { prepareSandboxFiles } from '../sandbox.ts'
-import { makeContainer, startExecutors } from '../start.ts'
-import type { CheckpointWish, RestoreWish } from '../types.ts'
+import { noteEvent } from '../events/index.ts'
+import {
+  advance,
+  deleteRun,
+  holdPod,
+  makeContainer,
+  prepareSandboxFiles,
+  reconcile,
+  recordEnd,
+  startExecutors,
+  watched,
+} from '../run/index.ts'
+import { type ContainerRecord, updateSandbox } from '../state/index.ts'
+import type { CheckpointWish, RestoreWish } from '../types/index.ts'
 import { addFailures, commitGoals, each, type Failures } from './batch.ts'
 
 /** Its processes are dead once CRIU has them; conmon only has to say so. */

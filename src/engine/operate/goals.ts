@@ -1,7 +1,7 @@
 /** What it means for the goals of a pod when some of its containers are wanted to run. */
 import { type PodWork, patch } from '../context.ts'
-import { advance } from '../lifecycle.ts'
-import type { ContainerRecord } from '../records.ts'
+import { advance } from '../run/index.ts'
+import type { ContainerRecord } from '../state/index.ts'
 
 /**
  * Wants these containers to run, and with them what every pod needs that was not running: the owner of its PID

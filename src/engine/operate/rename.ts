@@ -2,7 +2,7 @@
 import { TspodError } from '../../errors.ts'
 import type { Id } from '../../model.ts'
 import { type EngineContext, patch } from '../context.ts'
-import { noteEvent } from '../events.ts'
+import { noteEvent } from '../events/index.ts'
 import { commitGoals, withPod } from './batch.ts'
 
 /** What Podman takes as a name. */

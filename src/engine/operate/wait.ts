@@ -1,8 +1,8 @@
 /** Waiting until containers are in a state, by looking: nothing has to be told when it changes. */
 import type { Id } from '../../model.ts'
 import type { EngineContext } from '../context.ts'
-import { loadAll } from '../query.ts'
-import type { ContainerState, ContainerView } from '../types.ts'
+import type { ContainerState, ContainerView } from '../types/index.ts'
+import { loadAll } from '../view/index.ts'
 
 /** What Podman answers where there is no exit code. */
 const NO_CODE = -1

@@ -3,7 +3,7 @@
  * Source: the kubelet's crash-loop back-off (first restart at once, then 10 s doubling to 300 s, reset after 10 minutes up).
  */
 import type { RestartPolicy } from '../../model.ts'
-import type { ContainerKind } from '../types.ts'
+import type { ContainerKind } from '../types/index.ts'
 
 const FIRST_DELAY_MS = 10_000
 const MAX_DELAY_MS = 300_000

@@ -1,6 +1,6 @@
 /** The words of a plan: what the planner is told, and the steps it answers with. */
 import type { Id, RestartPolicy } from '../../model.ts'
-import type { ContainerGoal, ContainerKind } from '../types.ts'
+import type { ContainerGoal, ContainerKind } from '../types/index.ts'
 
 /** What the kernel and the exit files say about one container. */
 export type Observed =

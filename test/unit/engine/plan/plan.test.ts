@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { type Observed, type PlanInput, type PlannedContainer, planPod } from '../../../../src/engine/plan/index.ts'
-import type { ContainerKind } from '../../../../src/engine/types.ts'
+import type { ContainerKind } from '../../../../src/engine/types/api.ts'
 import type { Id } from '../../../../src/model.ts'
 
 const NOW = 1_000_000

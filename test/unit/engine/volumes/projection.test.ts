@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { projectFiles } from '../../../../src/engine/projection.ts'
+import { projectFiles } from '../../../../src/engine/volumes/projection.ts'
 
 let directory: string
 let umask: number

@@ -1,0 +1,111 @@
+/** Images for a play: found or pulled before anything is created, each once. */
+import { TspodError } from '../../errors.ts'
+import type { Bundle, ContainerSpec, LocalImage, PullPolicy } from '../../model.ts'
+import type { PullOptions } from '../../oci/index.ts'
+import type { EngineContext } from '../context.ts'
+import { tell } from '../events/index.ts'
+import { takeLock } from '../state/index.ts'
+import type { Progress } from '../types/index.ts'
+
+/** A pull of the same image by another process may take this long. */
+const PULL_LOCK_TIMEOUT_MS = 30 * 60_000
+
+export type ImageOf = (container: ContainerSpec) => LocalImage
+
+/**
+ * Resolves the image of every container in the bundle by its pull policy; pulls run side by side.
+ * @throws the first failure: IMAGE_NOT_FOUND for policy Never, IMAGE_PULL_FAILED and others from the pull.
+ */
+export async function resolveImages(
+  context: EngineContext,
+  bundle: Bundle,
+  options: PullOptions,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<ImageOf> {
+  const found = new Map<string, Promise<LocalImage>>()
+  const keyOf = (container: ContainerSpec): string => `${container.pullPolicy} ${container.image}`
+  for (const pod of bundle.pods) {
+    for (const container of [...pod.initContainers, ...pod.containers]) {
+      const key = keyOf(container)
+      if (!found.has(key))
+        found.set(key, resolve(context, container.image, container.pullPolicy, options, progress, signal))
+    }
+  }
+  const images = new Map(await Promise.all([...found].map(async ([key, image]) => [key, await image] as const)))
+  return container => {
+    const image = images.get(keyOf(container))
+    if (image === undefined) throw new Error(`image ${container.image} was not resolved`)
+    return image
+  }
+}
+
+async function resolve(
+  context: EngineContext,
+  name: string,
+  policy: PullPolicy,
+  options: PullOptions,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<LocalImage> {
+  const local = await context.findImage(name)
+  if (policy === 'Never') {
+    if (local !== undefined) return local
+    throw new TspodError('IMAGE_NOT_FOUND', `${name}: image not known`, {
+      remedy: 'pull or build it first, or use another imagePullPolicy than Never',
+    })
+  }
+  if (local !== undefined && (policy === 'IfNotPresent' || madeHere(name))) return local
+  if (policy !== 'Newer' || local === undefined) return pull(context, name, options, progress, signal)
+  try {
+    return await pull(context, name, options, progress, signal)
+  } catch (error) {
+    if (signal.aborted) throw error
+    progress({ object: name, text: `using the local image: ${(error as Error).message}` })
+    return local
+  }
+}
+
+/** `localhost/` is where builds on this host end up; no registry has a newer one. */
+const madeHere = (name: string): boolean => name.startsWith('localhost/')
+
+/** Pulls one image; of several processes that want the same one, one pulls and the others wait. */
+export async function pull(
+  context: EngineContext,
+  name: string,
+  options: PullOptions,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<LocalImage> {
+  const { paths, clock } = context
+  const { createHash } = await import('node:crypto')
+  const key = `image-${createHash('sha256').update(name).digest('hex').slice(0, 16)}`
+  const request = { paths, clock, name: key, command: `pulling ${name}`, timeoutMs: PULL_LOCK_TIMEOUT_MS, signal }
+  const lock = await takeLock(request)
+  try {
+    return await toldPull(context, name, async () =>
+      (await context.pulls()).pull(name, options, text => progress({ object: name, text }), signal),
+    )
+  } finally {
+    await lock.removeFile()
+    await lock[Symbol.asyncDispose]()
+  }
+}
+
+/** Tells of the begin and of the end of a pull, in the kubelet's sentences. */
+async function toldPull(context: EngineContext, name: string, pulling: () => Promise<LocalImage>): Promise<LocalImage> {
+  const beganMs = context.clock.monotonicMs()
+  const about = { kind: 'image' as const, object: '', name }
+  await tell(context, about, { action: 'pulling', reason: 'Pulling', message: `Pulling image "${name}"` })
+  try {
+    const image = await pulling()
+    const seconds = ((context.clock.monotonicMs() - beganMs) / 1000).toFixed(3)
+    const message = `Successfully pulled image "${name}" in ${seconds}s`
+    await tell(context, { ...about, object: image.id }, { action: 'pull', reason: 'Pulled', message })
+    return image
+  } catch (error) {
+    const message = `Failed to pull image "${name}": ${(error as Error).message}`
+    await tell(context, about, { action: 'pull-error', reason: 'Failed', warning: true, message })
+    throw error
+  }
+}

@@ -1,0 +1,242 @@
+/** The OCI bundle of one container: its root file system, environment, argv, mounts and config.json. */
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { hostname, networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { TspodError } from '../../errors.ts'
+import type { ContainerSpec, LocalImage, RuntimeField } from '../../model.ts'
+import {
+  baseEnv,
+  buildPauseSpec,
+  buildSpec,
+  containerCgroup,
+  findProgram,
+  type LogTarget,
+  type OciConfig,
+  type ResolvedMount,
+  readHostDevices,
+  resolveIdentity,
+  secureRootfs,
+  withLimits,
+} from '../../oci/index.ts'
+import { type PodWork, placesOf } from '../context.ts'
+import { type ContainerRecord, specNamed } from '../state/index.ts'
+import { mountsOf } from '../volumes/index.ts'
+import { logTargets } from './log-path.ts'
+import { podHostname, type SandboxFiles } from './sandbox.ts'
+
+export type ReadyBundle = {
+  conmonPath: string
+  log: LogTarget[]
+  tty: boolean
+  stdin: boolean | 'once'
+  imageId: string
+  command: string[]
+  stopSignal: string
+}
+
+/**
+ * Prepares everything `conmon` needs to create `record`.
+ * @throws SECURITY_REFUSED, VOLUME_INVALID, TOOL_MISSING and what mounting the image may throw.
+ */
+export async function bundleFor(work: PodWork, record: ContainerRecord, files: SandboxFiles): Promise<ReadyBundle> {
+  const conmonPath = findProgram('conmon')
+  if (conmonPath === undefined) {
+    throw new TspodError('TOOL_MISSING', 'conmon is not installed', { remedy: 'install it: apt install conmon' })
+  }
+  const { run } = placesOf(work, record.id)
+  await mkdir(run, { recursive: true, mode: 0o700 })
+  const ready =
+    record.kind === 'infra' || record.kind === 'service'
+      ? await pauseBundle(work, record, run)
+      : await workloadBundle(work, record, run, files)
+  await writeFile(join(run, 'config.json'), JSON.stringify(ready.config), { mode: 0o600 })
+  return { ...ready, conmonPath, log: logTargets(work.context.paths, work.pod, record, work.context.journal) }
+}
+
+type Built = Omit<ReadyBundle, 'conmonPath' | 'log'> & { config: OciConfig }
+
+async function workloadBundle(
+  work: PodWork,
+  record: ContainerRecord,
+  run: string,
+  files: SandboxFiles,
+): Promise<Built> {
+  const { spec } = work.pod
+  const container = specOf(work, record)
+  const image = await imageOf(work, record)
+  const rootfs = work.rootfs.get(record.id)
+  if (rootfs === undefined) throw new Error(`${record.name} has no root file system yet`)
+  secureRootfs(rootfs)
+  const identity = resolveIdentity(rootfs, image.config.user, container.security, spec.security)
+  // Only a start needs it of the translator: queries and most exits get along without loading YAML.
+  const { expandEnv, expandWords } = await import('../../kube/index.ts')
+  const base = baseEnv(image.config, { home: identity.home, hostname: podHostname(work), tty: container.tty })
+  const env = { ...base, ...expandEnv(container.env, base, field => runtimeFact(work, field)) }
+  const args = argvOf(container, image, words => expandWords(words, env))
+  const { config, notices } = buildSpec(
+    {
+      container,
+      pod: spec,
+      image: image.config,
+      env,
+      args,
+      identity,
+      rootfs,
+      mounts: await allMounts(container, run, files),
+      namespaces: namespacesOf(work),
+      cgroupPath: containerCgroup(work.cgroup, record.shortName),
+      seccompProfile: await seccompOf(work, container),
+      ...(work.pod.settings.network !== 'host' && { hostname: podHostname(work) }),
+      ids: { pod: work.pod.id, container: record.id },
+      ...(container.security.privileged && { hostDevices: await readHostDevices() }),
+    },
+    work.context.host,
+  )
+  for (const notice of notices) work.context.note(`${record.name}: ${notice}`)
+  const changed = work.pod.settings.limits?.[record.shortName]
+  if (changed !== undefined) config.linux.resources = withLimits(config.linux.resources, changed)
+  return {
+    config,
+    tty: container.tty,
+    stdin: container.stdin && container.stdinOnce ? 'once' : container.stdin,
+    imageId: image.id,
+    command: args,
+    stopSignal: image.config.stopSignal || 'SIGTERM',
+  }
+}
+
+function specOf(work: PodWork, record: ContainerRecord): ContainerSpec {
+  const container = specNamed(work.pod.spec, record.shortName)
+  if (container === undefined) throw new Error(`pod ${work.pod.name} has no container ${record.shortName}`)
+  return container
+}
+
+/** The image the play resolved; at a restart the one the container had, as long as it is there. */
+export async function imageOf(work: PodWork, record: ContainerRecord): Promise<LocalImage> {
+  const { findImage } = work.context
+  const container = specOf(work, record)
+  const image =
+    work.images.get(record.id) ??
+    (record.imageId && (await findImage(record.imageId))) ??
+    (await findImage(container.image))
+  if (image) return image
+  throw new TspodError(
+    'IMAGE_NOT_FOUND',
+    `image ${container.image} of container ${record.name} is not on this host any more`,
+    {
+      remedy: `pull it: tspod image pull ${container.image}`,
+    },
+  )
+}
+
+/** The owner of a shared PID namespace, or the stand-in for a whole service: catatonit alone in an empty root. */
+async function pauseBundle(work: PodWork, record: ContainerRecord, run: string): Promise<Built> {
+  const catatonit = findProgram('catatonit')
+  if (catatonit === undefined) {
+    throw new TspodError(
+      'TOOL_MISSING',
+      'catatonit is not installed: service containers and shareProcessNamespace need it',
+      {
+        remedy: 'install it: apt install catatonit',
+      },
+    )
+  }
+  const rootfs = join(run, 'rootfs')
+  await mkdir(rootfs, { recursive: true, mode: 0o755 })
+  const config = buildPauseSpec(
+    {
+      pod: work.pod.spec,
+      ids: { pod: work.pod.id, container: record.id },
+      namespaces: namespacesOf(work),
+      cgroupPath: containerCgroup(work.cgroup, record.shortName),
+      seccompProfile: await work.context.seccompProfile(),
+      ...(work.pod.settings.network !== 'host' && { hostname: podHostname(work) }),
+      rootfs,
+      catatonit,
+    },
+    work.context.host,
+  )
+  return { config, tty: false, stdin: false, imageId: '', command: ['/catatonit', '-P'], stopSignal: 'SIGTERM' }
+}
+
+function namespacesOf(work: PodWork): { net?: string; ipc?: string; uts?: string; pid?: string } {
+  const { spec, settings } = work.pod
+  if (work.pod.kind === 'service') return { net: 'private', uts: 'private', ipc: 'private' }
+  const pinned = (kind: string): string => join(work.sandbox.namespaces, kind)
+  const infra = work.containers.find(container => container.kind === 'infra')
+  return {
+    ...(settings.network !== 'host' && { net: pinned('net'), uts: pinned('uts') }),
+    ...(!spec.hostIpc && { ipc: pinned('ipc') }),
+    ...(spec.hostPid && { pid: 'host' }),
+    ...(infra?.pid !== undefined && { pid: `/proc/${infra.pid}/ns/pid` }),
+  }
+}
+
+/** What only this pod on this host can say; of limits the translator asks only where none is set. */
+function runtimeFact(work: PodWork, field: RuntimeField): string {
+  const { host } = work.context
+  const addresses = work.sandbox.addresses
+  switch (field) {
+    case 'metadata.uid':
+      return work.pod.id
+    case 'status.podIP':
+      return addresses[0] ?? hostAddress()
+    case 'status.podIPs':
+      return addresses.join(',') || hostAddress()
+    case 'status.hostIP':
+    case 'status.hostIPs':
+      return hostAddress()
+    case 'spec.nodeName':
+      return hostname()
+    case 'limits.cpu':
+      return String(host.cpus)
+    case 'limits.memory':
+      return String(host.memoryBytes)
+  }
+}
+
+/** The first address of this host that others can reach. */
+function hostAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
+  return all.find(address => address.family === 'IPv4' && !address.internal)?.address ?? '127.0.0.1'
+}
+
+function argvOf(container: ContainerSpec, image: LocalImage, expand: (words: string[]) => string[]): string[] {
+  const { entrypoint, cmd } = image.config
+  const start = container.command ? expand(container.command) : entrypoint
+  const rest = container.args ? expand(container.args) : container.command ? [] : cmd
+  const argv = [...start, ...rest]
+  if (argv.length > 0) return argv
+  throw new TspodError(
+    'IMAGE_BAD_CONFIG',
+    `container ${container.name}: image ${container.image} names no program to run`,
+    {
+      remedy: 'set command in the manifest',
+    },
+  )
+}
+
+/** Managed files first: a volume that is mounted on the same path wins. */
+async function allMounts(container: ContainerSpec, run: string, files: SandboxFiles): Promise<ResolvedMount[]> {
+  const taken = new Set(container.mounts.map(mount => mount.path))
+  const managed = [...files.managed, [container.terminationMessagePath, await terminationLog(run)] as const]
+    .filter(([target]) => !taken.has(target))
+    .map(
+      ([target, source]): ResolvedMount => ({ source, target, readOnly: false, propagation: 'private', kind: 'bind' }),
+    )
+  return [...managed, ...(await mountsOf(container, files.volumes))]
+}
+
+/** A file of its own for each instance of a container, writable for whoever it runs as. */
+async function terminationLog(run: string): Promise<string> {
+  const file = join(run, 'termination-log')
+  await writeFile(file, '', { mode: 0o666 })
+  await chmod(file, 0o666)
+  return file
+}
+
+async function seccompOf(work: PodWork, container: ContainerSpec): Promise<unknown> {
+  const { seccomp } = container.security
+  if (seccomp.type === 'Unconfined') return undefined
+  return work.context.seccompProfile(seccomp.type === 'Localhost' ? seccomp.profile : undefined)
+}

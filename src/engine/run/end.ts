@@ -1,0 +1,220 @@
+/** The executors that end things: containers are stopped, and what a pod has is freed. Each of them may be repeated. */
+import { join } from 'node:path'
+import { isTspodError, TspodError } from '../../errors.ts'
+import { removeTree } from '../../files.ts'
+import {
+  containerCgroup,
+  deleteContainer,
+  forgetContainer,
+  isAlive,
+  isKnown,
+  type NetavarkInput,
+  removeCgroup,
+  signalContainer,
+  thawCgroup,
+  unpinNamespaces,
+  type Verdict,
+  waitExit,
+} from '../../oci/index.ts'
+import { artifactDirectory, exitDirectory, podDirectory, podLogDirectory } from '../../paths.ts'
+import { containerOf, type PodWork, patch, placesOf } from '../context.ts'
+import { insertEvents, noteEvent } from '../events/index.ts'
+import type { Executors } from '../plan/index.ts'
+import { type ContainerRecord, deleteContainerRow, deletePod } from '../state/index.ts'
+import { removeVolumes } from '../volumes/index.ts'
+import { look } from '../work.ts'
+import { recordEnd } from './ends.ts'
+import { advance } from './lifecycle.ts'
+import { logPath } from './log-path.ts'
+import { watched } from './observe.ts'
+import { endSilentMonitor } from './strays.ts'
+
+/** After KILL the kernel needs a moment; a process stuck in it longer than this is reported. */
+const KILL_WAIT_MS = 10_000
+/** However long others took of the pod's grace: the kubelet gives every container at least this. */
+const MIN_GRACE_MS = 2_000
+
+type Ending =
+  | 'stop'
+  | 'delete'
+  | 'unmount'
+  | 'erase'
+  | 'drop'
+  | 'cgroup'
+  | 'disconnect'
+  | 'unpin'
+  | 'volumes'
+  | 'files'
+  | 'forget'
+
+/** One function per kind of step that ends something, for one pod. */
+export function endExecutors(work: PodWork): Pick<Executors, Ending> {
+  const { context, pod } = work
+  const { run, paths, clock, hierarchies } = context
+  return {
+    stop: step => stop(work, containerOf(work, step.container)),
+    delete: step => deleteRun(work, containerOf(work, step.container)),
+    unmount: async step => (await context.rootfs()).unmount(step.container),
+    erase: async step => (await context.rootfs()).remove(step.container),
+    drop: step => drop(work, containerOf(work, step.container)),
+    cgroup: async () => {
+      const keepTop = work.cgroup.scope !== undefined
+      await removeCgroup(hierarchies, work.cgroup.path, { force: true, keepTop, clock })
+    },
+    disconnect: async () => {
+      const { network, namespaces } = work.sandbox
+      if (network === undefined) return
+      await context.networks.teardown(join(namespaces, 'net'), network as NetavarkInput)
+    },
+    unpin: async () => {
+      if (pod.kind === 'pod') await unpinNamespaces(run, work.sandbox.namespaces)
+    },
+    volumes: () => removeVolumes(pod.id, paths, run),
+    files: () => removeFiles(work),
+    forget: async () => {
+      for (const record of work.containers) noteEvent(work, record, { action: 'remove', reason: '' })
+      noteEvent(work, undefined, { action: 'remove', reason: 'Removed' })
+      await context.store.write(async tx => {
+        await insertEvents(tx, work.events)
+        await deletePod(tx, pod.id)
+      })
+      work.forgotten = true
+    },
+  }
+}
+
+/**
+ * Asks one container to stop and kills it after the grace: its pod's, or what somebody wants. Whatever became of it
+ * is recorded. Throws PARTIAL_FAILURE when even KILL did not end it.
+ */
+async function stop(work: PodWork, record: ContainerRecord): Promise<void> {
+  const { clock, paths } = work.context
+  const observed = look(work, record)
+  if (observed.at === 'created') return discardCreated(work, record)
+  if (observed.at !== 'running' && observed.at !== 'unmonitored') return
+  const process = { pid: observed.pid, start: observed.start }
+  noteEvent(work, record, { action: 'stop', reason: 'Killing', message: `Stopping container ${record.shortName}` })
+  thawCgroup(work.context.hierarchies, containerCgroup(work.cgroup, record.shortName))
+  const exits = exitDirectory(paths)
+  const target = watched(record)
+  // A monitor that was made to stand still would never say that its container has ended.
+  signalContainer(target.monitor.pid, target.monitor.start, 'SIGCONT')
+  const graceMs = graceLeftMs(work)
+  let verdict: Verdict | undefined
+  // Without any grace nothing is asked first, as in Podman: the exit code is 137, not what a race makes of it.
+  if (graceMs > 0) {
+    const asked = work.stopping.signal ?? (record.stopSignal as NodeJS.Signals)
+    signalContainer(process.pid, process.start, asked)
+    verdict = (await waitExit(exits, [target], graceMs, clock, work.signal)).get(record.id)
+  }
+  if (verdict === undefined || verdict.is === 'monitor-lost') {
+    signalContainer(process.pid, process.start, 'SIGKILL')
+    verdict = (await waitExit(exits, [target], KILL_WAIT_MS, clock)).get(record.id)
+    if (verdict === undefined && isAlive(process)) throw cannotEnd(record)
+  }
+  // It is gone, and its monitor is there but stuck: nobody will know how it ended.
+  if (verdict === undefined) signalContainer(target.monitor.pid, target.monitor.start, 'SIGKILL')
+  recordEnd(work, record, verdict?.is === 'exited' ? verdict.exit : undefined)
+}
+
+const cannotEnd = ({ name, pid }: ContainerRecord): TspodError =>
+  new TspodError('PARTIAL_FAILURE', `container ${name} (process ${pid}) does not end, not even by SIGKILL`, {
+    remedy: 'see what it waits for: cat /proc/PID/stack; then run the same command again',
+  })
+
+/** The grace is the pod's: who is asked later has less of it. */
+function graceLeftMs(work: PodWork): number {
+  const nowMs = work.context.clock.monotonicMs()
+  work.stopping.beganMs ??= nowMs
+  const graceMs = work.stopping.graceMs ?? work.pod.spec.graceMs
+  const leastMs = Math.min(graceMs, MIN_GRACE_MS)
+  return Math.max(leastMs, graceMs - (nowMs - work.stopping.beganMs))
+}
+
+/** Nothing of it has run: it is as if it had never been made. */
+async function discardCreated(work: PodWork, record: ContainerRecord): Promise<void> {
+  await deleteContainer(work.context.run, work.sandbox.runtime, record.id, { force: true })
+  await monitorEnds(work, record)
+  patch(work, record.id, {
+    state: advance(record.state === 'stopping' ? 'created' : record.state, 'reset'),
+    pid: null,
+    pidStart: null,
+    monitorPid: null,
+    monitorStart: null,
+  })
+}
+
+/**
+ * Removes what the runtime and conmon keep of a run. A runtime that cannot end a container does not decide about it:
+ * its cgroup knows its processes. One that still cannot delete it then (it hangs, crashes, was uninstalled) is not
+ * needed for that: nothing runs any more, and its state goes without it.
+ */
+export async function deleteRun(work: PodWork, record: ContainerRecord): Promise<void> {
+  const { context, sandbox } = work
+  const { run, exits } = placesOf(work, record.id)
+  if (isKnown(sandbox.runtime, record.id)) {
+    noteEvent(work, record, { action: 'cleanup', reason: '' })
+    // Made by a process that was killed before it could write that down: its monitor would tell of its end when the
+    // next run is there, which would be taken for the end of that one.
+    if (record.monitorPid === undefined) await endSilentMonitor(run, exits, record.id, context.clock)
+  }
+  const remove = (): Promise<void> => deleteContainer(context.run, sandbox.runtime, record.id, { force: true })
+  try {
+    await remove()
+  } catch (error) {
+    await removeCgroup(context.hierarchies, containerCgroup(work.cgroup, record.shortName), {
+      force: true,
+      clock: context.clock,
+    })
+    if (!isTspodError(error, 'COMMAND_TIMEOUT')) await remove().catch(() => undefined)
+    if (isKnown(sandbox.runtime, record.id)) {
+      context.note(`container ${record.name} is removed without its runtime: ${(error as Error).message}`)
+      await forgetContainer(sandbox.runtime, record.id)
+    }
+  }
+  await monitorEnds(work, record)
+  await removeTree(join(exits, record.id))
+}
+
+/**
+ * conmon is about to write how a container ended that was deleted before it started: nobody would remove that file if
+ * it came after everything else had gone.
+ */
+async function monitorEnds(work: PodWork, record: ContainerRecord): Promise<void> {
+  const { paths, clock, boot } = work.context
+  if (record.monitorPid === undefined || record.boot !== boot) return
+  await waitExit(exitDirectory(paths), [watched(record)], KILL_WAIT_MS, clock)
+}
+
+/** Forgets a container whose run and layer are gone, with its files and its log. */
+async function drop(work: PodWork, record: ContainerRecord): Promise<void> {
+  const { paths, store } = work.context
+  await removeTree(placesOf(work, record.id).run)
+  await removeTree(artifactDirectory(paths, work.pod.id, record.id))
+  const log = logPath(paths, work.pod, record)
+  // A file that somebody named for several containers is not this one's to take.
+  if (work.pod.settings.log.path === undefined && log !== '') await removeTree(log)
+  noteEvent(work, record, { action: 'remove', reason: 'Removed' })
+  work.patches.delete(record.id)
+  const events = work.events.splice(0)
+  await store.write(async tx => {
+    await insertEvents(tx, events)
+    await deleteContainerRow(tx, record.id)
+  })
+  work.containers.splice(work.containers.indexOf(record), 1)
+}
+
+async function removeFiles(work: PodWork): Promise<void> {
+  const { paths } = work.context
+  await Promise.all(
+    work.containers.flatMap(({ id }) => {
+      const { run, exits } = placesOf(work, id)
+      return [removeTree(run), removeTree(join(exits, id))]
+    }),
+  )
+  await Promise.all([
+    removeTree(podDirectory(paths, work.pod.id)),
+    removeTree(podLogDirectory(paths, work.pod.name, work.pod.id)),
+    removeTree(placesOf(work, work.pod.id).pod),
+  ])
+}

@@ -1,0 +1,78 @@
+/** Recording how a container ended: code, reason and the message it left behind. */
+import { readBeneath } from '../../files.ts'
+import { type Exit, wasOomKilled } from '../../oci/index.ts'
+import { type PodWork, patch, placesOf } from '../context.ts'
+import { noteEvent } from '../events/index.ts'
+import { judgeExit, policyFor } from '../plan/index.ts'
+import type { ContainerPatch, ContainerRecord } from '../state/index.ts'
+import { advance } from './lifecycle.ts'
+
+/** The kubelet keeps this much of a termination message. */
+const MESSAGE_BYTES = 4096
+/** What Kubernetes reports when nobody knows the code; never 0, because that would mean success. */
+const UNSEEN_CODE = 255
+
+/** Notes the end of `record`; an absent `exit` means that nobody saw it end. */
+export function recordEnd(work: PodWork, record: ContainerRecord, exit: Exit | undefined): void {
+  const { run } = placesOf(work, record.id)
+  const code = exit?.code ?? UNSEEN_CODE
+  const oom = isOom(run)
+  patch(work, record.id, {
+    ...endState(record),
+    exitCode: code,
+    finishedMs: exit?.finishedMs ?? work.context.clock.nowMs(),
+    reason: exit === undefined ? 'Unknown' : oom ? 'OOMKilled' : code === 0 ? 'Completed' : 'Error',
+    message: exit === undefined ? 'its process is gone and nobody recorded how it ended' : terminationMessage(run),
+    pid: null,
+    pidStart: null,
+    monitorPid: null,
+    monitorStart: null,
+  })
+  const { reason, message } = record
+  const facts = { exitCode: String(code), ...(oom && { oomKilled: 'true' }) }
+  noteEvent(work, record, { action: 'died', reason, warning: code !== 0, message, facts })
+  noteBackOff(work, record, exit === undefined ? undefined : code)
+}
+
+/** Tells once of each end whose restart is put off. */
+export function noteBackOff(work: PodWork, record: ContainerRecord, exitCode: number | undefined): void {
+  const { pod } = work
+  if (pod.goal !== 'running' || record.goal !== 'running' || record.state === 'stopped') return
+  const { kind, startedMs, crashes } = record
+  const finishedMs = record.finishedMs ?? work.context.clock.nowMs()
+  const verdict = judgeExit(policyFor(pod.spec.restartPolicy, kind), kind, { exitCode, startedMs, finishedMs, crashes })
+  if (!verdict.restart || verdict.atMs <= finishedMs) return
+  noteEvent(work, record, {
+    action: 'backoff',
+    reason: 'BackOff',
+    warning: true,
+    message: `Back-off restarting failed container ${record.shortName} in pod ${pod.name}: next start in ${(verdict.atMs - finishedMs) / 1000} s`,
+  })
+}
+
+/** `stopped` when somebody asked for it, `exited` otherwise. A row may lag behind: what ended has been started. */
+function endState({ state, killed }: ContainerRecord): Pick<ContainerPatch, 'state' | 'goal' | 'killed'> {
+  if (state === 'stopping') return { state: advance(state, 'exited'), killed: false }
+  // A signal from `kill` is a wish as well, however late the container follows it.
+  if (killed) return { state: 'stopped', goal: 'stopped', killed: false }
+  return { state: 'exited' }
+}
+
+function isOom(run: string): boolean {
+  try {
+    return wasOomKilled(run)
+  } catch {
+    // The run directory is gone: then nobody can say.
+    return false
+  }
+}
+
+/** What the container wrote to its termination log; the file was made by us, its content is the container's. */
+function terminationMessage(run: string): string {
+  try {
+    return readBeneath(run, 'termination-log', MESSAGE_BYTES)?.toString('utf8').trimEnd() ?? ''
+  } catch {
+    // Longer than the limit or replaced by something else: no message is better than a wrong one.
+    return ''
+  }
+}

@@ -1,0 +1,12 @@
+/** The executors of a plan: namespaces, bundles, starts, ends, the service container. */
+export { deleteRun, endExecutors } from './end.ts'
+export { recordEnd } from './ends.ts'
+export { holdPod } from './hold.ts'
+export { advance, mayDo } from './lifecycle.ts'
+export { logPath } from './log-path.ts'
+export { observe, watched } from './observe.ts'
+export { observeEnds, type Reconciled, reconcile } from './reconcile.ts'
+export { enterPodCgroup, ownNamespaces, prepareSandboxFiles } from './sandbox.ts'
+export { removeIdleServices, reviveService, settleService, startService, writeService } from './service.ts'
+export { makeContainer, startExecutors } from './start.ts'
+export { tearDown } from './teardown.ts'

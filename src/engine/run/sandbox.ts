@@ -1,0 +1,113 @@
+/** What all containers of a pod share: pinned namespaces, network, cgroup, volumes, and the files under /etc. */
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { writeAtomic } from '../../files.ts'
+import {
+  enterPod,
+  hostsFile,
+  type NamespaceKind,
+  type NetavarkInput,
+  type PodScope,
+  pinNamespaces,
+  resolvConf,
+} from '../../oci/index.ts'
+import { podRunDirectory } from '../../paths.ts'
+import type { PodWork } from '../context.ts'
+import { type PreparedVolumes, prepareVolumes } from '../volumes/index.ts'
+
+/** Volumes, and the managed files that every container of the pod gets. */
+export type SandboxFiles = {
+  volumes: PreparedVolumes
+  /** Target in the container → file on the host. */
+  managed: Map<string, string>
+}
+
+/** The host name inside the pod: the host's own with the host's network, as in Podman and Kubernetes. */
+export function podHostname(work: PodWork): string {
+  return work.pod.settings.network === 'host' ? hostname() : work.pod.spec.hostname
+}
+
+/** Which namespaces the pod has of its own; with the host's network the host's UTS namespace comes along. */
+export function ownNamespaces(work: Pick<PodWork, 'pod'>): NamespaceKind[] {
+  const { spec, settings } = work.pod
+  const kinds: NamespaceKind[] = settings.network === 'host' ? [] : ['net', 'uts']
+  if (!spec.hostIpc) kinds.push('ipc')
+  return kinds
+}
+
+/** Pins the pod's namespaces by one process. */
+export async function pinSandbox(work: PodWork): Promise<void> {
+  // The service container shares nothing with anybody: its runtime makes what namespaces it has.
+  if (work.pod.kind === 'service') return
+  const isolated = work.pod.settings.network === 'none'
+  await pinNamespaces(work.context.run, work.sandbox.namespaces, ownNamespaces(work), { isolated })
+}
+
+/** Connects the pinned network namespace; nothing to do without one. */
+export async function attachNetwork(work: PodWork): Promise<void> {
+  const { sandbox, context } = work
+  if (sandbox.network === undefined) return
+  const attached = context.networks.setup(join(sandbox.namespaces, 'net'), sandbox.network as NetavarkInput)
+  if (work.cgroup.scope !== undefined) void context.clock.sleep(NETAVARK_STARTS_MS).then(context.manager.prepare)
+  await attached
+}
+
+/** Connecting to systemd takes 20 ms of this thread: better spent while netavark works than before it was started. */
+const NETAVARK_STARTS_MS = 12
+
+/** Prepares volumes and managed files; safe to repeat for a pod that has them already. */
+export async function prepareSandboxFiles(work: PodWork): Promise<SandboxFiles> {
+  const { paths, run } = work.context
+  const [volumes, managed] = await Promise.all([
+    prepareVolumes(work.pod.spec, work.pod.id, paths, run),
+    writeManagedFiles(work),
+  ])
+  return { volumes, managed }
+}
+
+async function writeManagedFiles(work: PodWork): Promise<Map<string, string>> {
+  const { spec, settings } = work.pod
+  const directory = podRunDirectory(work.context.paths, work.pod.id)
+  const texts = new Map<string, string>()
+  const name = podHostname(work)
+  if (!settings.noHosts)
+    texts.set(
+      '/etc/hosts',
+      await hostsFile(spec, { hostname: name, addresses: work.sandbox.addresses, network: settings.network }),
+    )
+  if (!settings.noHostname) texts.set('/etc/hostname', `${name}\n`)
+  texts.set(
+    '/etc/resolv.conf',
+    await resolvConf(spec.dns, { servers: work.sandbox.dnsServers, network: settings.network }),
+  )
+  const managed = new Map<string, string>()
+  await Promise.all(
+    [...texts].map(async ([target, text]) => {
+      const file = join(directory, `etc-${target.slice('/etc/'.length)}`)
+      // Running containers have the very file mounted: a new one of the same content would only be strange to them.
+      if (readOptional(file) !== text) await writeAtomic(file, text, 0o644, { durable: false })
+      managed.set(target, file)
+    }),
+  )
+  return managed
+}
+
+/**
+ * Moves a conmon into the pod's control cgroup while it waits. Under systemd the first one of a pod brings the pod's
+ * scope to life: a scope has to start with a process.
+ */
+export async function enterPodCgroup(work: Pick<PodWork, 'context' | 'cgroup'>, conmonPid: number): Promise<void> {
+  const { hierarchies, manager, clock } = work.context
+  const startScope = (scope: PodScope, pid: number): Promise<'started' | 'exists'> =>
+    manager.startScope({ ...scope, pids: [pid] })
+  await enterPod(hierarchies, work.cgroup, conmonPid, startScope, clock)
+}
+
+function readOptional(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return undefined
+  }
+}

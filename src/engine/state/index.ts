@@ -1,0 +1,27 @@
+/** What lasts: the database, its records, and the locks that guard them. */
+export { type Lock, takeLock, wantedBy } from './lock.ts'
+export {
+  type ContainerPatch,
+  type ContainerRecord,
+  deleteContainerRow,
+  deletePod,
+  insertContainer,
+  insertPod,
+  type LogSettings,
+  leasedAddresses,
+  type PodRecord,
+  type PodSettings,
+  readContainer,
+  readContainers,
+  readPod,
+  readPodById,
+  readPodOf,
+  readPods,
+  readSandbox,
+  type SandboxFacts,
+  specNamed,
+  updateContainer,
+  updatePod,
+  updateSandbox,
+} from './records.ts'
+export { openStore, type Row, type Store, type Transaction, type Value } from './store.ts'

@@ -1,0 +1,345 @@
+/** Rows of the store as typed records, and the few writes that change them. */
+import type { ContainerName, ContainerSpec, Id, PodName, PodSpec } from '../../model.ts'
+import type { Limits } from '../../oci/index.ts'
+import type { SandboxState } from '../plan/index.ts'
+import type { ContainerGoal, ContainerKind, ContainerState } from '../types/index.ts'
+import type { Row, Store, Transaction, Value } from './store.ts'
+
+/** One network a pod is attached to, with the address leased for it. */
+export type Attachment = { network: string; address: string; mac?: string; aliases: string[] }
+
+export type LogSettings = {
+  driver: 'k8s-file' | 'json-file' | 'journald' | 'none' | 'passthrough'
+  /** Set by `--log-opt path=`. */
+  path?: string
+  maxBytes: number
+}
+
+/** What the play asked for besides the manifest; needed again at each restart. */
+export type PodSettings = {
+  network: 'bridge' | 'host' | 'none'
+  attachments: Attachment[]
+  log: LogSettings
+  noHosts: boolean
+  noHostname: boolean
+  runtime?: string
+  /** Limits that were changed since the play, by the container's name in the pod. */
+  limits?: Record<string, Limits>
+  /** Of a service: which exit codes of its pods become its own. */
+  propagation?: 'none' | 'all' | 'any'
+}
+
+export type PodRecord = {
+  id: Id
+  name: PodName
+  kind: 'pod' | 'service'
+  /** The service that stands for this pod and its siblings. */
+  service?: Id
+  spec: PodSpec
+  settings: PodSettings
+  goal: 'created' | 'running' | 'stopped' | 'removed'
+  complete: boolean
+  createdMs: number
+  startedMs?: number
+  /** When a clock has to look at it again. */
+  wakeMs?: number
+}
+
+export type ContainerRecord = {
+  id: Id
+  pod: Id
+  name: string
+  shortName: ContainerName
+  kind: ContainerKind
+  goal: ContainerGoal
+  ordinal: number
+  imageId: string
+  state: ContainerState
+  boot?: string
+  pid?: number
+  pidStart?: string
+  monitorPid?: number
+  monitorStart?: string
+  restarts: number
+  crashes: number
+  /** Somebody sent it a signal that means the end. */
+  killed: boolean
+  createdMs: number
+  startedMs?: number
+  finishedMs?: number
+  exitCode?: number
+  reason: string
+  message: string
+  command: string[]
+  /** What asks it to stop: SIGTERM or what its image says. */
+  stopSignal: string
+}
+
+/** What holds for one boot: set once the sandbox stands. */
+export type SandboxFacts = {
+  runtime: { name: string; path: string; version: string; root: string }
+  /** Directory of the pinned namespaces. */
+  namespaces: string
+  /** netavark's input, kept for its teardown. */
+  network?: object
+  addresses: string[]
+  dnsServers: string[]
+}
+
+const text = (value: Value | undefined): string => String(value ?? '')
+const optionalNumber = (value: Value | undefined): number | undefined =>
+  value === null || value === undefined ? undefined : Number(value)
+const optionalText = (value: Value | undefined): string | undefined =>
+  value === null || value === undefined ? undefined : String(value)
+
+/** Drops the keys whose value is undefined, so that records compare and print as what they hold. */
+function compact<T extends object>(record: T): T {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as T
+}
+
+function podRecord(row: Row): PodRecord {
+  return compact({
+    id: text(row.id) as Id,
+    name: text(row.name) as PodName,
+    kind: text(row.kind) as PodRecord['kind'],
+    service: optionalText(row.service) as Id | undefined,
+    spec: JSON.parse(text(row.spec)) as PodSpec,
+    settings: JSON.parse(text(row.settings)) as PodSettings,
+    goal: text(row.goal) as PodRecord['goal'],
+    complete: row.complete === 1,
+    createdMs: Number(row.created_ms),
+    startedMs: optionalNumber(row.started_ms),
+    wakeMs: optionalNumber(row.wake_ms),
+  }) as PodRecord
+}
+
+function containerRecord(row: Row): ContainerRecord {
+  return compact({
+    id: text(row.id) as Id,
+    pod: text(row.pod) as Id,
+    name: text(row.name),
+    shortName: text(row.short_name) as ContainerName,
+    kind: text(row.kind) as ContainerKind,
+    goal: text(row.goal) as ContainerGoal,
+    ordinal: Number(row.ordinal),
+    imageId: text(row.image_id),
+    state: text(row.state) as ContainerState,
+    boot: optionalText(row.boot),
+    pid: optionalNumber(row.pid),
+    pidStart: optionalText(row.pid_start),
+    monitorPid: optionalNumber(row.monitor_pid),
+    monitorStart: optionalText(row.monitor_start),
+    restarts: Number(row.restarts),
+    crashes: Number(row.crashes),
+    killed: row.killed === 1,
+    createdMs: Number(row.created_ms),
+    startedMs: optionalNumber(row.started_ms),
+    finishedMs: optionalNumber(row.finished_ms),
+    exitCode: optionalNumber(row.exit_code),
+    reason: text(row.reason),
+    message: text(row.message),
+    command: JSON.parse(text(row.command)) as string[],
+    stopSignal: text(row.stop_signal),
+  }) as ContainerRecord
+}
+
+/** What the manifest says of the container `name`, init or regular; undefined for an infra container. */
+export const specNamed = (pod: PodSpec, name: string): ContainerSpec | undefined =>
+  [...pod.initContainers, ...pod.containers].find(container => container.name === name)
+
+type Reader = Pick<Store, 'all'>
+
+/** All pods, oldest first. */
+export async function readPods(store: Reader): Promise<PodRecord[]> {
+  return (await store.all('SELECT * FROM pod ORDER BY created_ms, name')).map(podRecord)
+}
+
+/** The pod of this name, which is unique among pods. */
+export async function readPod(store: Reader, name: string): Promise<PodRecord | undefined> {
+  const rows = await store.all('SELECT * FROM pod WHERE name = ?', [name])
+  return rows[0] && podRecord(rows[0])
+}
+
+/** The pod or service of this id. */
+export async function readPodById(store: Reader, id: string): Promise<PodRecord | undefined> {
+  const rows = await store.all('SELECT * FROM pod WHERE id = ?', [id])
+  return rows[0] && podRecord(rows[0])
+}
+
+/** The pod a container belongs to. */
+export async function readPodOf(store: Reader, containerId: string): Promise<PodRecord | undefined> {
+  const rows = await store.all(
+    'SELECT pod.* FROM pod JOIN container ON container.pod = pod.id WHERE container.id = ?',
+    [containerId],
+  )
+  return rows[0] && podRecord(rows[0])
+}
+
+const ORDER = `ORDER BY pod,
+  CASE kind WHEN 'infra' THEN 0 WHEN 'service' THEN 0 WHEN 'init' THEN 1 WHEN 'sidecar' THEN 1 ELSE 2 END, ordinal`
+
+/** A pod's containers: infra, then init containers and sidecars, then regular ones, each in manifest order; of all pods without an id. */
+export async function readContainers(store: Reader, podId?: string): Promise<ContainerRecord[]> {
+  const rows =
+    podId === undefined
+      ? await store.all(`SELECT * FROM container ${ORDER}`)
+      : await store.all(`SELECT * FROM container WHERE pod = ? ${ORDER}`, [podId])
+  return rows.map(containerRecord)
+}
+
+/** One container by its full id. */
+export async function readContainer(store: Reader, id: string): Promise<ContainerRecord | undefined> {
+  const rows = await store.all('SELECT * FROM container WHERE id = ?', [id])
+  return rows[0] && containerRecord(rows[0])
+}
+
+/** The sandbox of a pod; one of an earlier boot is `down`: its kernel objects are gone, names and addresses stay. */
+export async function readSandbox(
+  store: Reader,
+  podId: string,
+  boot: string,
+): Promise<{ facts: SandboxFacts; state: SandboxState } | undefined> {
+  const [row] = await store.all('SELECT boot, state, facts FROM sandbox WHERE pod = ?', [podId])
+  if (row === undefined) return undefined
+  const state = row.boot === boot ? (text(row.state) as SandboxState) : 'down'
+  return { facts: JSON.parse(text(row.facts)) as SandboxFacts, state }
+}
+
+/** Notes what is about to be done with a sandbox, or was done. */
+export async function updateSandbox(tx: Transaction, podId: string, boot: string, state: SandboxState): Promise<void> {
+  await tx.run('UPDATE sandbox SET boot = ?, state = ? WHERE pod = ?', [boot, state, podId])
+}
+
+/** Writes the row of a new pod; it counts as incomplete until `updatePod` says otherwise. */
+export async function insertPod(tx: Transaction, pod: PodRecord): Promise<void> {
+  await tx.run(
+    `INSERT INTO pod (id, name, kind, service, spec, settings, goal, complete, created_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)`,
+    [
+      pod.id,
+      pod.name,
+      pod.kind,
+      pod.service ?? null,
+      JSON.stringify(pod.spec),
+      JSON.stringify(pod.settings),
+      pod.goal,
+      pod.createdMs,
+    ],
+  )
+  for (const { network, address } of pod.settings.attachments) {
+    await tx.run('INSERT INTO lease (network, address, pod) VALUES (?, ?, ?)', [network, address, pod.id])
+  }
+}
+
+/** Writes the row of a new container, after that of its pod. */
+export async function insertContainer(tx: Transaction, container: ContainerRecord): Promise<void> {
+  await tx.run(
+    `INSERT INTO container (id, pod, name, short_name, kind, goal, ordinal, state, created_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    [
+      container.id,
+      container.pod,
+      container.name,
+      container.shortName,
+      container.kind,
+      container.goal,
+      container.ordinal,
+      container.state,
+      container.createdMs,
+    ],
+  )
+}
+
+const COLUMN: { [K in keyof ContainerPatch]-?: string } = {
+  imageId: 'image_id',
+  goal: 'goal',
+  state: 'state',
+  boot: 'boot',
+  pid: 'pid',
+  pidStart: 'pid_start',
+  monitorPid: 'monitor_pid',
+  monitorStart: 'monitor_start',
+  restarts: 'restarts',
+  crashes: 'crashes',
+  killed: 'killed',
+  name: 'name',
+  startedMs: 'started_ms',
+  finishedMs: 'finished_ms',
+  exitCode: 'exit_code',
+  reason: 'reason',
+  message: 'message',
+  command: 'command',
+  stopSignal: 'stop_signal',
+}
+
+/** What may change of a container; null clears. */
+export type ContainerPatch = {
+  imageId?: string
+  goal?: ContainerGoal
+  state?: ContainerState
+  boot?: string | null
+  pid?: number | null
+  pidStart?: string | null
+  monitorPid?: number | null
+  monitorStart?: string | null
+  restarts?: number
+  crashes?: number
+  killed?: boolean
+  name?: string
+  startedMs?: number | null
+  finishedMs?: number | null
+  exitCode?: number | null
+  reason?: string
+  message?: string
+  command?: string[]
+  stopSignal?: string
+}
+
+/** Changes the given columns of one container; an absent key leaves its column alone. */
+export async function updateContainer(tx: Transaction, id: string, patch: ContainerPatch): Promise<void> {
+  const keys = Object.keys(patch) as (keyof ContainerPatch)[]
+  if (keys.length === 0) return
+  const values = keys.map(key => {
+    const value = patch[key]
+    if (typeof value === 'boolean') return value ? 1 : 0
+    return Array.isArray(value) ? JSON.stringify(value) : (value ?? null)
+  })
+  await tx.run(`UPDATE container SET ${keys.map(key => `${COLUMN[key]} = ?`).join(', ')} WHERE id = ?`, [...values, id])
+}
+
+/** Changes the given columns of one pod; an absent key leaves its column alone. */
+export async function updatePod(
+  tx: Transaction,
+  id: string,
+  patch: {
+    goal?: PodRecord['goal']
+    complete?: boolean
+    startedMs?: number
+    wakeMs?: number | null
+    settings?: PodSettings
+  },
+): Promise<void> {
+  if (patch.goal !== undefined) await tx.run('UPDATE pod SET goal = ? WHERE id = ?', [patch.goal, id])
+  if (patch.complete !== undefined)
+    await tx.run('UPDATE pod SET complete = ? WHERE id = ?', [patch.complete ? 1 : 0, id])
+  if (patch.startedMs !== undefined) await tx.run('UPDATE pod SET started_ms = ? WHERE id = ?', [patch.startedMs, id])
+  if (patch.wakeMs !== undefined) await tx.run('UPDATE pod SET wake_ms = ? WHERE id = ?', [patch.wakeMs, id])
+  if (patch.settings !== undefined)
+    await tx.run('UPDATE pod SET settings = ? WHERE id = ?', [JSON.stringify(patch.settings), id])
+}
+
+/** Forgets one container; its pod goes on without it. */
+export async function deleteContainerRow(tx: Transaction, id: string): Promise<void> {
+  await tx.run('DELETE FROM container WHERE id = ?', [id])
+}
+
+/** Forgets a pod, its containers, sandbox and leases. */
+export async function deletePod(tx: Transaction, id: string): Promise<void> {
+  await tx.run('DELETE FROM pod WHERE id = ?', [id])
+}
+
+/** Addresses of one network that are leased to any pod. */
+export async function leasedAddresses(tx: Reader, network: string): Promise<Set<string>> {
+  const rows = await tx.all('SELECT address FROM lease WHERE network = ?', [network])
+  return new Set(rows.map(row => text(row.address)))
+}

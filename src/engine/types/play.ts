@@ -1,0 +1,69 @@
+/** What `kube play` and `kube down` are asked for and what they answer: plain data, shared with the command line. */
+import type { PullOptions } from '../../oci/index.ts'
+
+export type PlayOptions = {
+  replace: boolean
+  /** False: create only. */
+  start: boolean
+  /** Raw `--network` values, in order; empty means what the manifest says. */
+  networks: string[]
+  /** The n-th address is for the n-th pod. */
+  ips: string[]
+  macs: string[]
+  logDriver?: string
+  /** Raw `--log-opt` values: `key=value`. */
+  logOptions: string[]
+  noHosts: boolean
+  noHostname: boolean
+  noPodPrefix: boolean
+  pull: PullOptions
+  runtime?: string
+  /** Set when a service container is to stand for the play's pods. */
+  service?: ServiceOptions
+}
+
+export type ServiceOptions = {
+  /** `<first 12 digits of the manifest's SHA-256>-service`, as in Podman. */
+  name: string
+  /** Which exit codes of its pods make the service itself fail. */
+  propagation: 'none' | 'all' | 'any'
+}
+
+export type ContainerFailure = { container: string; message: string }
+
+export type PlayedPod = {
+  name: string
+  id: string
+  /** Regular containers only, in manifest order. */
+  containers: { name: string; id: string }[]
+  /** Containers that did not start, each with one sentence. */
+  failures: ContainerFailure[]
+}
+
+export type PlayReport = {
+  volumes: string[]
+  secrets: { name: string; id: string }[]
+  pods: PlayedPod[]
+  /** Id of the service's pod, where there is a service container. */
+  service?: string
+  /** Pods that `--replace` took down first. */
+  replaced?: DownReport
+}
+
+/** What `kube down` works on: names only, so that it needs no valid manifest. */
+export type DownRequest = { pods: string[]; secrets: string[]; claims: string[]; podClaims: string[] }
+
+export type DownOptions = {
+  /** Also removes named volumes. */
+  force: boolean
+  /** At most this between the stop signal and KILL, whatever the pods say. */
+  graceMs?: number
+}
+
+export type DownReport = {
+  stopped: string[]
+  removed: string[]
+  secrets: string[]
+  volumes: string[]
+  failures: { object: string; message: string }[]
+}

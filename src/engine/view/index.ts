@@ -1,0 +1,4 @@
+/** What users see of pods and containers, secrets hidden. */
+export { inspect } from './inspect.ts'
+export { find, loadAll, oneContainer } from './query.ts'
+export { stateOf } from './view.ts'

@@ -1,0 +1,5 @@
+/** Volumes and mounts of a pod: made, checked beneath their roots, removed. */
+export { readMountPoints, unmountBelow } from './mounts.ts'
+export { removeVolume, writeVolumes } from './records.ts'
+export { removeSecrets, storedSecrets, writeSecrets } from './secrets.ts'
+export { mountsOf, type PreparedVolumes, prepareVolumes, removeVolumes } from './volumes.ts'

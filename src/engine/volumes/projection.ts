@@ -1,0 +1,126 @@
+/**
+ * ConfigMaps and Secrets as directories. Each content is a generation of its own, named after it, and a link leads
+ * to the current one:
+ *
+ *   ..data -> ..4f1c…      swapped by one rename: a container sees all of the old or all of the new content
+ *   ..4f1c…/app.conf       written once, before anything leads to it
+ *   app.conf -> ..data/app.conf
+ *
+ * Containers only ever get it read-only, so nothing they do can make us write elsewhere (CVE-2025-9566).
+ */
+import { constants } from 'node:fs'
+import { chmod, chown, lstat, mkdir, open, readdir, readlink, rename, symlink, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { isMissing, TspodError } from '../../errors.ts'
+import { removeTree } from '../../files.ts'
+import type { ProjectedFile } from '../../model.ts'
+import { randomHex } from '../../random.ts'
+
+const DATA = '..data'
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
+
+/**
+ * Brings the directory to the given content and returns the absolute path of its generation. With `group` the files
+ * belong to it and it may read them, as the kubelet does for fsGroup. Nothing is synced: the directory belongs below
+ * the run root and is written anew after a reboot.
+ */
+export async function projectFiles(
+  directory: string,
+  files: readonly ProjectedFile[],
+  group: number | undefined,
+): Promise<string> {
+  for (const file of files) checkPath(file.path)
+  const generation = await generationName(files, group)
+  const current = await readlink(join(directory, DATA)).catch(ignoreMissing)
+  if (current !== generation) {
+    await writeGeneration(directory, generation, files, group)
+    await swapLink(directory, DATA, generation)
+  }
+  const visible = new Set(files.map(file => file.path.split('/')[0] ?? ''))
+  await Promise.all([...visible].map(name => linkVisible(directory, name)))
+  await removeStale(directory, new Set([...visible, DATA, generation]))
+  return join(directory, generation)
+}
+
+/** The same content always has the same name, so "is it up to date" is a comparison of names. */
+async function generationName(files: readonly ProjectedFile[], group: number | undefined): Promise<string> {
+  const { createHash } = await import('node:crypto')
+  const hash = createHash('sha256').update(JSON.stringify([group ?? null, files.map(f => [f.path, f.mode, f.base64])]))
+  return `..${hash.digest('hex').slice(0, 32)}`
+}
+
+/** The translator has checked it for the user; here it is what keeps a write inside the directory. */
+function checkPath(path: string): void {
+  const parts = path.split('/')
+  const bad = parts.some(part => part === '' || part === '.' || part === '..') || path.startsWith('..')
+  if (!bad && !path.includes('\0')) return
+  throw new TspodError('VOLUME_INVALID', `"${path}" cannot be a file of a volume`, {
+    remedy: 'use a relative path without ".." for the key or item',
+  })
+}
+
+async function writeGeneration(
+  directory: string,
+  name: string,
+  files: readonly ProjectedFile[],
+  group: number | undefined,
+): Promise<void> {
+  const temporary = join(directory, `..new-${randomHex(6)}`)
+  await makeDirectory(temporary, group)
+  for (const file of files) {
+    await makeParents(temporary, dirname(file.path), group)
+    await writeOne(join(temporary, file.path), file, group)
+  }
+  await removeTree(join(directory, name))
+  await rename(temporary, join(directory, name))
+}
+
+async function makeParents(root: string, relative: string, group: number | undefined): Promise<void> {
+  if (relative === '.') return
+  await makeParents(root, dirname(relative), group)
+  const path = join(root, relative)
+  if ((await lstat(path).catch(ignoreMissing)) === undefined) await makeDirectory(path, group)
+}
+
+async function makeDirectory(path: string, group: number | undefined): Promise<void> {
+  await mkdir(path, { mode: 0o700 })
+  if (group !== undefined) await chown(path, 0, group)
+  await chmod(path, 0o755)
+}
+
+async function writeOne(path: string, file: ProjectedFile, group: number | undefined): Promise<void> {
+  const handle = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+  try {
+    await handle.writeFile(Buffer.from(file.base64, 'base64'))
+    if (group !== undefined) await handle.chown(0, group)
+    await handle.chmod((file.mode & 0o777) | (group === undefined ? 0 : 0o440))
+  } finally {
+    await handle.close()
+  }
+}
+
+async function linkVisible(directory: string, name: string): Promise<void> {
+  const target = `${DATA}/${name}`
+  const current = await readlink(join(directory, name)).catch(ignoreMissing)
+  if (current !== target) await swapLink(directory, name, target)
+}
+
+async function swapLink(directory: string, name: string, target: string): Promise<void> {
+  const temporary = join(directory, `..link-${randomHex(6)}`)
+  await symlink(target, temporary)
+  await rename(temporary, join(directory, name))
+}
+
+async function removeStale(directory: string, keep: ReadonlySet<string>): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (keep.has(entry.name)) continue
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) await removeTree(path)
+    else await unlink(path)
+  }
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (isMissing(error)) return undefined
+  throw error
+}

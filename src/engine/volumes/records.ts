@@ -1,0 +1,56 @@
+/** Named volumes as rows: written by plays, removed by `kube down --force`, never with a pod. */
+import { TspodError } from '../../errors.ts'
+import { removeTree } from '../../files.ts'
+import type { Bundle } from '../../model.ts'
+import { volumeDirectory } from '../../paths.ts'
+import type { EngineContext } from '../context.ts'
+import { eventAbout, insertEvents, type NewEvent } from '../events/index.ts'
+import type { Transaction } from '../state/index.ts'
+import { readPods } from '../state/index.ts'
+
+/** Writes a row for each claim of the bundle, and for each one that a pod uses without defining it. */
+export async function writeVolumes(tx: Transaction, context: EngineContext, bundle: Bundle): Promise<void> {
+  const nowMs = context.clock.nowMs()
+  const insert = async (name: string, labels: Record<string, string>, annotations: object): Promise<void> => {
+    const made = await tx.all(
+      'INSERT OR IGNORE INTO volume (name, labels, annotations, created_ms) VALUES (?, ?, ?, ?) RETURNING name',
+      [name, JSON.stringify(labels), JSON.stringify(annotations), nowMs],
+    )
+    if (made.length > 0) await insertEvents(tx, [volumeEvent(nowMs, name, labels, 'create')])
+  }
+  for (const claim of bundle.claims) await insert(claim.name, claim.labels, claim.annotations)
+  for (const volume of bundle.pods.flatMap(pod => pod.volumes)) {
+    if (volume.kind === 'claim') await insert(volume.claim, {}, {})
+  }
+}
+
+const volumeEvent = (
+  nowMs: number,
+  name: string,
+  labels: Record<string, string>,
+  action: 'create' | 'remove',
+): NewEvent => eventAbout(nowMs, { kind: 'volume', object: name, name, labels }, { action, reason: '' })
+
+/**
+ * Removes a named volume and what is in it; false when there is none.
+ * @throws WRONG_STATE when a pod still uses it.
+ */
+export async function removeVolume(context: EngineContext, name: string): Promise<boolean> {
+  const user = (await readPods(context.store)).find(pod =>
+    pod.spec.volumes.some(volume => volume.kind === 'claim' && volume.claim === name),
+  )
+  if (user !== undefined) {
+    throw new TspodError('WRONG_STATE', `volume ${name} is being used by pod ${user.name}`, {
+      remedy: 'remove that pod first',
+    })
+  }
+  const [row] = await context.store.all('SELECT labels FROM volume WHERE name = ?', [name])
+  if (row === undefined) return false
+  await removeTree(volumeDirectory(context.paths, name))
+  const labels = JSON.parse(String(row.labels)) as Record<string, string>
+  await context.store.write(async tx => {
+    await tx.run('DELETE FROM volume WHERE name = ?', [name])
+    await insertEvents(tx, [volumeEvent(context.clock.nowMs(), name, labels, 'remove')])
+  })
+  return true
+}

@@ -1,0 +1,251 @@
+/**
+ * The sources of a pod's volumes: made, checked and given to the pod's group before its containers are created.
+ *
+ *   <root>/pods/ID/volumes/NAME       disk emptyDirs
+ *   <runRoot>/pods/ID/volumes/NAME    memory emptyDirs (a tmpfs each), ConfigMaps and Secrets
+ *   <runRoot>/pods/ID/shm             /dev/shm of a pod with several containers
+ *   <runRoot>/pods/ID/subpaths/C/N    bind mounts of what a subPath led to
+ *   <root>/volumes/NAME/_data         claims; they outlive their pods
+ *
+ * The directories above are for root alone, so modes inside are a matter between containers.
+ * As in Kubernetes, and unlike Podman and Docker, nothing of the image is ever copied into an empty volume.
+ */
+import { chmod, chown, lstat, mkdir, readdir, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { TspodError } from '../../errors.ts'
+import { removeTree, writeAtomic } from '../../files.ts'
+import {
+  type ContainerSpec,
+  type Id,
+  type MountSpec,
+  type PodSpec,
+  servingContainers,
+  type VolumeSpec,
+} from '../../model.ts'
+import type { ResolvedMount } from '../../oci/index.ts'
+import { type Paths, podDirectory, podRunDirectory, volumeDirectory } from '../../paths.ts'
+import type { Run } from '../../process.ts'
+import { giveToGroup } from './fs-group.ts'
+import { checkHostPath, type VolumeSource } from './host-path.ts'
+import { mountOf, mountTmpfs, readMountPoints, unmountBelow } from './mounts.ts'
+import { projectFiles } from './projection.ts'
+import { type Bound, bindSubPaths } from './subpaths.ts'
+
+/** What the containers of one pod can mount; handed to `mountsOf` as it is. */
+export type PreparedVolumes = {
+  sources: Map<string, VolumeSource>
+  /** Directory of a tmpfs that the pod's containers share as /dev/shm; absent when there is one container only. */
+  shm?: string
+  runDirectory: string
+  run: Run
+}
+
+/** As in Podman; memory used there counts against the container that touched it. */
+const SHM_OPTIONS = 'size=64000k,mode=1777,nosuid,nodev,noexec'
+/** f_type of tmpfs and ramfs, which keep nothing on a disk (see statfs(2)). */
+const MEMORY_FILE_SYSTEMS = [0x01021994, 0x858458f6]
+
+type Context = { pod: PodSpec; disk: string; memory: string; paths: Paths; run: Run }
+
+/**
+ * Makes the sources of all volumes of a pod, or finds them as an earlier call left them: emptyDirs keep their
+ * content, projected files change only when their content did.
+ * Throws VOLUME_INVALID when a hostPath is not what its type says, UNSAFE_PATH when something has been planted.
+ */
+export async function prepareVolumes(pod: PodSpec, podId: Id, paths: Paths, run: Run): Promise<PreparedVolumes> {
+  const runDirectory = podRunDirectory(paths, podId)
+  const [disk, memory] = [join(podDirectory(paths, podId), 'volumes'), join(runDirectory, 'volumes')]
+  await Promise.all([disk, memory].map(path => mkdir(path, { recursive: true, mode: 0o700 })))
+  const context = { pod, disk, memory, paths, run }
+  const [shm, sources] = await Promise.all([
+    sharedMemory(context, runDirectory),
+    Promise.all(pod.volumes.map(async volume => [volume.name, await prepareOne(volume, context)] as const)),
+  ])
+  await giveClaims(context)
+  return { sources: new Map(sources), runDirectory, run, ...(shm !== undefined && { shm }) }
+}
+
+function prepareOne(volume: VolumeSpec, context: Context): Promise<VolumeSource> {
+  switch (volume.kind) {
+    case 'hostPath':
+      return checkHostPath(volume)
+    case 'emptyDir':
+      return volume.medium === 'memory' ? memoryDir(volume, context) : diskDir(volume.name, context)
+    case 'files':
+      return files(volume, context)
+    case 'claim':
+      return claim(volume, context)
+  }
+}
+
+async function diskDir(name: string, { disk, pod }: Context): Promise<VolumeSource> {
+  const path = join(disk, name)
+  await makeShared(path, pod.security.fsGroup)
+  return { path, readOnly: false, directory: true, trust: 'container' }
+}
+
+async function memoryDir(
+  volume: VolumeSpec & { kind: 'emptyDir' },
+  { memory, pod, run }: Context,
+): Promise<VolumeSource> {
+  const path = join(memory, volume.name)
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  const size = memorySize(volume.sizeBytes, pod)
+  const group = pod.security.fsGroup
+  const owner = group === undefined ? 'mode=0777' : `mode=2777,gid=${group}`
+  await mountTmpfs(path, `${owner},nosuid,nodev${size === undefined ? '' : `,size=${size}`}`, run)
+  return { path, readOnly: false, directory: true, trust: 'container' }
+}
+
+/** The smaller of the volume's limit and the memory limits of all containers that stay; undefined leaves it to the kernel. */
+export function memorySize(sizeBytes: number | undefined, pod: PodSpec): number | undefined {
+  const limits = servingContainers(pod).map(container => container.resources.memoryLimitBytes ?? 0)
+  const sum = limits.includes(0) ? 0 : limits.reduce((total, limit) => total + limit, 0)
+  const bounds = [sizeBytes ?? 0, sum].filter(bound => bound > 0)
+  return bounds.length === 0 ? undefined : Math.min(...bounds)
+}
+
+async function files(volume: VolumeSpec & { kind: 'files' }, { memory, pod, run }: Context): Promise<VolumeSource> {
+  const path = join(memory, volume.name)
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  // A secret must not reach a disk, and a custom run root may be on one.
+  if (volume.source === 'secret' && !(await inMemory(memory))) {
+    await mountTmpfs(path, 'mode=0755,nosuid,nodev,noexec', run)
+  }
+  await chmod(path, 0o755)
+  const content = await projectFiles(path, volume.files, pod.security.fsGroup)
+  return { path, readOnly: true, directory: true, trust: 'ours', content }
+}
+
+async function inMemory(path: string): Promise<boolean> {
+  return MEMORY_FILE_SYSTEMS.includes((await statfs(path)).type)
+}
+
+const claimData = (paths: Paths, name: string): string => join(volumeDirectory(paths, name), '_data')
+
+async function claim(volume: VolumeSpec & { kind: 'claim' }, { paths }: Context): Promise<VolumeSource> {
+  await mkdir(volumeDirectory(paths, volume.claim), { recursive: true, mode: 0o700 })
+  const path = claimData(paths, volume.claim)
+  await makeShared(path, undefined)
+  return { path, readOnly: volume.readOnly, directory: true, trust: 'container' }
+}
+
+/**
+ * A directory that any user of a container may write to; one that exists keeps what containers made of it. Only what
+ * a killed run of ours left half made (root's, closed, empty) is finished.
+ */
+async function makeShared(path: string, group: number | undefined): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    const found = await lstat(path)
+    if (found.uid !== 0 || (found.mode & 0o7777) !== 0o700 || (await readdir(path)).length > 0) return
+  }
+  if (group !== undefined) await chown(path, 0, group)
+  await chmod(path, group === undefined ? 0o777 : 0o2777)
+}
+
+/** Containers of one pod share POSIX shared memory along with the IPC namespace; it lives as long as the pod. */
+async function sharedMemory({ pod, run }: Context, runDirectory: string): Promise<string | undefined> {
+  if (pod.hostIpc || pod.containers.length + pod.initContainers.length < 2) return undefined
+  const path = join(runDirectory, 'shm')
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  await mountTmpfs(path, SHM_OPTIONS, run)
+  return path
+}
+
+/**
+ * Gives claims to the pod's fsGroup, once in the pod's life on this boot: a kubelet does it when it mounts a volume,
+ * not at each container restart. hostPaths are never touched; emptyDirs and projected files got it when made.
+ */
+async function giveClaims({ pod, memory, paths }: Context): Promise<void> {
+  const group = pod.security.fsGroup
+  const claims = pod.volumes.filter(volume => volume.kind === 'claim' && !volume.readOnly)
+  if (group === undefined || claims.length === 0) return
+  const done = join(memory, '.claims-given')
+  if (await lstat(done).catch(() => undefined)) return
+  for (const volume of claims) if (volume.kind === 'claim') await giveToGroup(claimData(paths, volume.claim), group)
+  await writeAtomic(done, '', 0o600, { durable: false })
+}
+
+/**
+ * The mounts of one container, in the order of the manifest, and the pod's shared /dev/shm. Called anew for every
+ * start of a container: subPaths are looked up at that moment, so an init container may have made them.
+ * Throws UNSAFE_PATH for a subPath over a link, VOLUME_INVALID for one that leads nowhere or for propagation where
+ * the host does not share its mounts, SECURITY_REFUSED for Bidirectional without privileges.
+ */
+export async function mountsOf(container: ContainerSpec, prepared: PreparedVolumes): Promise<ResolvedMount[]> {
+  const wanted = container.mounts.map(mount => ({ mount, source: sourceOf(mount, prepared) }))
+  for (const { mount, source } of wanted) checkPropagation(mount, source, container)
+  const partial = wanted.filter(({ mount }) => mount.subPath)
+  const directory = join(prepared.runDirectory, 'subpaths', container.name)
+  const bound = partial.length === 0 ? [] : await bindSubPaths(directory, partial, prepared.run)
+  const mounts = wanted.map(item => toMount(item.mount, item.source, bound[partial.indexOf(item)]))
+  if (prepared.shm === undefined) return mounts
+  const shm: ResolvedMount = {
+    source: prepared.shm,
+    target: '/dev/shm',
+    readOnly: false,
+    propagation: 'private',
+    kind: 'bind',
+  }
+  return [{ ...shm, options: ['noexec'] }, ...mounts]
+}
+
+function sourceOf(mount: MountSpec, prepared: PreparedVolumes): VolumeSource {
+  const source = prepared.sources.get(mount.volume)
+  if (source === undefined) throw new Error(`volume ${mount.volume} was not prepared`)
+  return source
+}
+
+function toMount(mount: MountSpec, source: VolumeSource, bound: Bound | undefined): ResolvedMount {
+  const propagation = { None: 'private', HostToContainer: 'rslave', Bidirectional: 'rshared' } as const
+  const readOnly = mount.readOnly || source.readOnly
+  return {
+    source: bound?.path ?? source.path,
+    target: mount.path,
+    readOnly,
+    propagation: propagation[mount.propagation],
+    kind: 'bind',
+    // A file has nothing mounted below it, and crun 1.8 opens the target of `rro` as a directory.
+    ...(readOnly && (bound ?? source).directory && { options: ['rro'] }),
+    ...(source.device !== undefined && { device: source.device }),
+  }
+}
+
+function checkPropagation(mount: MountSpec, source: VolumeSource, container: ContainerSpec): void {
+  if (mount.propagation === 'None') return
+  const both = mount.propagation === 'Bidirectional'
+  if (both && !container.security.privileged) throw needsPrivileges(mount)
+  const on = mountOf(source.path, readMountPoints())
+  if (on?.shared || (on?.slave && !both)) return
+  throw new TspodError(
+    'VOLUME_INVALID',
+    `mountPropagation of ${mount.path} cannot work: ${on?.path} shares no mounts`,
+    {
+      remedy: `share them first: mount --make-rshared ${on?.path}`,
+    },
+  )
+}
+
+function needsPrivileges(mount: MountSpec): TspodError {
+  return new TspodError(
+    'SECURITY_REFUSED',
+    `mountPropagation: Bidirectional of ${mount.path} needs a privileged container`,
+    {
+      remedy: 'set securityContext.privileged, or use HostToContainer',
+    },
+  )
+}
+
+/**
+ * Unmounts and removes emptyDirs, projected files, shared memory and subPath binds of a pod; claims stay.
+ * Idempotent. Throws PARTIAL_FAILURE naming what is still in use.
+ */
+export async function removeVolumes(podId: Id, paths: Paths, run: Run): Promise<void> {
+  const runDirectory = podRunDirectory(paths, podId)
+  const temporary = ['volumes', 'shm', 'subpaths'].map(name => join(runDirectory, name))
+  await unmountBelow(temporary, run)
+  await Promise.all([...temporary, join(podDirectory(paths, podId), 'volumes')].map(removeTree))
+}
