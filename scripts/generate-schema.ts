@@ -19,6 +19,7 @@ const ROOTS = [
   'V1Pod',
   'V1Deployment',
   'V1ReplicaSet',
+  'V1ReplicationController',
   'V1StatefulSet',
   'V1DaemonSet',
   'V1Job',

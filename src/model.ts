@@ -187,9 +187,14 @@ export type SecretSpec = { name: string; type: string; immutable: boolean; data:
 /** A claim becomes a named volume that outlives its pods. */
 export type ClaimSpec = { name: string; labels: Record<string, string>; annotations: Record<string, string> }
 
+/** An object that makes pods from a template: its pods say so in `origin`. */
+export type WorkloadName = { kind: string; name: string }
+
 /** Everything one `play` works on, in the order of the manifest. */
 export type Bundle = {
   pods: PodSpec[]
+  /** Also those that make no pod now: what they made earlier is theirs. */
+  workloads: WorkloadName[]
   secrets: SecretSpec[]
   claims: ClaimSpec[]
   /** Names of ConfigMaps that were defined, for messages only: they are not objects that outlive the play. */

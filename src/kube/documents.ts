@@ -1,9 +1,9 @@
 /** Sources → documents of a kind that can be played, Lists taken apart. */
 import { type DocumentContext, Field, firstKey, type Notes } from './field.ts'
-import { didYouMean, type Issues, quote, type SourceFile } from './issue.ts'
+import { didYouMean, either, type Issues, quote, type SourceFile } from './issue.ts'
 import { readDocuments } from './read.ts'
 import { knownKinds } from './schema.ts'
-import { PLAYED_KINDS } from './support.ts'
+import { NOTED_KINDS, PLAYED_KINDS } from './support.ts'
 
 /** A document with its kind; `kind` is empty when it could not be told. */
 export type KindDocument = { kind: string; field: Field }
@@ -37,41 +37,78 @@ function hideSecrets(document: Field): void {
   }
 }
 
-/** Checks kind and apiVersion; true when the document can be looked into. */
-export function checkKind({ kind, field }: KindDocument): boolean {
+/** The documents that are played. `complete` is false when some of them could not be told what they are. */
+export type SortedKinds = { played: KindDocument[]; complete: boolean }
+
+/**
+ * Checks kind and apiVersion of all documents. What needs a cluster is left out with one note for all of them, and
+ * refused where there is nothing else.
+ */
+export function sortKinds(documents: readonly KindDocument[]): SortedKinds {
+  const sorted = documents.map(document => ({ document, as: classify(document) }))
+  const of = (wanted: Kind): KindDocument[] => sorted.flatMap(({ document, as }) => (as === wanted ? document : []))
+  for (const { kind, field } of of('noted')) field.at('kind').note(NOTED_KINDS[kind] ?? '')
+  const clusterOnly = of('cluster')
+  if (sorted.every(({ as }) => as === 'cluster')) {
+    for (const { kind, field } of clusterOnly)
+      field.at('kind').issue('NOT_SUPPORTED', `kind ${kind} needs a cluster`, `use ${either(USABLE)}`)
+  } else noteLeftOut(clusterOnly)
+  return { played: of('played'), complete: of('bad').length === 0 }
+}
+
+function noteLeftOut(documents: readonly KindDocument[]): void {
+  const [first] = documents
+  if (first === undefined) return
+  const named = documents.map(({ kind, field }) => {
+    const name = field.at('metadata').at('name').string()
+    return `${kind}${name === undefined ? '' : ` ${name}`} (line ${field.place.line})`
+  })
+  first.field.context.notes.say(`left out, because it needs a cluster: ${named.join(', ')}`)
+}
+
+type Kind = 'played' | 'noted' | 'cluster' | 'bad'
+
+const USABLE = Object.keys(PLAYED_KINDS)
+
+/** What is to become of a document; what is wrong with its kind or version is reported. */
+function classify({ kind, field }: KindDocument): Kind {
   if (field.node?.kind !== 'map') {
     field.issue('WRONG_TYPE', 'a document must be a map with apiVersion, kind and metadata', 'see examples/manifests')
-    return false
+    return 'bad'
   }
   const kindField = field.at('kind')
   if (!kindField.present) {
     kindField.issue('REQUIRED', 'the kind of the object is missing', 'add kind: Pod, for example')
-    return false
+    return 'bad'
   }
   if (kind === '') {
     kindField.issue('WRONG_TYPE', 'kind must be a string')
-    return false
+    return 'bad'
   }
+  if (isForeign(field.at('apiVersion').string() ?? '')) return 'cluster'
+  if (Object.hasOwn(NOTED_KINDS, kind)) return 'noted'
   const version = Object.hasOwn(PLAYED_KINDS, kind) && kind !== 'List' ? PLAYED_KINDS[kind] : undefined
-  if (version !== undefined) return checkVersion(field.at('apiVersion'), kind, version)
-  if (knownKinds.includes(kind) || knownKinds.includes(kind.replace(/List$/, '')) || kind === 'List') {
-    kindField.issue(
-      'NOT_SUPPORTED',
-      `kind ${kind} is not yet supported`,
-      `use ${Object.keys(PLAYED_KINDS).join(', ')}, or remove the document`,
-    )
-    return false
+  if (version !== undefined) {
+    checkVersion(field.at('apiVersion'), kind, version)
+    return 'played'
   }
-  const remedy =
-    didYouMean(kind, [...Object.keys(PLAYED_KINDS), ...knownKinds]) ?? `use ${Object.keys(PLAYED_KINDS).join(', ')}`
-  kindField.issue('UNKNOWN_KIND', `no kind is called ${quote(kind)}`, remedy)
-  return false
+  if (knownKinds.includes(kind) || knownKinds.includes(kind.replace(/List$/, ''))) return 'cluster'
+  const hint = didYouMean(kind, [...USABLE, ...knownKinds])
+  // An extension of the API that no table of ours can know.
+  if (hint === undefined && (field.at('apiVersion').string() ?? '').includes('.')) return 'cluster'
+  kindField.issue('UNKNOWN_KIND', `no kind is called ${quote(kind)}`, hint ?? `use ${either(USABLE)}`)
+  return 'bad'
 }
 
-function checkVersion(field: Field, kind: string, version: string): boolean {
+/** Of a group that Kubernetes does not have: a Service of Knative is not a Service. */
+function isForeign(apiVersion: string): boolean {
+  const group = apiVersion.slice(0, Math.max(0, apiVersion.indexOf('/')))
+  return group.includes('.') && !group.endsWith('.k8s.io')
+}
+
+function checkVersion(field: Field, kind: string, version: string): void {
   const written = field.string()
-  if (written === version) return true
+  if (written === version) return
   if (!field.present) field.issue('REQUIRED', 'the version of the API is missing', `add apiVersion: ${version}`)
   else field.issue('UNSUPPORTED_VALUE', `${quote(written ?? '')} has no kind ${kind}`, `use apiVersion: ${version}`)
-  return true
 }

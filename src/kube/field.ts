@@ -159,6 +159,7 @@ export function firstKey(node: YamlNode): Span {
 /** Fields that were accepted although they do nothing here: one line for each, however often it occurs. */
 export class Notes {
   readonly #lines = new Map<string, { first: string; path: string; text: string; count: number }>()
+  readonly #sentences = new Set<string>()
 
   /** Remembers that `field` has no effect. The same field at other indexes counts as the same. */
   add(field: Field, text: string): void {
@@ -173,10 +174,16 @@ export class Notes {
     this.#lines.set(key, { first: `${file}:${number}:${column}`, path, text, count: 1 })
   }
 
+  /** A note that is about more than one field. */
+  say(text: string): void {
+    this.#sentences.add(text)
+  }
+
   lines(): string[] {
-    return [...this.#lines.values()].map(({ first, path, text, count }) => {
+    const fields = [...this.#lines.values()].map(({ first, path, text, count }) => {
       const more = count > 1 ? ` (and ${count - 1} more like it)` : ''
       return `${first} ${path} has no effect: ${text}${more}`
     })
+    return [...fields, ...this.#sentences]
   }
 }

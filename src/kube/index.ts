@@ -8,14 +8,14 @@ import { TspodError } from '../errors.ts'
 import { type Bundle, servingContainers } from '../model.ts'
 import { checkField } from './check.ts'
 import { readClaim, readConfigMap, readSecret } from './config.ts'
-import { checkKind, type KindDocument, readKinds } from './documents.ts'
+import { type KindDocument, readKinds, sortKinds } from './documents.ts'
 import { type Field, Notes } from './field.ts'
 import { collecting, Issues, quote, renderIssues, SourceFile } from './issue.ts'
 import { readAnnotations, readLabels, readName } from './metadata.ts'
 import { checkHostPorts, type PodContext, type ReadPod } from './pod.ts'
 import { parsePublish, portsClash, publishPorts } from './ports.ts'
 import { type ConfigData, type ConfigStore, secretData } from './store.ts'
-import { readDeployment, readPodDocument } from './workload.ts'
+import { isReplicated, makesPods, readWorkload } from './workload.ts'
 
 export { expandEnv, expandWords } from './expand.ts'
 export { parseAnnotations } from './flags.ts'
@@ -69,7 +69,7 @@ export function translate(sources: readonly SourceText[], options: TranslateOpti
 
 /** Gathers the bundle; data documents first, because pods refer to them wherever they stand. */
 class BundleReader {
-  readonly bundle: Bundle = { pods: [], secrets: [], claims: [], configMaps: [] }
+  readonly bundle: Bundle = { pods: [], workloads: [], secrets: [], claims: [], configMaps: [] }
   readonly #options: TranslateOptions
   readonly #configMaps = new Map<string, ConfigData>()
   readonly #secrets = new Map<string, ConfigData>()
@@ -110,13 +110,9 @@ class BundleReader {
   /** Reads the documents of the manifest; returns the pods with the places of their ports. */
   read(documents: readonly KindDocument[], issues: Issues): ReadPod[] {
     if (issues.list.length > 0) this.#incomplete = true
-    const good = documents.filter(document => {
-      const usable = checkKind(document)
-      if (!usable) this.#incomplete = true
-      return usable
-    })
-    const isPod = ({ kind }: KindDocument): boolean => kind === 'Pod' || kind === 'Deployment'
-    for (const document of good) if (!isPod(document)) this.#readData(document)
+    const { played, complete } = sortKinds(documents)
+    if (!complete) this.#incomplete = true
+    for (const document of played) if (!makesPods(document.kind)) this.#readData(document)
     const { storedSecret, baseDirectory, annotations, noHosts } = this.#options
     const store: ConfigStore = {
       configMaps: this.#configMaps,
@@ -125,9 +121,11 @@ class BundleReader {
       incomplete: this.#incomplete,
     }
     const context: PodContext = { store, baseDirectory, annotations, noHosts }
-    const pods = good.filter(isPod).flatMap(({ kind, field }) => {
+    const pods = played.flatMap(({ kind, field }) => {
+      if (!makesPods(kind)) return []
       checkField(field, kind)
-      const read = kind === 'Pod' ? readPodDocument(field, context) : readDeployment(field, context)
+      const read = readWorkload(kind, field, context)
+      if (isReplicated(kind)) this.bundle.workloads.push({ kind, name: readName(field) })
       for (const pod of read) this.#claimName('pod', pod.spec.name, field)
       return read
     })

@@ -1,20 +1,21 @@
 /** The names of a manifest, for taking down what it made. */
 import { TspodError } from '../errors.ts'
+import type { WorkloadName } from '../model.ts'
 import { readKinds } from './documents.ts'
 import { type Field, Notes } from './field.ts'
 import { collecting, Issues, renderIssues, SourceFile } from './issue.ts'
-import { podNames } from './workload.ts'
+import { isReplicated, podNames } from './workload.ts'
 
 /** `podClaims`: claims and other volumes that pods refer to, which `kube down --force` removes too. */
 export type ObjectNames = {
   pods: string[]
+  /** Whatever pods they have made, of whatever names. */
+  workloads: WorkloadName[]
   secrets: string[]
   claims: string[]
   podClaims: string[]
   configMaps: string[]
 }
-
-const MAX_REPLICAS = 1000
 
 /**
  * The objects that the sources name. Lenient, so that a manifest that no longer translates can still be taken down;
@@ -23,7 +24,7 @@ const MAX_REPLICAS = 1000
 export function namesIn(sources: readonly { file: string; text: string }[]): ObjectNames {
   const issues = new Issues()
   const files = sources.map(({ file, text }) => new SourceFile(file, text))
-  const names: ObjectNames = { pods: [], secrets: [], claims: [], podClaims: [], configMaps: [] }
+  const names: ObjectNames = { pods: [], workloads: [], secrets: [], claims: [], podClaims: [], configMaps: [] }
   for (const { kind, field } of collecting(issues, () => readKinds(files, issues, new Notes()))) {
     const name = field.at('metadata').at('name').string()
     if (name !== undefined && name !== '') collect(names, kind, name, field)
@@ -39,18 +40,17 @@ export function namesIn(sources: readonly { file: string; text: string }[]): Obj
 }
 
 function collect(names: ObjectNames, kind: string, name: string, field: Field): void {
+  if (isReplicated(kind)) {
+    names.workloads.push({ kind, name })
+    names.pods.push(...podNames(field, name))
+    names.podClaims.push(...claimsOf(field.at('spec').at('template').at('spec')))
+    return
+  }
   switch (kind) {
     case 'Pod':
       names.pods.push(name)
       names.podClaims.push(...claimsOf(field.at('spec')))
       return
-    case 'Deployment': {
-      const replicas = field.at('spec').at('replicas').integer() ?? 1
-      // What an earlier version with one replica made goes too, when there are none now.
-      names.pods.push(...podNames(name, Math.min(Math.max(replicas, 1), MAX_REPLICAS)))
-      names.podClaims.push(...claimsOf(field.at('spec').at('template').at('spec')))
-      return
-    }
     case 'Secret':
       names.secrets.push(name)
       return

@@ -4,7 +4,7 @@ import { type ContainerContext, checkContainerName, type ReadContainer, readCont
 import { readDependencies } from './dependencies.ts'
 import type { Field } from './field.ts'
 import { readDns, readHostAliases, readHostname } from './hosts.ts'
-import { quote } from './issue.ts'
+import { either, quote } from './issue.ts'
 import { readAnnotations, readLabels, readSettings } from './metadata.ts'
 import { portsClash } from './ports.ts'
 import { readPodSecurity } from './security.ts'
@@ -30,7 +30,8 @@ export type PodOrigin = {
   document: Field
   metadata: Field
   spec: Field
-  controlled: boolean
+  /** What restartPolicy may be where it is not the author's choice; the first is what nothing means, if it is Always. */
+  policies?: readonly RestartPolicy[]
 }
 
 export type ReadPod = { spec: PodSpec; ports: ReadContainer['ports'] }
@@ -83,7 +84,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     hostname: readHostname(spec.at('hostname'), name),
     hostAliases: readHostAliases(spec.at('hostAliases'), context.noHosts),
     dns: readDns(spec, hostNetwork),
-    restartPolicy: readRestartPolicy(spec.at('restartPolicy'), origin.controlled),
+    restartPolicy: readRestartPolicy(spec.at('restartPolicy'), origin),
     initType,
     graceMs: readGraceMs(spec.at('terminationGracePeriodSeconds')),
     hostNetwork,
@@ -132,12 +133,14 @@ export function checkHostPorts(ports: ReadContainer['ports']): void {
   }
 }
 
-function readRestartPolicy(field: Field, controlled: boolean): RestartPolicy {
+function readRestartPolicy(field: Field, { policies, document }: PodOrigin): RestartPolicy {
   const policy = field.oneOf(['Always', 'OnFailure', 'Never'], 'Always')
-  if (controlled && policy !== 'Always') {
-    field.issue('UNSUPPORTED_VALUE', `${quote(policy)} is not possible in a Deployment`, 'use Always, or a Pod')
-  }
-  return policy
+  if (policies === undefined || policies.includes(policy)) return policy
+  const kind = document.at('kind').string() ?? ''
+  const remedy = policies.includes('Always') ? 'use Always, or a Pod' : `use ${either(policies)}`
+  if (field.present) field.issue('UNSUPPORTED_VALUE', `${quote(policy)} is not possible in a ${kind}`, remedy)
+  else field.issue('REQUIRED', `the pods of a ${kind} do not run for ever`, remedy)
+  return policies[0] ?? policy
 }
 
 /** Podman's annotation: `once` where there is none. */

@@ -125,6 +125,8 @@ export const TYPES: Record<string, string> = {
   RBDVolumeSource: 'fsType:s image!:s keyring:s monitors!:[s] pool:s readOnly:b secretRef:LocalObjectReference user:s',
   ReplicaSet: 'apiVersion:s kind:s metadata:ObjectMeta spec:ReplicaSetSpec status:any',
   ReplicaSetSpec: 'minReadySeconds:i replicas:i selector!:LabelSelector template:PodTemplateSpec',
+  ReplicationController: 'apiVersion:s kind:s metadata:ObjectMeta spec:ReplicationControllerSpec status:any',
+  ReplicationControllerSpec: 'minReadySeconds:i replicas:i selector:{s} template:PodTemplateSpec',
   ResourceFieldSelector: 'containerName:s divisor:q resource!:s',
   ResourceRequirements: 'claims:[CoreV1ResourceClaim] limits:{q} requests:{q}',
   RollingUpdateDaemonSet: 'maxSurge:x maxUnavailable:x',

@@ -30,6 +30,9 @@ const CLAIM = 'a claim is a directory of this host'
 const TABLE: Record<string, Verdicts> = {
   Pod: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
   Deployment: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
+  ReplicaSet: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
+  ReplicationController: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
+  DaemonSet: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
   ConfigMap: {
     honoured: 'apiVersion kind metadata data binaryData',
     accepted: { immutable: 'each play reads the ConfigMap anew' },
@@ -61,6 +64,12 @@ const TABLE: Record<string, Verdicts> = {
       revisionHistoryLimit: ROLLOUT,
       strategy: ROLLOUT,
     },
+  },
+  ReplicaSetSpec: { honoured: 'replicas selector template', accepted: { minReadySeconds: ROLLOUT } },
+  ReplicationControllerSpec: { honoured: 'replicas selector template', accepted: { minReadySeconds: ROLLOUT } },
+  DaemonSetSpec: {
+    honoured: 'selector template',
+    accepted: { minReadySeconds: ROLLOUT, revisionHistoryLimit: ROLLOUT, updateStrategy: ROLLOUT },
   },
   LabelSelector: { honoured: 'matchLabels matchExpressions' },
   LabelSelectorRequirement: { honoured: 'key operator values' },
@@ -244,8 +253,17 @@ export const isHarmless = (path: string, value: string | undefined): boolean =>
 export const PLAYED_KINDS: Record<string, string> = {
   Pod: 'v1',
   Deployment: 'apps/v1',
+  ReplicaSet: 'apps/v1',
+  ReplicationController: 'v1',
+  DaemonSet: 'apps/v1',
   ConfigMap: 'v1',
   Secret: 'v1',
   PersistentVolumeClaim: 'v1',
   List: 'v1',
+}
+
+/** Kinds that are accepted and do nothing here. */
+export const NOTED_KINDS: Record<string, string> = {
+  Namespace: 'pods of all namespaces share the names of this host',
+  ServiceAccount: NO_TOKEN,
 }

@@ -1,48 +1,99 @@
-/** What makes pods: Pod itself and Deployment. */
+/** What makes pods: Pod itself, and the kinds that make any number of pods alike from one template. */
 import type { Field } from './field.ts'
 import { quote } from './issue.ts'
 import { readLabels, readName, readNamespace } from './metadata.ts'
-import { type PodContext, type ReadPod, readPod } from './pod.ts'
+import { type PodContext, type PodOrigin, type ReadPod, readPod } from './pod.ts'
+import { checkLabelMap, checkSelector } from './selector.ts'
 
-const MAX_REPLICAS = 1000
+export const MAX_REPLICAS = 1000
 const MAX_NAME = 253
 
-/** The pod of a Pod document. */
-export function readPodDocument(document: Field, context: PodContext): ReadPod[] {
+/** Kinds whose pods are alike: a DaemonSet has one on each node, and there is one node. */
+const REPLICATED: Record<string, { selector: typeof checkSelector; counted: boolean }> = {
+  Deployment: { selector: checkSelector, counted: true },
+  ReplicaSet: { selector: checkSelector, counted: true },
+  ReplicationController: { selector: checkLabelMap, counted: true },
+  DaemonSet: { selector: checkSelector, counted: false },
+}
+
+/** The pods of a document of a kind that makes some. */
+export function readWorkload(kind: string, document: Field, context: PodContext): ReadPod[] {
+  const how = isReplicated(kind) ? REPLICATED[kind] : undefined
+  if (how === undefined) return readPodDocument(document, context)
+  const spec = document.at('spec')
+  how.selector(spec.at('selector'), spec.at('template').at('metadata').at('labels'))
+  const replicas = how.counted ? readReplicas(spec.at('replicas')) : 1
+  return readReplicated(document, { replicas, nameOf: replicaName }, context)
+}
+
+/** True for a kind that makes pods. */
+export const makesPods = (kind: string): boolean => kind === 'Pod' || isReplicated(kind)
+
+/** True for a kind whose pods are numbered. */
+export const isReplicated = (kind: string): boolean => Object.hasOwn(REPLICATED, kind)
+
+function readPodDocument(document: Field, context: PodContext): ReadPod[] {
   const metadata = document.at('metadata')
   const name = readName(document)
   const namespace = readNamespace(metadata)
-  return [readPod({ name, namespace, document, metadata, spec: document.at('spec'), controlled: false }, context)]
+  return [readPod({ name, namespace, document, metadata, spec: document.at('spec') }, context)]
 }
 
-/** The pods of a Deployment: NAME-pod as in Podman, then NAME-pod-2 and so on. */
-export function readDeployment(document: Field, context: PodContext): ReadPod[] {
+/** How many pods a template makes, and what each is called and has of its own. */
+type Replicas = {
+  replicas: number
+  /** `index` counts from 0. */
+  nameOf: (name: string, index: number) => string
+  policies?: PodOrigin['policies']
+}
+
+/** The pods of a template. With no replicas it is checked all the same. */
+function readReplicated(document: Field, how: Replicas, context: PodContext): ReadPod[] {
   const name = readName(document)
   const namespace = readNamespace(document.at('metadata'))
   readLabels(document.at('metadata').at('labels'))
   refuseSettings(document.at('metadata').at('annotations'))
   const template = document.at('spec').at('template')
-  checkSelector(document.at('spec').at('selector'), template.at('metadata').at('labels'))
-  const replicas = readReplicas(document.at('spec').at('replicas'))
-  // With no replicas the template is checked all the same.
-  const count = Math.max(1, replicas)
-  const pods = podNames(name, count).map(podName => {
+  const count = Math.max(1, how.replicas)
+  const pods = Array.from({ length: count }, (_, index) => {
+    const podName = how.nameOf(name, index)
     if (podName.length > MAX_NAME)
       document
         .at('metadata')
         .at('name')
         .issue('TOO_LONG', `the pod's name ${quote(podName)} is longer than ${MAX_NAME} characters`, 'shorten it')
-    const origin = {
+    const origin: PodOrigin = {
       name: podName,
       namespace,
       document,
       metadata: template.at('metadata'),
       spec: template.at('spec'),
-      controlled: true,
+      policies: how.policies ?? ['Always'],
     }
     return readPod(origin, context)
   })
-  return replicas === 0 ? [] : pods
+  refuseDoubles(pods)
+  return how.replicas === 0 ? [] : pods
+}
+
+/** A port of the host can be had by one pod only. The later pods no longer claim it: once is enough to complain. */
+function refuseDoubles(pods: ReadPod[]): void {
+  if (pods.length < 2) return
+  for (const pod of pods) {
+    const { hostNetwork } = pod.spec
+    pod.ports = pod.ports.filter(({ port, field }) => {
+      const wanted = port.hostPort ?? (hostNetwork ? port.containerPort : undefined)
+      if (wanted === undefined) return true
+      field
+        .at(port.hostPort === undefined ? 'containerPort' : 'hostPort')
+        .issue(
+          'INVALID_VALUE',
+          `port ${wanted} of the host cannot be had by ${pods.length} pods at once`,
+          hostNetwork ? 'make it one pod, or leave hostNetwork out' : 'make it one pod, or leave the hostPort out',
+        )
+      return false
+    })
+  }
 }
 
 /** What steers a pod must stand in the template: here it would do nothing. */
@@ -54,9 +105,15 @@ function refuseSettings(annotations: Field): void {
   }
 }
 
-/** Names of the pods of a Deployment. */
-export function podNames(deployment: string, replicas: number): string[] {
-  return Array.from({ length: replicas }, (_, index) => `${deployment}-pod${index === 0 ? '' : `-${index + 1}`}`)
+/** NAME-pod as in Podman, then NAME-pod-2 and so on; `index` counts from 0. */
+const replicaName = (name: string, index: number): string => `${name}-pod${index === 0 ? '' : `-${index + 1}`}`
+
+/** Names of the pods of a workload by what its manifest says, never none: lenient, for taking them down. */
+export function podNames(document: Field, name: string): string[] {
+  const replicas = document.at('spec').at('replicas').integer() ?? 1
+  // What an earlier version with one replica made goes too, when there are none now.
+  const count = Math.min(Math.max(replicas, 1), MAX_REPLICAS)
+  return Array.from({ length: count }, (_, index) => replicaName(name, index))
 }
 
 function readReplicas(field: Field): number {
@@ -65,43 +122,4 @@ function readReplicas(field: Field): number {
   if (replicas > MAX_REPLICAS)
     field.issue('TOO_MANY', `${replicas} pods on one host`, `use no more than ${MAX_REPLICAS}`)
   return replicas < 0 || replicas > MAX_REPLICAS ? 1 : replicas
-}
-
-function checkSelector(selector: Field, labels: Field): void {
-  if (!selector.present) return
-  const wanted = selector.at('matchLabels').entries()
-  const expressions = selector.at('matchExpressions').items()
-  if (wanted.length === 0 && expressions.length === 0) {
-    selector.issue('INVALID_VALUE', 'an empty selector would select every pod', 'add matchLabels')
-    return
-  }
-  readLabels(selector.at('matchLabels'))
-  const has = labels.stringMap()
-  const missed = wanted.find(([key, value]) => value.string() !== undefined && has[key] !== value.string())
-  const failed = expressions.find(expression => !matches(expression, has))
-  const culprit = missed?.[1] ?? failed
-  culprit?.issue(
-    'INVALID_VALUE',
-    'the selector does not match the labels of the template',
-    'make spec.template.metadata.labels fit',
-  )
-}
-
-function matches(expression: Field, labels: Record<string, string>): boolean {
-  const key = expression.at('key').string() ?? ''
-  const values = expression.at('values').strings() ?? []
-  const operator = expression.at('operator').oneOf(['', 'In', 'NotIn', 'Exists', 'DoesNotExist'], '')
-  const value = labels[key]
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value)
-    case 'NotIn':
-      return value === undefined || !values.includes(value)
-    case 'Exists':
-      return value !== undefined
-    case 'DoesNotExist':
-      return value === undefined
-    default:
-      return true
-  }
 }

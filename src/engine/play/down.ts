@@ -2,7 +2,7 @@
 import type { Id } from '../../model.ts'
 import type { EngineContext } from '../context.ts'
 import { removeIdleServices, settleService, tearDown } from '../run/index.ts'
-import { readPod } from '../state/index.ts'
+import { podsMadeBy, readPod } from '../state/index.ts'
 import type { DownOptions, DownReport, DownRequest } from '../types/index.ts'
 import { removeSecrets, removeVolume } from '../volumes/index.ts'
 import { loadWork, lockPod } from '../work.ts'
@@ -23,8 +23,9 @@ export async function down(
     }
   }
   const services = new Set<Id>()
+  const names = new Set([...request.pods, ...(await podsMadeBy(context.store, request.workloads))])
   const pods = await Promise.all(
-    [...new Set(request.pods)].map(async name => {
+    [...names].map(async name => {
       const gone: { stopped?: string; removed?: string } = {}
       await attempt(`pod ${name}`, async () => {
         const lock = await lockPod(context, name, 'tspod kube down', { signal, insist: true })

@@ -5,7 +5,15 @@ import type { EngineContext, PodWork } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
 import { type Reconciled, reconcile, removeIdleServices, settleService, tearDown, writeService } from '../run/index.ts'
 import type { Lock, Transaction } from '../state/index.ts'
-import { type ContainerRecord, type PodRecord, readPod, specNamed, updatePod, updateSandbox } from '../state/index.ts'
+import {
+  type ContainerRecord,
+  type PodRecord,
+  podsMadeBy,
+  readPod,
+  specNamed,
+  updatePod,
+  updateSandbox,
+} from '../state/index.ts'
 import { wakeTimekeeper } from '../timekeeper.ts'
 import type { ContainerFailure, DownReport, PlayedPod, PlayOptions, PlayReport, Progress } from '../types/index.ts'
 import { removeSecrets, writeSecrets, writeVolumes } from '../volumes/index.ts'
@@ -34,7 +42,9 @@ export async function play(
     resolveImages(context, bundle, options.pull, progress, signal),
   ])
   // Only now: a pull may take minutes, and an older pod of the same name goes on being looked after meanwhile.
-  const names = bundle.pods.map(pod => pod.name)
+  // Fewer replicas than before leave pods that nobody asks for by name.
+  const earlier = options.replace ? await podsMadeBy(context.store, bundle.workloads) : []
+  const names = [...new Set([...bundle.pods.map(pod => pod.name), ...earlier])]
   const locks = await lockPods(context, names, 'tspod kube play', { signal, insist: options.replace })
   try {
     const replaced = await makeRoom(context, bundle, options, locks)
@@ -95,14 +105,16 @@ async function makeRoom(
   options: PlayOptions,
   locks: Map<string, Lock>,
 ): Promise<DownReport | undefined> {
-  const found = (await Promise.all(bundle.pods.map(pod => readPod(context.store, pod.name)))).filter(
+  const found = (await Promise.all([...locks.keys()].map(name => readPod(context.store, name)))).filter(
     pod => pod !== undefined,
   )
   const complete = found.filter(pod => pod.complete && pod.goal !== 'removed')
   if (!options.replace) refuseNamesInUse(complete)
-  await refuseContainerNames(context, bundle, options)
+  await refuseContainerNames(context, bundle, options, [...locks.keys()])
   const report: DownReport = { stopped: [], removed: [], secrets: [], volumes: [], failures: [] }
-  await Promise.all(found.map(pod => removeOne(context, pod, locks, report)))
+  // The lock file stays where a pod of that name comes next, which goes on under the same lock.
+  const next = new Set<string>(bundle.pods.map(pod => pod.name))
+  await Promise.all(found.map(pod => removeOne(context, pod, { locks, keepFile: next.has(pod.name) }, report)))
   for (const message of await removeIdleServices(context))
     report.failures.push({ object: 'service container', message })
   if (report.failures.length > 0) {
@@ -125,14 +137,13 @@ async function makeRoom(
 async function removeOne(
   context: EngineContext,
   pod: PodRecord,
-  locks: Map<string, Lock>,
+  { locks, keepFile }: { locks: Map<string, Lock>; keepFile: boolean },
   report: DownReport,
 ): Promise<void> {
   const lock = locks.get(pod.name)
   if (lock === undefined) throw new Error(`pod ${pod.name} is not locked`)
-  // The lock file stays: the pod that comes next goes on under the same lock.
-  const kept = { ...lock, removeFile: async () => undefined }
-  const { stopped, failures } = await tearDown(await loadWork(context, pod), kept)
+  const held = keepFile ? { ...lock, removeFile: async () => undefined } : lock
+  const { stopped, failures } = await tearDown(await loadWork(context, pod), held)
   if (stopped) report.stopped.push(pod.id)
   if (failures.length === 0) report.removed.push(pod.id)
   for (const message of failures) report.failures.push({ object: pod.name, message })

@@ -40,17 +40,18 @@ export function refuseNamesInUse(existing: readonly PodRecord[]): void {
 /**
  * Container names that another pod's have: they may have been renamed, and `a-b` of pod `c` is called as `b` of pod `c-a`.
  * Throws NAME_IN_USE.
+ * @param replaced pods that are about to go.
  */
 export async function refuseContainerNames(
   context: EngineContext,
   bundle: Bundle,
   options: PlayOptions,
+  replaced: readonly string[],
 ): Promise<void> {
-  const replaced = new Set<string>(bundle.pods.map(pod => pod.name))
   const rows = await context.store.all(
     'SELECT container.name AS name, pod.name AS pod FROM container JOIN pod ON container.pod = pod.id',
   )
-  const taken = new Map(rows.filter(row => !replaced.has(String(row.pod))).map(row => [row.name, row.pod]))
+  const taken = new Map(rows.filter(row => !replaced.includes(String(row.pod))).map(row => [row.name, row.pod]))
   const wanted = bundle.pods.flatMap(pod => [
     ...pod.initContainers.map(({ name }) => `${pod.name}-${name}`),
     ...pod.containers.map(({ name }) => (options.noPodPrefix ? name : `${pod.name}-${name}`)),

@@ -11,6 +11,7 @@ export {
   leasedAddresses,
   type PodRecord,
   type PodSettings,
+  podsMadeBy,
   readContainer,
   readContainers,
   readPod,

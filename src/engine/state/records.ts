@@ -1,5 +1,5 @@
 /** Rows of the store as typed records, and the few writes that change them. */
-import type { ContainerName, ContainerSpec, Id, PodName, PodSpec } from '../../model.ts'
+import type { ContainerName, ContainerSpec, Id, PodName, PodSpec, WorkloadName } from '../../model.ts'
 import type { Limits } from '../../oci/index.ts'
 import type { SandboxState } from '../plan/index.ts'
 import type { ContainerGoal, ContainerKind, ContainerState } from '../types/index.ts'
@@ -152,6 +152,16 @@ type Reader = Pick<Store, 'all'>
 /** All pods, oldest first. */
 export async function readPods(store: Reader): Promise<PodRecord[]> {
   return (await store.all('SELECT * FROM pod ORDER BY created_ms, name')).map(podRecord)
+}
+
+/** Names of all pods that these objects have made, whatever their number was then. */
+export async function podsMadeBy(store: Reader, workloads: readonly WorkloadName[]): Promise<string[]> {
+  if (workloads.length === 0) return []
+  const rows = await store.all(
+    `SELECT name, json_extract(spec, '$.origin.kind') AS kind, json_extract(spec, '$.origin.name') AS maker FROM pod`,
+  )
+  const makers = new Set(workloads.map(({ kind, name }) => `${kind} ${name}`))
+  return rows.filter(row => makers.has(`${row.kind} ${row.maker}`)).map(row => text(row.name))
 }
 
 /** The pod of this name, which is unique among pods. */

@@ -1,4 +1,5 @@
 /** What `kube play` and `kube down` are asked for and what they answer: plain data, shared with the command line. */
+import type { WorkloadName } from '../../model.ts'
 import type { PullOptions } from '../../oci/index.ts'
 
 export type PlayOptions = {
@@ -51,7 +52,14 @@ export type PlayReport = {
 }
 
 /** What `kube down` works on: names only, so that it needs no valid manifest. */
-export type DownRequest = { pods: string[]; secrets: string[]; claims: string[]; podClaims: string[] }
+export type DownRequest = {
+  pods: string[]
+  /** Whatever pods they have made, of whatever names. */
+  workloads: WorkloadName[]
+  secrets: string[]
+  claims: string[]
+  podClaims: string[]
+}
 
 export type DownOptions = {
   /** Also removes named volumes. */

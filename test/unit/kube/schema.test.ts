@@ -3,8 +3,9 @@ import { describe, expect, test } from '@jest/globals'
 import { schemaText } from '../../../scripts/generate-schema.ts'
 import { support } from '../../../src/kube/index.ts'
 import { entryOf, fieldsOf, itemOf, knownKinds } from '../../../src/kube/schema.ts'
+import { PLAYED_KINDS } from '../../../src/kube/support.ts'
 
-const ROOTS = ['Pod', 'Deployment', 'ConfigMap', 'Secret', 'PersistentVolumeClaim']
+const ROOTS = Object.keys(PLAYED_KINDS).filter(kind => kind !== 'List')
 
 /** Every TYPE.FIELD that a document may hold: below what is honoured, as deep as it goes. */
 function reachable(): Set<string> {

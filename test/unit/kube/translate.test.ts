@@ -116,6 +116,7 @@ describe('names', () => {
     const text = `${podText('volumes: [{name: v, persistentVolumeClaim: {claimName: other}}], nonsense: 1')}---\n${claim}---\n${secret}---\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 2}\n---\nkind: Service\nmetadata: {name: x}\n`
     expect(namesIn([{ file: 'a', text }])).toEqual({
       pods: ['web', 'd-pod', 'd-pod-2'],
+      workloads: [{ kind: 'Deployment', name: 'd' }],
       secrets: ['s'],
       claims: ['data'],
       podClaims: ['other'],
