@@ -1,5 +1,6 @@
 /** `tspod kube play`: Kubernetes YAML becomes running pods. */
 import { isIP } from 'node:net'
+import { resolve } from 'node:path'
 import type { PlayOptions, ServiceOptions } from '../engine/index.ts'
 import { takeDown } from './down.ts'
 import type { FlagTable, Problem } from './flags.ts'
@@ -13,7 +14,16 @@ import { defineVerb, type Input, type Outcome, usageError, type World } from './
 
 const FLAGS = {
   annotation: { kind: 'list', value: 'KEY=VALUE', help: 'add an annotation to every Pod and PersistentVolumeClaim' },
+  build: {
+    kind: 'tristate',
+    help: 'build each image that a directory of its name has a Containerfile for: always, or never; without it those that are missing',
+  },
   configmap: { kind: 'list', value: 'FILE', help: 'take ConfigMaps from this file as well' },
+  'context-dir': {
+    kind: 'text',
+    value: 'DIR',
+    help: 'with --build: where those directories are (default: the current one)',
+  },
   down: { kind: 'switch', initial: false, help: 'the same as `tspod kube down`' },
   force: { kind: 'switch', initial: false, help: 'with --down: remove the named volumes too' },
   ip: { kind: 'list', value: 'ADDRESS', help: 'address of a pod; the n-th one is for the n-th pod' },
@@ -93,7 +103,7 @@ export const play = defineVerb({
     const pull = await pullOptions(input.flags, world, problems)
     if (problems.length > 0) throw usageError(problems, 'tspod kube play')
     if (input.flags.down) return takeDown(input.operands, { force: input.flags.force }, world)
-    return playSources(input, playOptions(input, pull), world)
+    return playSources(input, playOptions(input, pull, world.cwd), world)
   },
 })
 
@@ -138,8 +148,10 @@ async function serviceOptions({ flags }: PlayInput, sources: readonly Source[]):
   return { name: `${digest.slice(0, 12)}-service`, propagation }
 }
 
-function playOptions({ flags }: PlayInput, pull: PlayOptions['pull']): PlayOptions {
+function playOptions({ flags }: PlayInput, pull: PlayOptions['pull'], cwd: string): PlayOptions {
+  const root = resolve(cwd, flags['context-dir'] ?? '.')
   return {
+    ...(flags.build === false ? {} : { build: { root, always: flags.build === true } }),
     replace: flags.replace,
     start: flags.start,
     networks: flags.network,
@@ -177,6 +189,9 @@ function flagProblems({ flags, operands }: PlayInput): Problem[] {
     if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text)) {
       refuse(`invalid argument "${text}" for "--mac-address" flag: not a MAC address such as 02:00:00:00:00:01`)
     }
+  }
+  if (flags['context-dir'] !== undefined && flags.build !== true) {
+    refuse('--build must be specified when using --context-dir option')
   }
   const propagation = flags['service-exit-code-propagation']
   if (propagation !== undefined && !['', 'none', 'all', 'any'].includes(propagation)) {

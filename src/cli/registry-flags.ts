@@ -22,6 +22,7 @@ export const REGISTRY_FLAGS = {
     kind: 'tristate',
     help: 'require HTTPS and verify certificates (default true, or what registries.conf says)',
   },
+  'signature-policy': { kind: 'text', value: 'PATH', hidden: true, help: 'another policy.json for this command' },
   quiet: { kind: 'switch', initial: false, short: 'q', help: 'show no progress' },
 } as const satisfies FlagTable
 
@@ -45,6 +46,10 @@ export async function pullOptions(
   if (flags['cert-dir'] !== undefined) {
     options.certDir = resolve(world.cwd, flags['cert-dir'])
     problems.push(...(await inaccessible('certificate directory', flags['cert-dir'], world.cwd)))
+  }
+  if (flags['signature-policy'] !== undefined) {
+    options.signaturePolicy = resolve(world.cwd, flags['signature-policy'])
+    problems.push(...(await inaccessible('signature policy', flags['signature-policy'], world.cwd)))
   }
   if (flags.creds !== undefined) {
     if (!/^[^:]+:./.test(flags.creds)) {

@@ -1,4 +1,5 @@
 export { type Console, openConsole } from './attach.ts'
+export { type BuildSource, buildImage, buildSource } from './build.ts'
 export {
   type CgroupPlace,
   cgroupExists,

@@ -90,8 +90,8 @@ const RULES: readonly Rule[] = [
   },
   {
     says: /source image rejected|signature|policy/i,
-    why: ({ wanted, repository }) => `${wanted} of ${repository} is rejected by /etc/containers/policy.json`,
-    remedy: () => 'sign the image, or change what policy.json demands of this registry',
+    why: ({ wanted, repository }) => `${wanted} of ${repository} is rejected by the signature policy`,
+    remedy: () => 'sign the image, or change what /etc/containers/policy.json demands of this registry',
   },
   {
     says: /no space left on device/i,

@@ -25,6 +25,8 @@ export type PullOptions = {
   /** Absent: what registries.conf says. */
   tlsVerify?: boolean
   quiet: boolean
+  /** Another policy.json than the system's. */
+  signaturePolicy?: string
   /** Where to find proxies: only these variables reach skopeo. */
   proxy?: { http_proxy?: string; https_proxy?: string; no_proxy?: string }
   /** Another registries.conf than the system's: a door for tests, no flag leads here. */
@@ -112,7 +114,9 @@ async function pullFrom(
   const full = reference(candidate, name)
   const authFile =
     options.creds === undefined ? options.authFile : await writeCredentials(secrets, candidate, options.creds)
-  const argv: [string, ...string[]] = ['skopeo', '--tmpdir', staging, 'copy', '--retry-times', String(RETRIES)]
+  const argv: [string, ...string[]] = ['skopeo', '--tmpdir', staging]
+  if (options.signaturePolicy !== undefined) argv.push('--policy', options.signaturePolicy)
+  argv.push('copy', '--retry-times', String(RETRIES))
   if (authFile !== undefined) argv.push('--src-authfile', authFile)
   if (options.certDir !== undefined) argv.push('--src-cert-dir', options.certDir)
   if (options.tlsVerify !== undefined) argv.push(`--src-tls-verify=${options.tlsVerify}`)

@@ -1,25 +1,30 @@
 /** Images for a play: found or pulled before anything is created, each once. */
 import { TspodError } from '../../errors.ts'
-import type { Bundle, ContainerSpec, LocalImage, PullPolicy } from '../../model.ts'
-import type { PullOptions } from '../../oci/index.ts'
+import type { Bundle, ContainerSpec, LocalImage } from '../../model.ts'
+import { buildImage, buildSource, type PullOptions } from '../../oci/index.ts'
 import type { EngineContext } from '../context.ts'
 import { tell } from '../events/index.ts'
 import { takeLock } from '../state/index.ts'
-import type { Progress } from '../types/index.ts'
+import type { PlayOptions, Progress } from '../types/index.ts'
 
 /** A pull of the same image by another process may take this long. */
 const PULL_LOCK_TIMEOUT_MS = 30 * 60_000
 
 export type ImageOf = (container: ContainerSpec) => LocalImage
 
+/** What decides where images come from. */
+type Sources = Pick<PlayOptions, 'pull' | 'build'>
+
 /**
- * Resolves the image of every container in the bundle by its pull policy; pulls run side by side.
- * @throws the first failure: IMAGE_NOT_FOUND for policy Never, IMAGE_PULL_FAILED and others from the pull.
+ * Resolves the image of every container in the bundle: built where there is a directory to build it from, else by its
+ * pull policy; all of them side by side.
+ * @throws the first failure: IMAGE_NOT_FOUND for policy Never, IMAGE_PULL_FAILED and others from the pull,
+ * IMAGE_BUILD_FAILED.
  */
 export async function resolveImages(
   context: EngineContext,
   bundle: Bundle,
-  options: PullOptions,
+  options: Sources,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<ImageOf> {
@@ -28,8 +33,7 @@ export async function resolveImages(
   for (const pod of bundle.pods) {
     for (const container of [...pod.initContainers, ...pod.containers]) {
       const key = keyOf(container)
-      if (!found.has(key))
-        found.set(key, resolve(context, container.image, container.pullPolicy, options, progress, signal))
+      if (!found.has(key)) found.set(key, resolve(context, container, options, progress, signal))
     }
   }
   const images = new Map(await Promise.all([...found].map(async ([key, image]) => [key, await image] as const)))
@@ -42,13 +46,19 @@ export async function resolveImages(
 
 async function resolve(
   context: EngineContext,
-  name: string,
-  policy: PullPolicy,
-  options: PullOptions,
+  { image: name, pullPolicy: policy }: ContainerSpec,
+  { pull: options, build }: Sources,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<LocalImage> {
   const local = await context.findImage(name)
+  const source = build === undefined || (local && !build.always) ? undefined : buildSource(build.root, name)
+  if (source !== undefined) {
+    const report = (text: string): void => progress({ object: name, text })
+    return await alone(context, name, signal, async () =>
+      buildImage(context.stream, await context.storage(), name, source, options, report, signal),
+    )
+  }
   if (policy === 'Never') {
     if (local !== undefined) return local
     throw new TspodError('IMAGE_NOT_FOUND', `${name}: image not known`, {
@@ -70,22 +80,32 @@ async function resolve(
 const madeHere = (name: string): boolean => name.startsWith('localhost/')
 
 /** Pulls one image; of several processes that want the same one, one pulls and the others wait. */
-export async function pull(
+export function pull(
   context: EngineContext,
   name: string,
   options: PullOptions,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<LocalImage> {
+  const pulling = async (): Promise<LocalImage> =>
+    (await context.pulls()).pull(name, options, text => progress({ object: name, text }), signal)
+  return alone(context, name, signal, () => toldPull(context, name, pulling))
+}
+
+/** Of several processes that want one image, one at a time fetches or builds it. */
+async function alone(
+  context: EngineContext,
+  name: string,
+  signal: AbortSignal,
+  fetch: () => Promise<LocalImage>,
+): Promise<LocalImage> {
   const { paths, clock } = context
   const { createHash } = await import('node:crypto')
   const key = `image-${createHash('sha256').update(name).digest('hex').slice(0, 16)}`
-  const request = { paths, clock, name: key, command: `pulling ${name}`, timeoutMs: PULL_LOCK_TIMEOUT_MS, signal }
+  const request = { paths, clock, name: key, command: `fetching ${name}`, timeoutMs: PULL_LOCK_TIMEOUT_MS, signal }
   const lock = await takeLock(request)
   try {
-    return await toldPull(context, name, async () =>
-      (await context.pulls()).pull(name, options, text => progress({ object: name, text }), signal),
-    )
+    return await fetch()
   } finally {
     await lock.removeFile()
     await lock[Symbol.asyncDispose]()

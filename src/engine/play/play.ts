@@ -39,7 +39,7 @@ export async function play(
   if (context.store.trouble !== undefined) throw context.store.trouble
   const [drafts, imageOf] = await Promise.all([
     draftPods(context, bundle, options),
-    resolveImages(context, bundle, options.pull, progress, signal),
+    resolveImages(context, bundle, options, progress, signal),
   ])
   // Only now: a pull may take minutes, and an older pod of the same name goes on being looked after meanwhile.
   // Fewer replicas than before leave pods that nobody asks for by name.

@@ -18,10 +18,15 @@ export type PlayOptions = {
   noHostname: boolean
   noPodPrefix: boolean
   pull: PullOptions
+  /** Absent: images are only pulled. */
+  build?: BuildOptions
   runtime?: string
   /** Set when a service container is to stand for the play's pods. */
   service?: ServiceOptions
 }
+
+/** `root` is where directories with Containerfiles are looked for; `always` builds an image that is there as well. */
+export type BuildOptions = { root: string; always: boolean }
 
 export type ServiceOptions = {
   /** `<first 12 digits of the manifest's SHA-256>-service`, as in Podman. */

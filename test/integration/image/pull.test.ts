@@ -175,6 +175,13 @@ describe('pull', () => {
     )
   })
 
+  test('a signature policy of the command is obeyed, and named when it rejects', async () => {
+    const signaturePolicy = join(dir, 'reject.json')
+    writeFileSync(signaturePolicy, '{"default":[{"type":"reject"}]}')
+    const error = await failure(pull(`${registry.host}/team/app:1`, { signaturePolicy }))
+    expect(error.message).toContain('is rejected by the signature policy')
+  })
+
   test('an aborted pull ends at once and leaves nothing', async () => {
     const controller = new AbortController()
     const server = await serve(() => undefined)

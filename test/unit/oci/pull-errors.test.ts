@@ -64,7 +64,7 @@ const messages: [message: string, why: string][] = [
     'choosing image instance: no image found in manifest list for architecture riscv64, variant "", OS linux',
     "this machine's architecture",
   ],
-  ['Source image rejected: Running image docker://x is rejected by policy.', 'rejected by /etc/containers/policy.json'],
+  ['Source image rejected: Running image docker://x is rejected by policy.', 'rejected by the signature policy'],
   ['registry reg.example:5000 is blocked in /etc/containers/registries.conf', 'is blocked'],
   ['writing blob: storing blob to file "/x": write /x: no space left on device', 'no space is left'],
   ['Manifest does not match provided manifest digest sha256:00', 'sent something else'],
