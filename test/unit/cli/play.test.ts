@@ -114,6 +114,7 @@ describe('what the engine is asked for', () => {
     const { bundle, options, err } = await run('kube play -')
     expect(bundle?.pods.map(pod => pod.name)).toEqual(['web'])
     expect(options).toEqual({
+      build: { root: '/', always: false },
       replace: false,
       start: true,
       networks: [],
@@ -131,9 +132,10 @@ describe('what the engine is asked for', () => {
     const { bundle, options, err } = await run(
       'kube play --replace --start=false --network a:ip=1.2.3.4,mac=x --network b --ip 10.91.0.9 --mac-address 02:00:00:00:00:01 ' +
         '--log-driver none --log-opt max-size=1m --no-hosts --no-hostname --no-pod-prefix --publish 8080:80,8081:81/udp ' +
-        '--annotation k=a,b=c --userns host --runtime runc --creds me:secret --tls-verify=false --no-trunc -q -',
+        '--annotation k=a,b=c --userns host --runtime runc --build --context-dir src --creds me:secret --tls-verify=false --no-trunc -q -',
     )
     expect(options).toEqual({
+      build: { root: '/src', always: true },
       replace: true,
       start: false,
       networks: ['a:ip=1.2.3.4,mac=x', 'b'],
