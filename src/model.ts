@@ -31,6 +31,10 @@ export type PodSpec = {
   origin: { kind: string; name: string; place: Place }
   /** Host name inside the pod: at most 63 characters. */
   hostname: string
+  /** Domain below which Services know the pod by its host name. */
+  subdomain?: string
+  /** The pod of the same workload that is up before this one begins, and is stopped after it. */
+  startAfter?: PodName
   hostAliases: { ip: string; hostnames: string[] }[]
   dns: DnsSpec
   restartPolicy: RestartPolicy

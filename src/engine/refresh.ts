@@ -7,6 +7,7 @@
 import type { EngineContext } from './context.ts'
 import { eventAbout, insertEvents } from './events/index.ts'
 import { lookAfter } from './look-after.ts'
+import { leadersFirst, placeOf } from './play/index.ts'
 import { recordEnd, startService } from './run/index.ts'
 import { readPods, updatePod, updateSandbox } from './state/index.ts'
 import { wakeTimekeeper } from './timekeeper.ts'
@@ -52,18 +53,16 @@ export async function startAfterReboot(context: EngineContext): Promise<Outcome[
   const failed = new Map<string, Error>()
   for (const id of services) await startService(context, id).catch((error: Error) => failed.set(id, error))
   let waits = false
-  const outcomes = await Promise.all(
-    pods.map(async ({ id, name, service }): Promise<Outcome> => {
-      const broken = service === undefined ? undefined : failed.get(service)
-      if (broken !== undefined) return { id, name, error: broken }
-      try {
-        if ((await lookAfter(context, id, 'tspod system refresh')) !== undefined) waits = true
-        return { id, name }
-      } catch (error) {
-        return { id, name, error: error as Error }
-      }
-    }),
-  )
+  const outcomes = await leadersFirst(pods, placeOf, async ({ id, name, service }): Promise<Outcome> => {
+    const broken = service === undefined ? undefined : failed.get(service)
+    if (broken !== undefined) return { id, name, error: broken }
+    try {
+      if ((await lookAfter(context, id, 'tspod system refresh')) !== undefined) waits = true
+      return { id, name }
+    } catch (error) {
+      return { id, name, error: error as Error }
+    }
+  })
   if (waits) await wakeTimekeeper(context)
   return outcomes
 }

@@ -124,9 +124,11 @@ class BundleReader {
     const pods = played.flatMap(({ kind, field }) => {
       if (!makesPods(kind)) return []
       checkField(field, kind)
-      const read = readWorkload(kind, field, context)
+      const { pods: read, claims } = readWorkload(kind, field, context)
       if (isReplicated(kind)) this.bundle.workloads.push({ kind, name: readName(field) })
       for (const pod of read) this.#claimName('pod', pod.spec.name, field)
+      const known = new Set(this.bundle.claims.map(claim => claim.name))
+      this.bundle.claims.push(...claims.filter(claim => !known.has(claim.name)))
       return read
     })
     checkHostPorts(pods.flatMap(pod => pod.ports))

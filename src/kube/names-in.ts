@@ -4,6 +4,7 @@ import type { WorkloadName } from '../model.ts'
 import { readKinds } from './documents.ts'
 import { type Field, Notes } from './field.ts'
 import { collecting, Issues, renderIssues, SourceFile } from './issue.ts'
+import { type ClaimPrefix, claimPrefixes } from './stateful.ts'
 import { isReplicated, podNames } from './workload.ts'
 
 /** `podClaims`: claims and other volumes that pods refer to, which `kube down --force` removes too. */
@@ -14,6 +15,8 @@ export type ObjectNames = {
   secrets: string[]
   claims: string[]
   podClaims: string[]
+  /** Claims that StatefulSets made for their pods. */
+  claimsOf: ClaimPrefix[]
   configMaps: string[]
 }
 
@@ -24,7 +27,15 @@ export type ObjectNames = {
 export function namesIn(sources: readonly { file: string; text: string }[]): ObjectNames {
   const issues = new Issues()
   const files = sources.map(({ file, text }) => new SourceFile(file, text))
-  const names: ObjectNames = { pods: [], workloads: [], secrets: [], claims: [], podClaims: [], configMaps: [] }
+  const names: ObjectNames = {
+    pods: [],
+    workloads: [],
+    secrets: [],
+    claims: [],
+    podClaims: [],
+    claimsOf: [],
+    configMaps: [],
+  }
   for (const { kind, field } of collecting(issues, () => readKinds(files, issues, new Notes()))) {
     const name = field.at('metadata').at('name').string()
     if (name !== undefined && name !== '') collect(names, kind, name, field)
@@ -42,7 +53,8 @@ export function namesIn(sources: readonly { file: string; text: string }[]): Obj
 function collect(names: ObjectNames, kind: string, name: string, field: Field): void {
   if (isReplicated(kind)) {
     names.workloads.push({ kind, name })
-    names.pods.push(...podNames(field, name))
+    names.pods.push(...podNames(field))
+    names.claimsOf.push(...claimPrefixes(field, name))
     names.podClaims.push(...claimsOf(field.at('spec').at('template').at('spec')))
     return
   }

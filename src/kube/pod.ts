@@ -1,5 +1,5 @@
 /** A pod: its sections in order. */
-import type { PodName, PodSpec, RestartPolicy } from '../model.ts'
+import type { PodName, PodSpec, RestartPolicy, VolumeSpec } from '../model.ts'
 import { type ContainerContext, checkContainerName, type ReadContainer, readContainer } from './container.ts'
 import { readDependencies } from './dependencies.ts'
 import type { Field } from './field.ts'
@@ -32,13 +32,25 @@ export type PodOrigin = {
   spec: Field
   /** What restartPolicy may be where it is not the author's choice; the first is what nothing means, if it is Always. */
   policies?: readonly RestartPolicy[]
+  /** What the workload gives to this pod alone. */
+  own?: PodOwn
+}
+
+/** Of one pod of many: labels and annotations on top of the template's, and volumes that replace its. */
+export type PodOwn = {
+  labels: Record<string, string>
+  annotations?: Record<string, string>
+  volumes?: readonly VolumeSpec[]
+  hostname?: string
+  subdomain?: string
+  startAfter?: PodName
 }
 
 export type ReadPod = { spec: PodSpec; ports: ReadContainer['ports'] }
 
 /** Translates one pod; mistakes are collected in the fields' context. */
 export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
-  const { name, spec, metadata, document } = origin
+  const { name, spec, metadata, document, own } = origin
   const hostNetwork = spec.at('hostNetwork').boolean() ?? false
   const hostPid = spec.at('hostPID').boolean() ?? false
   const hostIpc = spec.at('hostIPC').boolean() ?? false
@@ -49,10 +61,11 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
       .issue('INVALID_VALUE', 'shareProcessNamespace and hostPID cannot both be true', 'keep one of them')
   }
   spec.at('os').at('name').oneOf(['linux'], 'linux')
-  const labels = readLabels(metadata.at('labels'))
-  const annotations = readAnnotations(metadata, context.annotations)
+  const labels = Object.assign(readLabels(metadata.at('labels')), own?.labels)
+  const annotations = Object.assign(readAnnotations(metadata, context.annotations), own?.annotations)
   const serviceAccountName = spec.at('serviceAccountName').string() || 'default'
   const volumes = readVolumes(spec.at('volumes'), context)
+  for (const volume of own?.volumes ?? []) volumes.set(volume.name, volume)
   const securityContext = spec.at('securityContext')
   const all = [...spec.at('initContainers').items(), ...spec.at('containers').items()]
   const containerContext: ContainerContext = {
@@ -81,7 +94,9 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
       name: document.at('metadata').at('name').string() ?? '',
       place: document.place,
     },
-    hostname: readHostname(spec.at('hostname'), name),
+    hostname: own?.hostname ?? readHostname(spec.at('hostname'), name),
+    ...(own?.subdomain !== undefined && { subdomain: own.subdomain }),
+    ...(own?.startAfter !== undefined && { startAfter: own.startAfter }),
     hostAliases: readHostAliases(spec.at('hostAliases'), context.noHosts),
     dns: readDns(spec, hostNetwork),
     restartPolicy: readRestartPolicy(spec.at('restartPolicy'), origin),

@@ -33,6 +33,7 @@ const TABLE: Record<string, Verdicts> = {
   ReplicaSet: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
   ReplicationController: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
   DaemonSet: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
+  StatefulSet: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
   ConfigMap: {
     honoured: 'apiVersion kind metadata data binaryData',
     accepted: { immutable: 'each play reads the ConfigMap anew' },
@@ -71,6 +72,14 @@ const TABLE: Record<string, Verdicts> = {
     honoured: 'selector template',
     accepted: { minReadySeconds: ROLLOUT, revisionHistoryLimit: ROLLOUT, updateStrategy: ROLLOUT },
   },
+  StatefulSetSpec: {
+    honoured:
+      'replicas selector template serviceName podManagementPolicy volumeClaimTemplates ordinals ' +
+      'persistentVolumeClaimRetentionPolicy',
+    accepted: { minReadySeconds: ROLLOUT, revisionHistoryLimit: ROLLOUT, updateStrategy: ROLLOUT },
+  },
+  StatefulSetOrdinals: { honoured: 'start' },
+  StatefulSetPersistentVolumeClaimRetentionPolicy: { honoured: 'whenDeleted whenScaled' },
   LabelSelector: { honoured: 'matchLabels matchExpressions' },
   LabelSelectorRequirement: { honoured: 'key operator values' },
   PodTemplateSpec: { honoured: 'metadata spec' },
@@ -256,6 +265,7 @@ export const PLAYED_KINDS: Record<string, string> = {
   ReplicaSet: 'apps/v1',
   ReplicationController: 'v1',
   DaemonSet: 'apps/v1',
+  StatefulSet: 'apps/v1',
   ConfigMap: 'v1',
   Secret: 'v1',
   PersistentVolumeClaim: 'v1',

@@ -1,29 +1,44 @@
 /** What makes pods: Pod itself, and the kinds that make any number of pods alike from one template. */
+import type { ClaimSpec } from '../model.ts'
 import type { Field } from './field.ts'
 import { quote } from './issue.ts'
 import { readLabels, readName, readNamespace } from './metadata.ts'
-import { type PodContext, type PodOrigin, type ReadPod, readPod } from './pod.ts'
+import { type PodContext, type PodOrigin, type PodOwn, type ReadPod, readPod } from './pod.ts'
 import { checkLabelMap, checkSelector } from './selector.ts'
+import { readStateful, statefulName } from './stateful.ts'
 
-export const MAX_REPLICAS = 1000
+const MAX_REPLICAS = 1000
 const MAX_NAME = 253
 
-/** Kinds whose pods are alike: a DaemonSet has one on each node, and there is one node. */
-const REPLICATED: Record<string, { selector: typeof checkSelector; counted: boolean }> = {
-  Deployment: { selector: checkSelector, counted: true },
-  ReplicaSet: { selector: checkSelector, counted: true },
-  ReplicationController: { selector: checkLabelMap, counted: true },
-  DaemonSet: { selector: checkSelector, counted: false },
+type Replicated = {
+  selector: typeof checkSelector
+  /** A DaemonSet has one pod on each node, and there is one node. */
+  single?: true
+  stateful?: true
 }
 
+/** Kinds that make any number of pods from one template. */
+const REPLICATED: Record<string, Replicated> = {
+  Deployment: { selector: checkSelector },
+  ReplicaSet: { selector: checkSelector },
+  ReplicationController: { selector: checkLabelMap },
+  DaemonSet: { selector: checkSelector, single: true },
+  StatefulSet: { selector: checkSelector, stateful: true },
+}
+
+/** The pods of one document, and the claims made for them. */
+export type ReadWorkload = { pods: ReadPod[]; claims: ClaimSpec[] }
+
 /** The pods of a document of a kind that makes some. */
-export function readWorkload(kind: string, document: Field, context: PodContext): ReadPod[] {
+export function readWorkload(kind: string, document: Field, context: PodContext): ReadWorkload {
   const how = isReplicated(kind) ? REPLICATED[kind] : undefined
-  if (how === undefined) return readPodDocument(document, context)
+  if (how === undefined) return { pods: readPodDocument(document, context), claims: [] }
   const spec = document.at('spec')
   how.selector(spec.at('selector'), spec.at('template').at('metadata').at('labels'))
-  const replicas = how.counted ? readReplicas(spec.at('replicas')) : 1
-  return readReplicated(document, { replicas, nameOf: replicaName }, context)
+  const replicas = how.single ? 1 : readReplicas(spec.at('replicas'))
+  const stateful = how.stateful ? readStateful(document) : undefined
+  const pods = readReplicated(document, { replicas, ...(stateful && { ownOf: stateful.ownOf }) }, context)
+  return { pods, claims: stateful === undefined ? [] : pods.flatMap(pod => stateful.claimsOf(pod.spec.name)) }
 }
 
 /** True for a kind that makes pods. */
@@ -39,24 +54,22 @@ function readPodDocument(document: Field, context: PodContext): ReadPod[] {
   return [readPod({ name, namespace, document, metadata, spec: document.at('spec') }, context)]
 }
 
-/** How many pods a template makes, and what each is called and has of its own. */
+/** How many pods a template makes, and what each has of its own. */
 type Replicas = {
   replicas: number
-  /** `index` counts from 0. */
-  nameOf: (name: string, index: number) => string
-  policies?: PodOrigin['policies']
+  ownOf?: (podName: string, index: number) => PodOwn
 }
 
 /** The pods of a template. With no replicas it is checked all the same. */
 function readReplicated(document: Field, how: Replicas, context: PodContext): ReadPod[] {
-  const name = readName(document)
+  readName(document)
   const namespace = readNamespace(document.at('metadata'))
   readLabels(document.at('metadata').at('labels'))
   refuseSettings(document.at('metadata').at('annotations'))
   const template = document.at('spec').at('template')
   const count = Math.max(1, how.replicas)
   const pods = Array.from({ length: count }, (_, index) => {
-    const podName = how.nameOf(name, index)
+    const podName = numberedName(document, index)
     if (podName.length > MAX_NAME)
       document
         .at('metadata')
@@ -68,7 +81,8 @@ function readReplicated(document: Field, how: Replicas, context: PodContext): Re
       document,
       metadata: template.at('metadata'),
       spec: template.at('spec'),
-      policies: how.policies ?? ['Always'],
+      policies: ['Always'],
+      ...(how.ownOf && { own: how.ownOf(podName, index) }),
     }
     return readPod(origin, context)
   })
@@ -105,15 +119,18 @@ function refuseSettings(annotations: Field): void {
   }
 }
 
-/** NAME-pod as in Podman, then NAME-pod-2 and so on; `index` counts from 0. */
-const replicaName = (name: string, index: number): string => `${name}-pod${index === 0 ? '' : `-${index + 1}`}`
+/** NAME-pod as in Podman, then NAME-pod-2 and so on; NAME-0 and so on of a StatefulSet. `index` counts from 0. */
+function numberedName(document: Field, index: number): string {
+  if (REPLICATED[document.at('kind').string() ?? '']?.stateful) return statefulName(document, index)
+  return `${document.at('metadata').at('name').string() ?? ''}-pod${index === 0 ? '' : `-${index + 1}`}`
+}
 
 /** Names of the pods of a workload by what its manifest says, never none: lenient, for taking them down. */
-export function podNames(document: Field, name: string): string[] {
+export function podNames(document: Field): string[] {
   const replicas = document.at('spec').at('replicas').integer() ?? 1
   // What an earlier version with one replica made goes too, when there are none now.
   const count = Math.min(Math.max(replicas, 1), MAX_REPLICAS)
-  return Array.from({ length: count }, (_, index) => replicaName(name, index))
+  return Array.from({ length: count }, (_, index) => numberedName(document, index))
 }
 
 function readReplicas(field: Field): number {

@@ -20,7 +20,14 @@ export function operate(history: History): void {
     const again = { ...options, replace: random.chance(0.7) }
     void history.spawn('play again', (context, signal) => play(context, bundle, again, () => undefined, signal))
   } else if (random.chance(0.05)) {
-    const request = { pods: bundle.pods.map(({ name }) => name), workloads: [], secrets: [], claims: [], podClaims: [] }
+    const request = {
+      pods: bundle.pods.map(({ name }) => name),
+      workloads: [],
+      secrets: [],
+      claims: [],
+      podClaims: [],
+      claimsOf: [],
+    }
     void history.spawn('down early', (context, signal) => down(context, request, { force: false }, signal))
   } else if (containers.length === 0 || random.chance(0.4)) {
     const { id, name } = random.pick(pods)

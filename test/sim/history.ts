@@ -157,7 +157,7 @@ export class History {
 
   async #down(): Promise<void> {
     const pods = this.workload.bundle.pods.map(pod => pod.name)
-    const request = { pods, workloads: [], secrets: [], claims: [], podClaims: [] }
+    const request = { pods, workloads: [], secrets: [], claims: [], podClaims: [], claimsOf: [] }
     const ended = this.spawn('down', (context, signal) => down(context, request, { force: true }, signal))
     await this.scheduler.run(10 * 60_000)
     if (this.scheduler.failure !== undefined) return

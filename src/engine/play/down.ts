@@ -2,10 +2,11 @@
 import type { Id } from '../../model.ts'
 import type { EngineContext } from '../context.ts'
 import { removeIdleServices, settleService, tearDown } from '../run/index.ts'
-import { podsMadeBy, readPod } from '../state/index.ts'
+import { podsMadeBy, readPod, readPods } from '../state/index.ts'
 import type { DownOptions, DownReport, DownRequest } from '../types/index.ts'
 import { removeSecrets, removeVolume } from '../volumes/index.ts'
 import { loadWork, lockPod } from '../work.ts'
+import { followersFirst, placeOf } from './order.ts'
 
 /** Takes down what `request` names, pods side by side. Never stops at the first failure; the report has them all. */
 export async function down(
@@ -24,28 +25,28 @@ export async function down(
   }
   const services = new Set<Id>()
   const names = new Set([...request.pods, ...(await podsMadeBy(context.store, request.workloads))])
-  const pods = await Promise.all(
-    [...names].map(async name => {
-      const gone: { stopped?: string; removed?: string } = {}
-      await attempt(`pod ${name}`, async () => {
-        const lock = await lockPod(context, name, 'tspod kube down', { signal, insist: true })
-        try {
-          const pod = await readPod(context.store, name)
-          if (pod === undefined) return await lock.removeFile()
-          if (pod.service !== undefined) services.add(pod.service)
-          const work = await loadWork(context, pod)
-          if (options.graceMs !== undefined) work.stopping.graceMs = Math.min(options.graceMs, pod.spec.graceMs)
-          const { stopped, failures } = await tearDown(work, lock)
-          if (stopped) gone.stopped = pod.id
-          if (failures.length === 0) gone.removed = pod.id
-          for (const message of failures) report.failures.push({ object: `pod ${name}`, message })
-        } finally {
-          await lock[Symbol.asyncDispose]()
-        }
-      })
-      return gone
-    }),
-  )
+  const known = new Map((await readPods(context.store)).map(pod => [pod.name as string, pod]))
+  const place = (name: string): ReturnType<typeof placeOf> => placeOf(known.get(name) ?? { name })
+  const pods = await followersFirst([...names], place, async name => {
+    const gone: { stopped?: string; removed?: string } = {}
+    await attempt(`pod ${name}`, async () => {
+      const lock = await lockPod(context, name, 'tspod kube down', { signal, insist: true })
+      try {
+        const pod = await readPod(context.store, name)
+        if (pod === undefined) return await lock.removeFile()
+        if (pod.service !== undefined) services.add(pod.service)
+        const work = await loadWork(context, pod)
+        if (options.graceMs !== undefined) work.stopping.graceMs = Math.min(options.graceMs, pod.spec.graceMs)
+        const { stopped, failures } = await tearDown(work, lock)
+        if (stopped) gone.stopped = pod.id
+        if (failures.length === 0) gone.removed = pod.id
+        for (const message of failures) report.failures.push({ object: `pod ${name}`, message })
+      } finally {
+        await lock[Symbol.asyncDispose]()
+      }
+    })
+    return gone
+  })
   await attempt('service container', async () => {
     for (const id of services) await settleService(context, id)
     for (const message of await removeIdleServices(context))
@@ -56,11 +57,25 @@ export async function down(
   await attempt('secrets', async () => {
     report.secrets = await removeSecrets(context, request.secrets)
   })
-  const volumes = options.force ? [...new Set([...request.claims, ...request.podClaims])] : []
-  for (const name of volumes) {
+  for (const name of await volumesToRemove(context, request, options)) {
     await attempt(`volume ${name}`, async () => {
       if (await removeVolume(context, name)) report.volumes.push(name)
     })
   }
   return report
+}
+
+/** With force all that the request names; without it those claims that are to go with their workload. */
+async function volumesToRemove(
+  context: EngineContext,
+  request: DownRequest,
+  { force }: DownOptions,
+): Promise<Set<string>> {
+  const named = force ? [...request.claims, ...request.podClaims] : []
+  const prefixes = request.claimsOf.filter(({ withWorkload }) => force || withWorkload).map(({ prefix }) => prefix)
+  if (prefixes.length === 0) return new Set(named)
+  const rows = await context.store.all('SELECT name FROM volume ORDER BY name')
+  const isOwn = (name: string): boolean =>
+    prefixes.some(prefix => name.startsWith(prefix) && /^[0-9]+$/.test(name.slice(prefix.length)))
+  return new Set([...named, ...rows.map(row => String(row.name)).filter(isOwn)])
 }

@@ -64,6 +64,8 @@ export type DownRequest = {
   secrets: string[]
   claims: string[]
   podClaims: string[]
+  /** Claims called by `prefix` and a number; `withWorkload`: they go even without force. */
+  claimsOf: { prefix: string; withWorkload: boolean }[]
 }
 
 export type DownOptions = {

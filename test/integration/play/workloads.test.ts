@@ -1,7 +1,16 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
-import { DEMO_IMAGE, pods, readyCell, succeeds, takeDownAll, WAIT_COMMAND } from '../../support/tspod.ts'
+import {
+  containers,
+  DEMO_IMAGE,
+  pods,
+  readyCell,
+  succeeds,
+  takeDownAll,
+  tspod,
+  WAIT_COMMAND,
+} from '../../support/tspod.ts'
 
 let cell: Place
 beforeAll(async () => {
@@ -39,4 +48,68 @@ describe('the number of pods', () => {
       await succeeds(cell, ['kube', 'down', '-'], { input: workload('Deployment', 'fan', { replicas: 0 }) })
       expect(await names()).toEqual([])
     }))
+})
+
+describe('a StatefulSet', () => {
+  const sleepy = (script: string, init: string): string =>
+    workload('StatefulSet', 'db', {
+      replicas: 2,
+      serviceName: 'db',
+      volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }],
+      template: {
+        metadata: { labels: { app: 'db' } },
+        spec: {
+          terminationGracePeriodSeconds: 5,
+          initContainers: [{ name: 'first', image: DEMO_IMAGE, command: ['sh', '-c', init] }],
+          // What is printed to the log would go with the pod: the claims keep it.
+          containers: [
+            {
+              name: 'main',
+              image: DEMO_IMAGE,
+              command: ['sh', '-c', script],
+              volumeMounts: [{ name: 'data', mountPath: '/data' }],
+            },
+          ],
+        },
+      },
+    })
+  const stamp = (word: string): string => `read at rest </proc/uptime; echo ${word} $(hostname) $at >>/data/log`
+  const script = `trap '${stamp('stopping')}; sleep 1; ${stamp('down')}; exit 0' TERM; ${stamp('up')}; sleep 3600 & wait`
+  const log = async (): Promise<Map<string, number>> => {
+    const lines = (await cell.sh('cat /var/lib/tspod/volumes/data-db-*/_data/log')).stdout.trim().split('\n')
+    return new Map(lines.map(line => line.split(' ')).map(([word, host, at]) => [`${word} ${host}`, Number(at)]))
+  }
+
+  test('starts in order, stops the other way round, and keeps its claims until they are asked for', () =>
+    withLeakCheck(cell, async () => {
+      const manifest = sleepy(script, 'true')
+      const played = await succeeds(cell, ['kube', 'play', '-'], { input: manifest })
+      expect(played).toMatch(/^Volumes:\ndata-db-0\ndata-db-1\nPod:/)
+      expect(await names()).toEqual(['db-0', 'db-1'])
+      // A program that is not yet ready for TERM would miss it.
+      await cell.sh(
+        'timeout 10 sh -c "until grep -q up /var/lib/tspod/volumes/data-db-1/_data/log; do sleep 0.1; done"',
+      )
+      await succeeds(cell, ['kube', 'down', '-'], { input: manifest })
+      const first = await log()
+      expect(first.get('up db-1')).toBeGreaterThan(first.get('up db-0') ?? 0)
+      expect(first.get('stopping db-0')).toBeGreaterThanOrEqual(first.get('down db-1') ?? Number.POSITIVE_INFINITY)
+      // The data is there again for the pod of the same name.
+      await succeeds(cell, ['kube', 'play', '-'], { input: manifest })
+      const read = await succeeds(cell, ['exec', 'db-1-main', 'cat', '/data/log'])
+      expect(read.match(/^up db-1/gm)).toHaveLength(2)
+      const gone = await succeeds(cell, ['kube', 'down', '--force', '-'], { input: manifest })
+      expect(gone).toMatch(/Volumes removed:\ndata-db-0\ndata-db-1\n$/)
+    }))
+
+  test('leaves those unstarted whose turn does not come', async () => {
+    const manifest = sleepy(WAIT_COMMAND, '[ $(hostname) = db-1 ]')
+    const { exitCode, stderr } = await tspod(cell, ['kube', 'play', '-'], { input: manifest })
+    expect([exitCode, stderr]).toEqual([
+      125,
+      expect.stringContaining('db-1: it was not started, because db-0 is not up'),
+    ])
+    expect((await containers(cell)).find(({ name }) => name === 'db-1-main')?.state).toBe('created')
+    await succeeds(cell, ['kube', 'down', '--force', '-'], { input: manifest })
+  })
 })

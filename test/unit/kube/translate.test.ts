@@ -120,6 +120,7 @@ describe('names', () => {
       secrets: ['s'],
       claims: ['data'],
       podClaims: ['other'],
+      claimsOf: [],
       configMaps: [],
     })
   })

@@ -42,6 +42,77 @@ describe('kinds that make pods alike', () => {
   })
 })
 
+describe('a StatefulSet', () => {
+  const claims = 'volumeClaimTemplates: [{metadata: {name: data, labels: {tier: db}}, spec: {}}]'
+  const set = (more: string): string => workload('StatefulSet', `, serviceName: svc, ${claims}${more}`)
+
+  test('numbers its pods from 0, and each is one host name with one claim', () => {
+    const { bundle } = translated(set(', replicas: 2'))
+    expect(
+      bundle.pods.map(({ name, hostname, subdomain, startAfter }) => [name, hostname, subdomain, startAfter]),
+    ).toEqual([
+      ['w-0', 'w-0', 'svc', undefined],
+      ['w-1', 'w-1', 'svc', 'w-0'],
+    ])
+    expect(bundle.pods[1]?.labels).toEqual({
+      app: 'w',
+      'apps.kubernetes.io/pod-index': '1',
+      'statefulset.kubernetes.io/pod-name': 'w-1',
+    })
+    expect(bundle.pods[1]?.volumes).toEqual([{ name: 'data', kind: 'claim', claim: 'data-w-1', readOnly: false }])
+    expect(bundle.claims.map(({ name, labels }) => [name, labels])).toEqual([
+      ['data-w-0', { tier: 'db', app: 'w' }],
+      ['data-w-1', { tier: 'db', app: 'w' }],
+    ])
+  })
+
+  test('starts its pods side by side where that is asked for', () => {
+    const { bundle } = translated(set(', replicas: 2, podManagementPolicy: Parallel'))
+    expect(bundle.pods.map(pod => pod.startAfter)).toEqual([undefined, undefined])
+  })
+
+  test('may begin at another number', () => {
+    const text = set(', replicas: 2, ordinals: {start: 5}')
+    expect(podsOf(text)).toEqual(['w-5', 'w-6'])
+    expect(namesIn([{ file: 'a', text }]).pods).toEqual(['w-5', 'w-6'])
+  })
+
+  test('uses a claim that has a document of its own', () => {
+    const claim = 'apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data-w-0}\n'
+    expect(translated(`${set('')}---\n${claim}`).bundle.claims.map(({ name }) => name)).toEqual(['data-w-0'])
+  })
+
+  const keeps: Record<string, boolean> = {
+    '': false,
+    ', persistentVolumeClaimRetentionPolicy: {whenDeleted: Retain}': false,
+    ', persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete}': true,
+  }
+  for (const [more, withWorkload] of Object.entries(keeps)) {
+    test(`is taken down ${withWorkload ? 'with' : 'without'} its claims: ${more || 'nothing said'}`, () => {
+      expect(namesIn([{ file: 'a', text: set(more) }]).claimsOf).toEqual([{ prefix: 'data-w-', withWorkload }])
+    })
+  }
+
+  const mistakes: Record<string, string> = {
+    ', podManagementPolicy: Sometimes': 'UNSUPPORTED_VALUE spec.podManagementPolicy',
+    ', ordinals: {start: -1}': 'INVALID_VALUE spec.ordinals.start',
+    ', persistentVolumeClaimRetentionPolicy: {whenDeleted: Maybe}':
+      'UNSUPPORTED_VALUE spec.persistentVolumeClaimRetentionPolicy.whenDeleted',
+  }
+  for (const [more, issue] of Object.entries(mistakes)) {
+    test(`is refused with${more.slice(1)}`, () => {
+      expect(issuesOf(set(more)).map(line => line.replace(/^\S+ /, ''))).toEqual([issue])
+    })
+  }
+
+  test('has claims and a service of good names', () => {
+    expect(issuesOf(set('').replace('name: data', 'name: da.ta'))[0]).toMatch(
+      /volumeClaimTemplates\[0\].metadata.name$/,
+    )
+    expect(issuesOf(set('').replace('serviceName: svc', 'serviceName: S_C'))[0]).toMatch(/spec.serviceName$/)
+  })
+})
+
 describe('what cannot be doubled', () => {
   const port = ', ports: [{containerPort: 80, hostPort: 8080}]'
 

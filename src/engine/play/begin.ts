@@ -1,0 +1,137 @@
+/** Starting the pods of a play, and undoing what did not come to anything. */
+import { isTspodError, TspodError } from '../../errors.ts'
+import { type PodWork, patch } from '../context.ts'
+import { noteEvent } from '../events/index.ts'
+import { type Reconciled, reconcile, removeIdleServices, settleService, tearDown } from '../run/index.ts'
+import { type ContainerRecord, type Lock, type Transaction, updatePod, updateSandbox } from '../state/index.ts'
+import { wakeTimekeeper } from '../timekeeper.ts'
+import type { ContainerFailure, PlayedPod } from '../types/index.ts'
+import { writePatches } from '../work.ts'
+import { leadersFirst, placeOf } from './order.ts'
+
+type Cast = { service: PodWork | undefined; works: readonly PodWork[] }
+
+/**
+ * Starts all pods side by side, but for those that have an order among them; marks them complete together, so that an
+ * interrupted play starts over as a whole. The locks of all have to be held.
+ */
+export async function beginAll(
+  { service, works }: Cast,
+  locks: Map<string, Lock>,
+  signal: AbortSignal,
+): Promise<PlayedPod[]> {
+  const [first] = works
+  if (first === undefined) return []
+  const { context } = first
+  if (service !== undefined) await startFirst(service, works, locks)
+  const outcomes = await leadersFirst(works, ({ pod }) => placeOf(pod), begin)
+  if (signal.aborted) {
+    await undo(works, locks)
+    throw new TspodError('COMMAND_ABORTED', 'interrupted; everything that was started is stopped and removed again', {
+      remedy: 'run the same command again',
+      cause: signal.reason,
+    })
+  }
+  const standing = outcomes.filter(({ outcome }) => !hasNoSandbox(outcome))
+  await context.store.write(async tx => {
+    for (const work of [...(service === undefined ? [] : [service]), ...standing.map(({ work }) => work)]) {
+      await settle(tx, work)
+    }
+  })
+  const fallen = outcomes.filter(({ outcome }) => hasNoSandbox(outcome)).map(({ work }) => work)
+  await undo(fallen, locks)
+  if (standing.some(({ outcome }) => outcome.againAtMs !== undefined)) await wakeTimekeeper(context)
+  if (service !== undefined && standing.some(({ outcome }) => outcome.finished)) {
+    await settleService(context, service.pod.id)
+  }
+  return outcomes.map(playedPod)
+}
+
+type Begun = { work: PodWork; outcome: Reconciled; held?: string }
+
+/** Starts one pod, or only creates it where the one before it did not come up. */
+async function begin(work: PodWork, before: Begun | undefined): Promise<Begun> {
+  if (before === undefined || work.pod.goal !== 'running' || isUp(before.work)) {
+    return { work, outcome: await reconcile(work, true) }
+  }
+  // All of it is about to be undone.
+  if (work.signal?.aborted) return { work, outcome: { failures: [], skipped: [] } }
+  const { context, pod, containers } = work
+  pod.goal = 'created'
+  for (const { id } of containers) patch(work, id, { goal: 'created' })
+  await context.store.write(tx => updatePod(tx, pod.id, { goal: 'created' }))
+  return {
+    work,
+    outcome: await reconcile(work, true),
+    held: `it was not started, because ${before.work.pod.name} is not up`,
+  }
+}
+
+/** Every container of it that serves does so. */
+const isUp = ({ pod, containers }: PodWork): boolean =>
+  pod.goal === 'running' && containers.every(({ kind, state }) => kind === 'init' || state === 'running')
+
+/** What a play wrote of a pod while it was incomplete becomes true at once. */
+async function settle(tx: Transaction, work: PodWork): Promise<void> {
+  const { pod, context } = work
+  const started = pod.goal === 'running' ? { startedMs: context.clock.nowMs() } : {}
+  noteEvent(work, undefined, { action: 'create', reason: 'Created' })
+  if (pod.goal === 'running') noteEvent(work, undefined, { action: 'start', reason: 'Started' })
+  await writePatches(tx, work)
+  await updateSandbox(tx, pod.id, context.boot, work.sandboxState)
+  await updatePod(tx, pod.id, { complete: true, wakeMs: pod.wakeMs ?? null, ...started })
+  pod.complete = true
+}
+
+/** The service comes before its pods; when it cannot be started, nothing is kept. */
+async function startFirst(service: PodWork, works: readonly PodWork[], locks: Map<string, Lock>): Promise<void> {
+  const { failures } = await reconcile(service, true)
+  if (failures[0] === undefined) return
+  await undo(works, locks)
+  throw failures[0].error
+}
+
+/** A pod without its namespaces or network never ran: nothing of it is worth keeping. */
+const hasNoSandbox = (outcome: Reconciled): boolean =>
+  outcome.failures.some(({ step }) => step.do === 'sandbox' || step.do === 'network')
+
+/** Takes pods away that never came to anything, and their service when it has none left. */
+async function undo(works: readonly PodWork[], locks: Map<string, Lock>): Promise<void> {
+  const [first] = works
+  if (first === undefined) return
+  const failures = await Promise.all(
+    works.map(async work => {
+      const lock = locks.get(work.pod.name)
+      if (lock === undefined) throw new Error(`pod ${work.pod.name} is not locked`)
+      const { failures } = await tearDown({ ...work, signal: undefined }, lock)
+      return failures.map(failure => `${work.pod.name}: ${failure}`)
+    }),
+  )
+  const left = [...failures.flat(), ...(await removeIdleServices(first.context))]
+  if (left.length === 0) return
+  throw new TspodError('PARTIAL_FAILURE', `what was begun could not be undone: ${left.join('; ')}`, {
+    remedy: `run \`tspod kube down\` with the same file`,
+  })
+}
+
+function playedPod({ work, outcome, held }: Begun): PlayedPod {
+  const failures = new Map<string, ContainerFailure>()
+  for (const { step, error } of outcome.failures) {
+    const record = 'container' in step ? work.containers.find(container => container.id === step.container) : undefined
+    // An init container may fail once and succeed when it is tried again.
+    if (record !== undefined && isWell(record) && !isTspodError(error, 'GAVE_WAY')) continue
+    const container = record?.name ?? work.pod.name
+    failures.set(container, { container, message: (error as Error).message })
+  }
+  if (held !== undefined) failures.set(work.pod.name, { container: work.pod.name, message: held })
+  const regular = work.containers.filter(container => container.kind === 'regular')
+  return {
+    name: work.pod.name,
+    id: work.pod.id,
+    containers: regular.map(({ name, id }) => ({ name, id })),
+    failures: [...failures.values()],
+  }
+}
+
+const isWell = ({ state, exitCode }: ContainerRecord): boolean =>
+  state === 'running' || (state === 'exited' && exitCode === 0)
