@@ -33,6 +33,8 @@ export type PodSpec = {
   hostname: string
   /** Domain below which Services know the pod by its host name. */
   subdomain?: string
+  /** What the DNS of its networks calls it, besides its name; absent: the names of its containers. */
+  dnsNames?: string[]
   /** The pod of the same workload that is up before this one begins, and is stopped after it. */
   startAfter?: PodName
   hostAliases: { ip: string; hostnames: string[] }[]
@@ -101,6 +103,10 @@ export type ContainerSpec = {
 export function servingContainers(pod: Pick<PodSpec, 'initContainers' | 'containers'>): ContainerSpec[] {
   return [...pod.initContainers.filter(container => container.restartPolicy === 'Always'), ...pod.containers]
 }
+
+/** What the DNS of a pod's networks calls it besides its own name: as in Podman, the names of its containers too. */
+export const dnsNamesOf = (pod: PodSpec): string[] =>
+  pod.dnsNames ?? servingContainers(pod).map(container => container.name)
 
 /**
  * One variable in the order of evaluation. `text` may hold `$(VAR)` of earlier entries when `expand` is set;

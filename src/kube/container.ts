@@ -20,7 +20,10 @@ export type ContainerContext = EnvContext & {
 }
 
 /** The ports with the places they were written at, for conflicts between containers. */
-export type ReadContainer = { spec: ContainerSpec; ports: { port: PortSpec; field: Field }[] }
+export type ReadContainer = { spec: ContainerSpec; ports: ReadPort[] }
+
+/** A port and the place of its number: `key` is the member that has it, hostPort where nothing else is said. */
+export type ReadPort = { port: PortSpec; field: Field; key?: 'nodePort' }
 
 /** A container; ports of a plain init container are never published, because it is gone when the pod serves. */
 export function readContainer(field: Field, context: ContainerContext, isInit: boolean): ReadContainer {

@@ -14,6 +14,8 @@ import { collecting, Issues, quote, renderIssues, SourceFile } from './issue.ts'
 import { readAnnotations, readLabels, readName } from './metadata.ts'
 import { checkHostPorts, type PodContext, type ReadPod } from './pod.ts'
 import { parsePublish, portsClash, publishPorts } from './ports.ts'
+import { readService, type Service } from './service.ts'
+import { applyServices } from './services.ts'
 import { type ConfigData, type ConfigStore, secretData } from './store.ts'
 import { isReplicated, makesPods, readWorkload } from './workload.ts'
 
@@ -74,6 +76,7 @@ class BundleReader {
   readonly #configMaps = new Map<string, ConfigData>()
   readonly #secrets = new Map<string, ConfigData>()
   readonly #names = new Map<string, Field>()
+  readonly #services: Service[] = []
   #incomplete = false
 
   constructor(options: TranslateOptions) {
@@ -131,6 +134,7 @@ class BundleReader {
       this.bundle.claims.push(...claims.filter(claim => !known.has(claim.name)))
       return read
     })
+    applyServices(this.#services, pods)
     checkHostPorts(pods.flatMap(pod => pod.ports))
     this.bundle.pods.push(...pods.map(pod => pod.spec))
     if (issues.list.length === 0) checkSomething(documents)
@@ -153,7 +157,8 @@ class BundleReader {
       const secret = readSecret(field)
       this.#secrets.set(name, secretData(secret.data))
       this.bundle.secrets.push(secret)
-    } else this.bundle.claims.push(readClaim(field, annotations))
+    } else if (kind === 'Service') this.#services.push(readService(field))
+    else this.bundle.claims.push(readClaim(field, annotations))
   }
 
   #claimName(kind: string, name: string, field: Field): void {

@@ -1,6 +1,12 @@
 /** A pod: its sections in order. */
 import type { PodName, PodSpec, RestartPolicy, VolumeSpec } from '../model.ts'
-import { type ContainerContext, checkContainerName, type ReadContainer, readContainer } from './container.ts'
+import {
+  type ContainerContext,
+  checkContainerName,
+  type ReadContainer,
+  type ReadPort,
+  readContainer,
+} from './container.ts'
 import { readDependencies } from './dependencies.ts'
 import type { Field } from './field.ts'
 import { readDns, readHostAliases, readHostname } from './hosts.ts'
@@ -46,7 +52,8 @@ export type PodOwn = {
   startAfter?: PodName
 }
 
-export type ReadPod = { spec: PodSpec; ports: ReadContainer['ports'] }
+/** `serviceLinks`: it gets the variables of the Services. */
+export type ReadPod = { spec: PodSpec; ports: ReadPort[]; serviceLinks: boolean }
 
 /** Translates one pod; mistakes are collected in the fields' context. */
 export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
@@ -114,7 +121,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     serviceAccountName,
   }
   readDependencies(readSettings(metadata, context.annotations, DEPENDS_ON), pod)
-  return { spec: pod, ports }
+  return { spec: pod, ports, serviceLinks: spec.at('enableServiceLinks').boolean() ?? true }
 }
 
 function readContainers(
@@ -131,9 +138,9 @@ function readContainers(
 }
 
 /** Host ports that two containers of the pods given want both. Returns after reporting at the later one. */
-export function checkHostPorts(ports: ReadContainer['ports']): void {
+export function checkHostPorts(ports: readonly ReadPort[]): void {
   const published = ports.filter(({ port }) => port.hostPort !== undefined)
-  const byNumber = new Map<string, ReadContainer['ports']>()
+  const byNumber = new Map<string, ReadPort[]>()
   for (const entry of published) {
     const key = `${entry.port.hostPort}/${entry.port.protocol}`
     const before = byNumber.get(key) ?? []
@@ -141,7 +148,7 @@ export function checkHostPorts(ports: ReadContainer['ports']): void {
     if (clash !== undefined) {
       const { line } = clash.field.place
       entry.field
-        .at('hostPort')
+        .at(entry.key ?? 'hostPort')
         .issue('DUPLICATE', `host port ${key} is taken already (line ${line})`, 'choose another host port')
     }
     byNumber.set(key, [...before, entry])

@@ -24,6 +24,9 @@ const STATUS = 'it is reported, not read'
 const NOT_YET = 'remove it'
 const NO_SUCH_STORAGE = 'use persistentVolumeClaim, hostPath or emptyDir'
 const MOUNT_ON_HOST = 'mount it on the host and use hostPath'
+const NO_SERVICE_ADDRESS = 'a Service has no address here: its name leads to its pods'
+const CLIENTS_CHOOSE = 'clients choose among the addresses of a name'
+const NO_BALANCER = 'there is no load balancer'
 const ROLLOUT = 'pods are replaced by the next play, not by a controller'
 const CLAIM = 'a claim is a directory of this host'
 
@@ -80,17 +83,43 @@ const TABLE: Record<string, Verdicts> = {
   },
   StatefulSetOrdinals: { honoured: 'start' },
   StatefulSetPersistentVolumeClaimRetentionPolicy: { honoured: 'whenDeleted whenScaled' },
+  Service: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
+  ServiceSpec: {
+    honoured: 'type selector ports clusterIP',
+    accepted: {
+      allocateLoadBalancerNodePorts: NO_BALANCER,
+      clusterIPs: NO_SERVICE_ADDRESS,
+      externalIPs: NO_SERVICE_ADDRESS,
+      externalTrafficPolicy: ONE_NODE,
+      healthCheckNodePort: NO_BALANCER,
+      internalTrafficPolicy: ONE_NODE,
+      ipFamilies: NO_SERVICE_ADDRESS,
+      ipFamilyPolicy: NO_SERVICE_ADDRESS,
+      loadBalancerClass: NO_BALANCER,
+      loadBalancerIP: NO_BALANCER,
+      loadBalancerSourceRanges: NO_BALANCER,
+      publishNotReadyAddresses: 'names lead to pods as soon as they have an address',
+      sessionAffinity: CLIENTS_CHOOSE,
+      sessionAffinityConfig: CLIENTS_CHOOSE,
+      trafficDistribution: ONE_NODE,
+    },
+    refused: { externalName: 'use hostAliases' },
+  },
+  ServicePort: {
+    honoured: 'name port protocol targetPort nodePort',
+    accepted: { appProtocol: 'it is a hint for proxies' },
+  },
   LabelSelector: { honoured: 'matchLabels matchExpressions' },
   LabelSelectorRequirement: { honoured: 'key operator values' },
   PodTemplateSpec: { honoured: 'metadata spec' },
   PodSpec: {
     honoured:
       'containers initContainers volumes restartPolicy terminationGracePeriodSeconds hostNetwork hostPID hostIPC ' +
-      'shareProcessNamespace hostname hostAliases dnsPolicy dnsConfig securityContext os',
+      'shareProcessNamespace hostname hostAliases dnsPolicy dnsConfig securityContext os ' +
+      'enableServiceLinks',
     accepted: {
       affinity: ONE_NODE,
       automountServiceAccountToken: NO_TOKEN,
-      enableServiceLinks: 'there are no Services whose addresses could be given',
       nodeName: ONE_NODE,
       nodeSelector: ONE_NODE,
       overhead: ONE_NODE,
@@ -223,7 +252,7 @@ const TABLE: Record<string, Verdicts> = {
 const HARMLESS: Record<string, string> = {
   'DeploymentSpec.paused': 'false',
   'PodSpec.automountServiceAccountToken': 'false',
-  'PodSpec.enableServiceLinks': 'false',
+  'ServiceSpec.sessionAffinity': 'None',
   'PodSpec.hostUsers': 'true',
   'PodSpec.schedulerName': 'default-scheduler',
   'PodSpec.setHostnameAsFQDN': 'false',
@@ -269,6 +298,7 @@ export const PLAYED_KINDS: Record<string, string> = {
   ConfigMap: 'v1',
   Secret: 'v1',
   PersistentVolumeClaim: 'v1',
+  Service: 'v1',
   List: 'v1',
 }
 

@@ -5,7 +5,7 @@
 
 import { join } from 'node:path'
 import { TspodError } from '../../errors.ts'
-import { type Bundle, type ContainerSpec, type Id, type PodSpec, servingContainers } from '../../model.ts'
+import { type Bundle, type ContainerSpec, dnsNamesOf, type Id, type PodSpec, servingContainers } from '../../model.ts'
 import {
   annotatedRuntime,
   DEFAULT_NETWORK,
@@ -161,8 +161,7 @@ function attach(
   if (definition === undefined || addresses === undefined) throw new Error(`network ${wish.name} was not loaded`)
   const address = nextAddress(definition, addresses, wish.ip)
   addresses.add(address)
-  // As in Podman a container's bare name is a name of its pod.
-  const aliases = [...wish.aliases, ...servingContainers(draft.spec).map(container => container.name)]
+  const aliases = [...wish.aliases, ...dnsNamesOf(draft.spec)]
   return { definition, address, aliases, ...(wish.mac !== undefined && { mac: wish.mac }) }
 }
 
@@ -172,7 +171,7 @@ export async function sandboxOf(context: EngineContext, pod: PodRecord): Promise
     pod.settings.attachments.map(async ({ network, address }) => ({
       definition: await definitionOf(context.paths, network),
       address,
-      aliases: servingContainers(pod.spec).map(container => container.name),
+      aliases: dnsNamesOf(pod.spec),
     })),
   )
   return sandboxFacts(context, pod, await context.runtime(pod.settings.runtime), attached)

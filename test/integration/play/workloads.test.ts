@@ -5,6 +5,7 @@ import {
   containers,
   DEMO_IMAGE,
   pods,
+  podText,
   readyCell,
   succeeds,
   takeDownAll,
@@ -112,4 +113,43 @@ describe('a StatefulSet', () => {
     expect((await containers(cell)).find(({ name }) => name === 'db-1-main')?.state).toBe('created')
     await succeeds(cell, ['kube', 'down', '--force', '-'], { input: manifest })
   })
+})
+
+describe('a Service', () => {
+  const nodePort = 18_030
+  const service = (spec: object): string =>
+    `---\n${JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'shop' }, spec })}\n`
+  const httpd = 'hostname >/tmp/index.html; exec httpd -f -p 8080 -h /tmp'
+  const pod = { containers: [{ name: 'web', image: DEMO_IMAGE, command: ['sh', '-c', httpd] }] }
+  const template = { metadata: { labels: { app: 'web' } }, spec: { ...pod, terminationGracePeriodSeconds: 1 } }
+  const manifest = [
+    service({
+      type: 'NodePort',
+      selector: { app: 'web' },
+      ports: [{ port: 80, targetPort: 8080, nodePort }],
+    }),
+    workload('Deployment', 'web', { replicas: 3, template }),
+    podText('client'),
+  ].join('')
+  const client = (line: string): Promise<string> => succeeds(cell, ['exec', 'client-c1', 'sh', '-c', line])
+
+  test('is a name that leads to all its pods, a port of the host and variables', () =>
+    withLeakCheck(cell, async () => {
+      await succeeds(cell, ['kube', 'play', '-'], { input: manifest })
+      const addresses = (await pods(cell)).filter(({ name }) => name.startsWith('web')).flatMap(({ ips }) => ips)
+      for (const name of ['shop', 'shop.default', 'shop.default.svc', 'shop.default.svc.cluster.local']) {
+        const answer = await client(`nslookup ${name} | sed -n '/^Name/,$p'`)
+        expect(answer.match(/\d+\.\d+\.\d+\.\d+/g)?.sort()).toEqual(addresses.toSorted())
+      }
+      expect(await client('wget -qO- "http://$SHOP_SERVICE_HOST:$SHOP_SERVICE_PORT/"')).toMatch(/^web-pod/)
+      const fromHost = await cell.sh(
+        `wget -qO- http://192.0.2.10:${nodePort}/ || curl -s http://192.0.2.10:${nodePort}/`,
+      )
+      expect(fromHost.stdout).toBe('web-pod\n')
+      // Who no longer serves is no longer named.
+      await succeeds(cell, ['pod', 'stop', 'web-pod-2'])
+      const left = await client(`nslookup shop | sed -n '/^Name/,$p'`)
+      expect(left.match(/\d+\.\d+\.\d+\.\d+/g)).toHaveLength(2)
+      await succeeds(cell, ['kube', 'down', '-'], { input: manifest })
+    }))
 })
