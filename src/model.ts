@@ -197,12 +197,25 @@ export type SecretSpec = { name: string; type: string; immutable: boolean; data:
 /** A claim becomes a named volume that outlives its pods. */
 export type ClaimSpec = { name: string; labels: Record<string, string>; annotations: Record<string, string> }
 
+export type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
+
+/**
+ * A pod as its manifest has it, for writing it again: also fields that have no effect here, and references to Secrets
+ * instead of what is in them. ConfigMaps are of the play alone, and so they are kept with the pod, in base64.
+ */
+export type PodManifest = {
+  spec: { [name: string]: Json }
+  configMaps: Record<string, { key: string; base64: string; binary: boolean }[]>
+}
+
 /** An object that makes pods from a template: its pods say so in `origin`. */
 export type WorkloadName = { kind: string; name: string }
 
 /** Everything one `play` works on, in the order of the manifest. */
 export type Bundle = {
   pods: PodSpec[]
+  /** By the pod's name. */
+  manifests: Record<string, PodManifest>
   /** Also those that make no pod now: what they made earlier is theirs. */
   workloads: WorkloadName[]
   secrets: SecretSpec[]

@@ -27,6 +27,20 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Stop and remove what Kubernetes YAML describes',
     load: async () => (await import('./down.ts')).down,
   },
+  {
+    name: 'kube render',
+    aliases: [],
+    group: 'Look',
+    summary: 'Show what Kubernetes YAML comes to, without running it',
+    load: async () => (await import('./render.ts')).render,
+  },
+  {
+    name: 'kube generate',
+    aliases: ['generate kube'],
+    group: 'Look',
+    summary: 'Write pods and volumes as Kubernetes YAML',
+    load: async () => (await import('./generate.ts')).generateVerb,
+  },
   ...CONTAINER_COMMANDS,
   {
     name: 'pod create',

@@ -38,7 +38,7 @@ import { openStore, takeLock } from './state/index.ts'
 import { tick } from './tick.ts'
 import { missTimekeeper } from './timekeeper.ts'
 import type { Doors, Engine } from './types/index.ts'
-import { find, inspect, loadAll } from './view/index.ts'
+import { find, generated, inspect, loadAll } from './view/index.ts'
 import { storedSecrets } from './volumes/index.ts'
 
 /** containers-common's default profile, where Debian and Fedora install it. */
@@ -92,6 +92,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
       return all.map(({ view }) => view)
     },
     find: (nameOrId, kind) => find(context, nameOrId, kind),
+    generated: nameOrId => generated(context, nameOrId),
     inspect: (nameOrId, kind) => inspect(context, nameOrId, kind),
     exec: (nameOrId, request, signal) => exec(context, nameOrId, request, signal),
     execDetached: (nameOrId, request) => execDetached(context, nameOrId, request),

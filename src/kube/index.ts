@@ -9,7 +9,7 @@ import { type Bundle, servingContainers } from '../model.ts'
 import { checkField } from './check.ts'
 import { readClaim, readConfigMap, readSecret } from './config.ts'
 import { type KindDocument, readKinds, sortKinds } from './documents.ts'
-import { type Field, Notes } from './field.ts'
+import { emptyRecord, type Field, Notes } from './field.ts'
 import { collecting, Issues, quote, renderIssues, SourceFile } from './issue.ts'
 import { readAnnotations, readLabels, readName } from './metadata.ts'
 import { checkHostPorts, type PodContext, type ReadPod } from './pod.ts'
@@ -18,12 +18,21 @@ import { readService, type Service } from './service.ts'
 import { applyServices } from './services.ts'
 import { type ConfigData, type ConfigStore, secretData } from './store.ts'
 import { isReplicated, makesPods, readWorkload } from './workload.ts'
+import { podManifest } from './write/index.ts'
 
 export { expandEnv, expandWords } from './expand.ts'
 export { parseAnnotations } from './flags.ts'
 export { subdomainProblem } from './names.ts'
 export { namesIn } from './names-in.ts'
 export { support } from './support.ts'
+export {
+  type GenerateOptions,
+  generate,
+  manifestText,
+  type PlayedManifest,
+  renderBundle,
+  volumeDocument,
+} from './write/index.ts'
 
 /** One input: `file` is what messages call it, `-` for standard input, the URL for a URL. */
 export type SourceText = { file: string; text: string }
@@ -71,7 +80,14 @@ export function translate(sources: readonly SourceText[], options: TranslateOpti
 
 /** Gathers the bundle; data documents first, because pods refer to them wherever they stand. */
 class BundleReader {
-  readonly bundle: Bundle = { pods: [], workloads: [], secrets: [], claims: [], configMaps: [] }
+  readonly bundle: Bundle = {
+    pods: [],
+    manifests: emptyRecord(),
+    workloads: [],
+    secrets: [],
+    claims: [],
+    configMaps: [],
+  }
   readonly #options: TranslateOptions
   readonly #configMaps = new Map<string, ConfigData>()
   readonly #secrets = new Map<string, ConfigData>()
@@ -136,7 +152,10 @@ class BundleReader {
     })
     applyServices(this.#services, pods)
     checkHostPorts(pods.flatMap(pod => pod.ports))
-    this.bundle.pods.push(...pods.map(pod => pod.spec))
+    for (const { spec, source } of pods) {
+      this.bundle.pods.push(spec)
+      this.bundle.manifests[spec.name] = podManifest(source, this.#configMaps)
+    }
     if (issues.list.length === 0) checkSomething(documents)
     return pods
   }

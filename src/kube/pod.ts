@@ -52,8 +52,8 @@ export type PodOwn = {
   startAfter?: PodName
 }
 
-/** `serviceLinks`: it gets the variables of the Services. */
-export type ReadPod = { spec: PodSpec; ports: ReadPort[]; serviceLinks: boolean }
+/** `serviceLinks`: it gets the variables of the Services; `source` is the spec it was read from. */
+export type ReadPod = { spec: PodSpec; ports: ReadPort[]; serviceLinks: boolean; source: Field }
 
 /** Translates one pod; mistakes are collected in the fields' context. */
 export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
@@ -121,7 +121,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     serviceAccountName,
   }
   readDependencies(readSettings(metadata, context.annotations, DEPENDS_ON), pod)
-  return { spec: pod, ports, serviceLinks: spec.at('enableServiceLinks').boolean() ?? true }
+  return { spec: pod, ports, serviceLinks: spec.at('enableServiceLinks').boolean() ?? true, source: spec }
 }
 
 function readContainers(

@@ -11,7 +11,7 @@ export type Workload = { bundle: Bundle; options: PlayOptions; profiles: Map<str
 export function randomWorkload(random: Random): Workload {
   const profiles = new Map<string, Profile>()
   const pods = Array.from({ length: random.chance(0.25) ? 2 : 1 }, (_, index) => randomPod(random, index, profiles))
-  const bundle: Bundle = { pods, workloads: [], secrets: [], claims: [], configMaps: [] }
+  const bundle: Bundle = { pods, manifests: {}, workloads: [], secrets: [], claims: [], configMaps: [] }
   const service = random.chance(0.3)
     ? { name: 'play-service', propagation: random.pick(['none', 'any', 'all'] as const) }
     : undefined

@@ -84,7 +84,7 @@ async function emptyBundle({ flags }: CreateInput): Promise<Bundle> {
     throw new TspodError('USAGE', `pod name "${name}": ${wrong}`, { remedy: 'for example --name web' })
   const labels = Object.fromEntries(flags.label.map(text => text.split(/=(.*)/s).slice(0, 2)))
   const spec = { ...emptyPodSpec(name, 'pod create'), labels, ...(hostname !== undefined && { hostname }) }
-  return { pods: [spec], workloads: [], secrets: [], claims: [], configMaps: [] }
+  return { pods: [spec], manifests: {}, workloads: [], secrets: [], claims: [], configMaps: [] }
 }
 
 async function manifestBundle({ operands }: CreateInput, world: World): Promise<Bundle> {

@@ -26,6 +26,7 @@ import type { Transaction } from '../state/index.ts'
 import {
   type ContainerRecord,
   insertContainer,
+  insertManifest,
   insertPod,
   leasedAddresses,
   type PodRecord,
@@ -93,6 +94,7 @@ export async function writeIntents(
   tx: Transaction,
   context: EngineContext,
   drafts: readonly Draft[],
+  manifests: Bundle['manifests'],
   options: PlayOptions,
   service: Id | undefined,
 ): Promise<Intent[]> {
@@ -107,6 +109,8 @@ export async function writeIntents(
     const intent = intentOf(context, draft, options, taken)
     if (service !== undefined) intent.pod.service = service
     await writeIntent(tx, context, intent)
+    const manifest = manifests[intent.pod.name]
+    if (manifest !== undefined) await insertManifest(tx, intent.pod.id, manifest)
     intents.push(intent)
   }
   return intents

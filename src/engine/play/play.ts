@@ -48,7 +48,11 @@ export async function play(
         options.service && runtime && drafts.length > 0
           ? await writeService(tx, context, options.service, runtime)
           : undefined
-      return { secrets, service, intents: await writeIntents(tx, context, drafts, options, service?.pod.id) }
+      return {
+        secrets,
+        service,
+        intents: await writeIntents(tx, context, drafts, bundle.manifests, options, service?.pod.id),
+      }
     })
     const works = written.intents.map(intent => prepared(context, intent, imageOf, names, signal))
     const service = written.service && workOn(context, written.service, 'down', signal)

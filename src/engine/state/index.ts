@@ -1,5 +1,7 @@
 /** What lasts: the database, its records, and the locks that guard them. */
+
 export { type Lock, takeLock, wantedBy } from './lock.ts'
+export { insertManifest, readManifest } from './manifests.ts'
 export {
   type ContainerPatch,
   type ContainerRecord,

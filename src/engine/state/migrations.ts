@@ -170,4 +170,11 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX event_at ON event (at_ms);
   `,
+  `
+  -- The pod as its manifest has it, for kube generate; a pod made otherwise has none.
+  CREATE TABLE manifest (
+    pod TEXT PRIMARY KEY REFERENCES pod (id) ON DELETE CASCADE,
+    text TEXT NOT NULL CHECK (json_valid(text))
+  ) STRICT;
+  `,
 ]

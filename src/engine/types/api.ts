@@ -1,4 +1,4 @@
-/** The engine's doors and operations; what it shows is in views.ts, what plays are about in play-types.ts. */
+/** The engine's doors and operations; what it shows is in views.ts, what plays are about in play.ts. */
 import type { Clock } from '../../clock.ts'
 import type { Bundle, Id, LocalImage } from '../../model.ts'
 import type { CriuOptions, Limits, PullOptions } from '../../oci/index.ts'
@@ -9,7 +9,7 @@ import type { CheckReport } from '../fsck/index.ts'
 import type { Inside } from '../inside/index.ts'
 import type { EventRequest, EventView } from './events.ts'
 import type { DownOptions, DownReport, DownRequest, PlayOptions, PlayReport } from './play.ts'
-import type { ContainerState, Found, Inspected, ListedPod, ObjectKind } from './views.ts'
+import type { ContainerState, Found, Generated, Inspected, ListedPod, ObjectKind } from './views.ts'
 
 export type * from './events.ts'
 export type * from './play.ts'
@@ -98,6 +98,8 @@ export type Engine = Inside & {
   find(nameOrId: string, kind?: ObjectKind): Promise<Found>
   /** Everything known about a pod or container, secrets redacted; throws NO_SUCH_OBJECT. */
   inspect(nameOrId: string, kind?: ObjectKind): Promise<Inspected>
+  /** A pod or a named volume as `kube generate` writes it; throws NO_SUCH_OBJECT, WRONG_STATE. */
+  generated(nameOrId: string): Promise<Generated>
   /** Runs a command in a running container and returns its exit code (125, 126, 127 as Podman). */
   exec(nameOrId: string, request: ExecRequest, signal: AbortSignal): Promise<number>
   /** The same on the caller's terminal, until it ends or the person leaves with the detach keys. */

@@ -1,4 +1,5 @@
 /** What people and scripts are shown of pods and containers: plain data, shared with the command line. */
+import type { PlayedManifest } from '../../kube/index.ts'
 import type {
   ContainerName,
   ContainerSpec,
@@ -160,3 +161,8 @@ export type ExecSession = {
   /** Absent while it runs, and when nobody saw it end. */
   exitCode?: number
 }
+
+/** What `kube generate` makes YAML of. */
+export type Generated =
+  | { kind: 'pod'; pod: PlayedManifest }
+  | { kind: 'volume'; name: string; labels: Record<string, string>; annotations: Record<string, string> }

@@ -6,7 +6,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { isTspodError } from '../../../src/errors.ts'
-import { type TranslateOptions, translate } from '../../../src/kube/index.ts'
+import { generate, manifestText, renderBundle, type TranslateOptions, translate } from '../../../src/kube/index.ts'
+import type { Bundle, PodSpec } from '../../../src/model.ts'
 
 const HERE = import.meta.dirname
 const cases = readdirSync(HERE, { withFileTypes: true }).filter(entry => entry.isDirectory())
@@ -32,13 +33,54 @@ describe('golden manifests', () => {
   }
 })
 
+/** What `kube render` and `kube generate` write is what was played: read again it gives the same pods. */
+describe('golden manifests, written and read again', () => {
+  for (const { name } of cases.filter(({ name }) => existsSync(join(HERE, name, 'expected.json')))) {
+    const [bundle, options] = read(join(HERE, name))
+    test(name.replaceAll('-', ' '), () => {
+      const again = reread(manifestText(renderBundle(bundle)), options)
+      expect(again.pods.map(bare)).toEqual(bundle.pods.map(bare))
+      expect(again.secrets).toEqual(bundle.secrets)
+      const pods = bundle.pods.map(spec => {
+        const manifest = bundle.manifests[spec.name]
+        if (manifest === undefined) throw new Error(`no manifest of ${spec.name}`)
+        return { spec, manifest, limits: {}, network: spec.hostNetwork ? ('host' as const) : ('bridge' as const) }
+      })
+      for (const pod of pods) {
+        const text = manifestText(generate(pod, { type: 'pod', replicas: 1, service: false }))
+        const [generated] = reread(text, { ...options, storedSecret: secret => secretOf(bundle, secret) }).pods
+        expect(generated === undefined ? undefined : bare(generated)).toEqual(bare(pod.spec))
+      }
+    })
+  }
+})
+
+/** Without where it was written, and by which kind of object. */
+const bare = ({ origin: _, ...spec }: PodSpec): Omit<PodSpec, 'origin'> => spec
+
+const secretOf = (bundle: Bundle, name: string) => bundle.secrets.find(secret => secret.name === name)?.data
+
+/** Flags are in what was written already. */
+const reread = (text: string, { storedSecret }: TranslateOptions): Bundle =>
+  translate([{ file: 'again.yaml', text }], { ...DEFAULTS, storedSecret }).bundle
+
+function read(folder: string): [Bundle, TranslateOptions] {
+  const given = join(folder, 'options.json')
+  const options = existsSync(given) ? (JSON.parse(readFileSync(given, 'utf8')) as Partial<TranslateOptions>) : {}
+  const source = { file: 'input.yaml', text: readFileSync(join(folder, 'input.yaml'), 'utf8') }
+  return [translate([source], { ...DEFAULTS, ...options }).bundle, { ...DEFAULTS, ...options }]
+}
+
 function outcome(folder: string): { file: string; text: string } {
   const given = join(folder, 'options.json')
   const options = existsSync(given) ? (JSON.parse(readFileSync(given, 'utf8')) as Partial<TranslateOptions>) : {}
   const source = { file: 'input.yaml', text: readFileSync(join(folder, 'input.yaml'), 'utf8') }
   try {
-    const translation = translate([source], { ...DEFAULTS, ...options })
-    return { file: 'expected.json', text: `${JSON.stringify(translation, null, 2)}\n` }
+    const { bundle, notes } = translate([source], { ...DEFAULTS, ...options })
+    // Manifests say once more what the input says: that they say all of it is what the next test is about.
+    const { manifests, ...rest } = bundle
+    expect(Object.keys(manifests)).toEqual(bundle.pods.map(pod => pod.name))
+    return { file: 'expected.json', text: `${JSON.stringify({ bundle: rest, notes }, null, 2)}\n` }
   } catch (error) {
     if (!isTspodError(error)) throw error
     return { file: 'expected.txt', text: `${error.message}\n\n${error.details ?? error.remedy}\n` }

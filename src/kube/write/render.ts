@@ -1,0 +1,55 @@
+/** `kube render`: what a manifest comes to, with workloads expanded into pods and defaults filled in. */
+import type { Bundle, PodSpec } from '../../model.ts'
+import { withDefaults } from '../defaults.ts'
+import { configMapDocument, currentSpec, metadataOf, volumeDocument } from './generate.ts'
+import type { JsonObject } from './yaml.ts'
+
+/** The objects that a play of the bundle makes, in the order it makes them: data first, then one Pod for each pod. */
+export function renderBundle(bundle: Bundle): JsonObject[] {
+  const configMaps = new Map(Object.values(bundle.manifests).flatMap(({ configMaps: used }) => Object.entries(used)))
+  return [
+    ...[...configMaps].map(([name, entries]) => configMapDocument(name, entries)),
+    ...bundle.secrets.map(({ name, type, data, immutable }) => ({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name },
+      type,
+      ...(immutable && { immutable }),
+      data: { ...data },
+    })),
+    ...bundle.claims.map(({ name, labels, annotations }) => volumeDocument(name, labels, annotations)),
+    ...bundle.pods.map(pod => podDocument(pod, bundle)),
+  ]
+}
+
+function podDocument(pod: PodSpec, { manifests }: Bundle): JsonObject {
+  const manifest = manifests[pod.name] ?? { spec: {}, configMaps: {} }
+  const spec = currentSpec({ spec: pod, manifest, limits: {}, network: pod.hostNetwork ? 'host' : 'bridge' })
+  const named = { ...spec, hostname: pod.hostname, ...policies(pod, spec) }
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { ...metadataOf(pod.name, pod.labels, pod.annotations), namespace: pod.namespace },
+    spec: withDefaults(named, 'PodSpec'),
+  }
+}
+
+/** The pull policy depends on the tag: it is told as it was understood. */
+function policies(pod: PodSpec, spec: JsonObject): JsonObject {
+  const known = new Map(
+    [...pod.initContainers, ...pod.containers].map(container => [container.name as string, container.pullPolicy]),
+  )
+  const lists = ['initContainers', 'containers'].flatMap(list => {
+    const containers = spec[list]
+    if (!Array.isArray(containers)) return []
+    const full = containers.map(container => {
+      const { name, imagePullPolicy, ...rest } = container as JsonObject
+      const policy = known.get(String(name))
+      // Newer is what Always means where a local image may serve.
+      const told = policy === 'Newer' ? 'Always' : policy
+      return { name: name ?? '', ...rest, imagePullPolicy: imagePullPolicy ?? told ?? 'IfNotPresent' }
+    })
+    return [[list, full] as const]
+  })
+  return Object.fromEntries(lists)
+}
