@@ -206,6 +206,8 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
 export type PodManifest = {
   spec: { [name: string]: Json }
   configMaps: Record<string, { key: string; base64: string; binary: boolean }[]>
+  /** All Services of the play: their names are among the variables of every pod. */
+  services: { [name: string]: Json }[]
 }
 
 /** An object that makes pods from a template: its pods say so in `origin`. */

@@ -56,12 +56,17 @@ export const generateVerb = defineVerb({
     const pods = found.flatMap(one => (one.kind === 'pod' ? [one.pod] : []))
     for (const { spec } of pods) refuseType(spec.name, spec.restartPolicy, type)
     const documents = [...volumes, ...pods.flatMap(pod => generate(pod, options))]
-    const text = manifestText(documents, COMMENT)
+    const text = manifestText(distinct(documents), COMMENT)
     if (flags.filename === undefined) return { stdout: text }
     await writeNew(flags.filename, text, world)
     return {}
   },
 })
+
+/** Pods of one play share ConfigMaps and Services: each is written once. */
+function distinct<Document extends object>(documents: readonly Document[]): Document[] {
+  return [...new Map(documents.map(document => [JSON.stringify(document), document])).values()]
+}
 
 function flagProblems(input: GenerateInput): Problem[] {
   const { flags } = input

@@ -152,9 +152,10 @@ class BundleReader {
     })
     applyServices(this.#services, pods)
     checkHostPorts(pods.flatMap(pod => pod.ports))
+    const services = this.#services.map(({ field }) => field)
     for (const { spec, source } of pods) {
       this.bundle.pods.push(spec)
-      this.bundle.manifests[spec.name] = podManifest(source, this.#configMaps)
+      this.bundle.manifests[spec.name] = podManifest(source, this.#configMaps, services)
     }
     if (issues.list.length === 0) checkSomething(documents)
     return pods

@@ -6,6 +6,7 @@
 import { type EnvEntry, type PodSpec, servingContainers } from '../model.ts'
 import { quote } from './issue.ts'
 import type { ReadPod } from './pod.ts'
+import { portsClash } from './ports.ts'
 import type { Service, ServicePort } from './service.ts'
 
 const CLUSTER_DOMAIN = 'cluster.local'
@@ -118,6 +119,13 @@ function addPort(
   )
   const published = { containerPort, hostPort, hostIp: '', protocol }
   const list = (owner ?? serving[0])?.ports
+  // A pod that `kube generate` wrote has it already.
+  if (
+    list?.some(
+      port => port.hostPort === hostPort && port.containerPort === containerPort && portsClash(port, published),
+    )
+  )
+    return
   list?.push(published)
   ports.push({ port: published, field, key: 'nodePort' })
 }

@@ -21,7 +21,7 @@ export type GenerateOptions = {
 const DEFAULT_CPU_PERIOD_US = 100_000
 
 /**
- * The documents of one pod: the ConfigMaps it uses, the Service that was asked for, the pod itself or its workload.
+ * The documents of one pod: the ConfigMaps it uses, the Services it was played with and the one that was asked for, the pod itself or its workload.
  * The names of workloads are Podman's: POD-deployment and so on.
  */
 export function generate(pod: PlayedManifest, options: GenerateOptions): JsonObject[] {
@@ -30,10 +30,11 @@ export function generate(pod: PlayedManifest, options: GenerateOptions): JsonObj
   const selects = options.service || options.type === 'deployment' || options.type === 'daemonset'
   // A selector needs something to select by, and other pods must not have it.
   if (selects && labels.app === undefined) labels.app = pod.spec.name
+  const services = pod.manifest.services.map(withoutNodePorts)
   const service = options.service ? [serviceDocument(pod.spec, labels)] : []
   const metadata = metadataOf(pod.spec.name, labels, pod.spec.annotations)
   if (pod.spec.namespace !== 'default') metadata.namespace = pod.spec.namespace
-  return [...configMaps, ...service, workload(pod.spec.name, metadata, labels, currentSpec(pod), options)]
+  return [...configMaps, ...services, ...service, workload(pod.spec.name, metadata, labels, currentSpec(pod), options)]
 }
 
 function workload(
@@ -108,6 +109,19 @@ function withLimits(container: JsonObject, changed: PlayedManifest['limits'][str
   const resources = isObject(container.resources) ? container.resources : {}
   const before = isObject(resources.limits) ? resources.limits : {}
   return { ...container, resources: { ...resources, limits: { ...before, ...limits } } }
+}
+
+/** A port of the host leads to one pod of a Service, and stands with that pod: alone, another would claim it. */
+function withoutNodePorts(service: JsonObject): JsonObject {
+  if (!isObject(service.spec)) return service
+  const { type: _, ports, ...spec } = service.spec
+  if (!Array.isArray(ports)) return { ...service, spec }
+  const inner = ports.map(port => {
+    if (!isObject(port)) return port
+    const { nodePort: __, ...rest } = port
+    return rest
+  })
+  return { ...service, spec: { ...spec, ports: inner } }
 }
 
 /** A ConfigMap whose values are text where they are, and base64 where the manifest had base64. */

@@ -8,17 +8,29 @@ import { plainValue } from './plain.ts'
 /** Types whose `name` is that of a ConfigMap. */
 const REFERENCES = ['ConfigMapKeySelector', 'ConfigMapEnvSource', 'ConfigMapVolumeSource', 'ConfigMapProjection']
 
-/** The manifest of a pod whose `spec` is given, with those of the ConfigMaps that it uses. */
-export function podManifest(spec: Field, configMaps: ReadonlyMap<string, ConfigData>): PodManifest {
-  const plain = plainValue(spec, 'PodSpec')
-  if (plain === null || typeof plain !== 'object' || Array.isArray(plain)) return { spec: {}, configMaps: {} }
+/** The manifest of a pod whose `spec` is given, with those of the ConfigMaps that it uses and of all `services`. */
+export function podManifest(
+  spec: Field,
+  configMaps: ReadonlyMap<string, ConfigData>,
+  services: readonly Field[],
+): PodManifest {
+  const plain = plainObject(spec, 'PodSpec')
   const names = new Set<string>()
   collectNames(plain, 'PodSpec', names)
   const used = [...names].flatMap(name => {
     const data = configMaps.get(name)
     return data === undefined ? [] : [[name, [...data].map(([key, value]) => ({ key, ...value }))] as const]
   })
-  return { spec: plain, configMaps: Object.fromEntries(used) }
+  return {
+    spec: plain,
+    configMaps: Object.fromEntries(used),
+    services: services.map(service => plainObject(service, 'Service')),
+  }
+}
+
+function plainObject(field: Field, type: TypeCode): { [name: string]: Json } {
+  const plain = plainValue(field, type)
+  return plain === null || typeof plain !== 'object' || Array.isArray(plain) ? {} : plain
 }
 
 function collectNames(value: Json, type: TypeCode, names: Set<string>): void {

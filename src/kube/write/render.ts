@@ -6,6 +6,7 @@ import type { JsonObject } from './yaml.ts'
 
 /** The objects that a play of the bundle makes, in the order it makes them: data first, then one Pod for each pod. */
 export function renderBundle(bundle: Bundle): JsonObject[] {
+  const [{ services } = { services: [] }] = Object.values(bundle.manifests)
   const configMaps = new Map(Object.values(bundle.manifests).flatMap(({ configMaps: used }) => Object.entries(used)))
   return [
     ...[...configMaps].map(([name, entries]) => configMapDocument(name, entries)),
@@ -18,12 +19,13 @@ export function renderBundle(bundle: Bundle): JsonObject[] {
       data: { ...data },
     })),
     ...bundle.claims.map(({ name, labels, annotations }) => volumeDocument(name, labels, annotations)),
+    ...services.map(service => withDefaults(service, 'Service') as JsonObject),
     ...bundle.pods.map(pod => podDocument(pod, bundle)),
   ]
 }
 
 function podDocument(pod: PodSpec, { manifests }: Bundle): JsonObject {
-  const manifest = manifests[pod.name] ?? { spec: {}, configMaps: {} }
+  const manifest = manifests[pod.name] ?? { spec: {}, configMaps: {}, services: [] }
   const spec = currentSpec({ spec: pod, manifest, limits: {}, network: pod.hostNetwork ? 'host' : 'bridge' })
   const named = { ...spec, hostname: pod.hostname, ...policies(pod, spec) }
   return {
