@@ -28,6 +28,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./down.ts')).down,
   },
   {
+    name: 'kube validate',
+    aliases: [],
+    group: 'Look',
+    summary: 'Find what is wrong with Kubernetes YAML, without running it',
+    load: async () => (await import('./validate.ts')).validate,
+  },
+  {
     name: 'kube render',
     aliases: [],
     group: 'Look',

@@ -1,6 +1,6 @@
 /** Where manifests come from: files, standard input and URLs. */
-import { open } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { open, readdir } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
 import { addAbortSignal } from 'node:stream'
 import { TspodError } from '../errors.ts'
 import type { Problem } from './flags.ts'
@@ -40,6 +40,26 @@ export async function readSources(names: readonly string[], world: SourceWorld):
     details: failures.map(failure => (failure as TspodError).message).join('\n'),
     cause: first,
   })
+}
+
+/** Endings of files that are manifests. */
+const MANIFEST = /\.(?:ya?ml|json)$/i
+
+/**
+ * The manifests below a directory, in the order of their names; links are not followed. Undefined for anything that is
+ * no directory. Throws MANIFEST_UNREADABLE.
+ */
+export async function manifestsBelow(name: string, { cwd }: Pick<World, 'cwd'>): Promise<string[] | undefined> {
+  try {
+    const entries = await readdir(resolve(cwd, name), { recursive: true, withFileTypes: true })
+    const files = entries.filter(entry => entry.isFile() && MANIFEST.test(entry.name))
+    const root = resolve(cwd, name)
+    return files.map(entry => join(name, relative(root, join(entry.parentPath, entry.name)))).sort()
+  } catch (cause) {
+    // What else is wrong with it is told when it is read.
+    if (['ENOTDIR', 'ENOENT'].includes((cause as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw unreadable(`open ${name}: ${systemReason(cause)}`, 'check the path and its permissions', cause)
+  }
 }
 
 async function readSource(name: string, world: SourceWorld): Promise<Source> {

@@ -10,7 +10,7 @@ import { checkField } from './check.ts'
 import { readClaim, readConfigMap, readSecret } from './config.ts'
 import { type KindDocument, readKinds, sortKinds } from './documents.ts'
 import { emptyRecord, type Field, Notes } from './field.ts'
-import { collecting, Issues, quote, renderIssues, SourceFile } from './issue.ts'
+import { collecting, Issues, type Mistake, mistakesOf, quote, renderIssues, SourceFile } from './issue.ts'
 import { readAnnotations, readLabels, readName } from './metadata.ts'
 import { checkHostPorts, type PodContext, type ReadPod } from './pod.ts'
 import { parsePublish, portsClash, publishPorts } from './ports.ts'
@@ -22,6 +22,7 @@ import { podManifest } from './write/index.ts'
 
 export { expandEnv, expandWords } from './expand.ts'
 export { parseAnnotations } from './flags.ts'
+export type { Mistake } from './issue.ts'
 export { subdomainProblem } from './names.ts'
 export { namesIn } from './names-in.ts'
 export { support } from './support.ts'
@@ -61,6 +62,25 @@ export type Translation = { bundle: Bundle; notes: string[] }
  */
 export function translate(sources: readonly SourceText[], options: TranslateOptions): Translation {
   const published = parsePublish(options.publish)
+  const { issues, notes, files, pods, bundle } = read(sources, options)
+  if (issues.list.length > 0) throw invalid(issues, files)
+  const publishNotes = publishPorts(bundle.pods, published, options.publishAll)
+  if (published.length > 0 || options.publishAll) checkPublished(pods)
+  return { bundle, notes: [...notes.lines(), ...publishNotes] }
+}
+
+/** `mistakes` in the order of files and places, and the same as text for people. */
+export type Examined = { notes: string[]; mistakes: Mistake[]; text: string }
+
+/** Finds what `translate` would complain about. Throws nothing that is the manifest's doing. */
+export function examine(sources: readonly SourceText[], options: TranslateOptions): Examined {
+  const { issues, notes, files } = read(sources, options)
+  return { notes: notes.lines(), mistakes: mistakesOf(issues.list, files), text: renderIssues(issues.list, files) }
+}
+
+type Read = { issues: Issues; notes: Notes; files: SourceFile[]; pods: ReadPod[]; bundle: Bundle }
+
+function read(sources: readonly SourceText[], options: TranslateOptions): Read {
   const issues = new Issues()
   const notes = new Notes()
   const files = sources.map(({ file, text }) => new SourceFile(file, text))
@@ -69,13 +89,11 @@ export function translate(sources: readonly SourceText[], options: TranslateOpti
   const pods = collecting(issues, () => {
     const documents = readKinds(files, issues, notes)
     reader.readConfigFiles(readKinds(configFiles, issues, notes), documents)
-    return reader.read(documents, issues)
+    const read = reader.read(documents, issues)
+    if (issues.list.length === 0) checkSomething(documents, issues, files[0])
+    return read
   })
-  if (issues.list.length > 0) throw invalid(issues, [...files, ...configFiles])
-  const { bundle } = reader
-  const publishNotes = publishPorts(bundle.pods, published, options.publishAll)
-  if (published.length > 0 || options.publishAll) checkPublished(pods)
-  return { bundle, notes: [...notes.lines(), ...publishNotes] }
+  return { issues, notes, files: [...files, ...configFiles], pods, bundle: reader.bundle }
 }
 
 /** Gathers the bundle; data documents first, because pods refer to them wherever they stand. */
@@ -157,7 +175,6 @@ class BundleReader {
       this.bundle.pods.push(spec)
       this.bundle.manifests[spec.name] = podManifest(source, this.#configMaps, services)
     }
-    if (issues.list.length === 0) checkSomething(documents)
     return pods
   }
 
@@ -196,14 +213,19 @@ class BundleReader {
 }
 
 /** A manifest without anything to play is a mistake, as it is for Podman. */
-function checkSomething(documents: readonly KindDocument[]): void {
+function checkSomething(documents: readonly KindDocument[], issues: Issues, source: SourceFile | undefined): void {
   const [first] = documents
   if (first === undefined) {
-    throw new TspodError('MANIFEST_INVALID', 'YAML document does not contain any supported kube kind', {
+    if (source === undefined) return
+    issues.add({
+      code: 'REQUIRED',
+      source,
+      span: { start: 0, end: 1 },
+      path: '',
+      message: 'YAML document does not contain any supported kube kind',
       remedy: 'add a Pod, a Deployment, a Secret or a PersistentVolumeClaim',
     })
-  }
-  if (documents.every(({ kind }) => kind === 'ConfigMap')) {
+  } else if (documents.every(({ kind }) => kind === 'ConfigMap')) {
     first.field
       .at('kind')
       .issue('REQUIRED', 'ConfigMaps are not a standalone object: nothing here uses them', 'add a Pod or a Deployment')

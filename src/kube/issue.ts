@@ -117,12 +117,38 @@ export function collecting<Result>(issues: Issues, work: () => Result[]): Result
   }
 }
 
-/** The issues in the order of files and places, as text for a terminal or a log. */
-export function renderIssues(issues: readonly Issue[], sources: readonly SourceFile[]): string {
+/** An issue for programs. */
+export type Mistake = {
+  file: string
+  line: number
+  column: number
+  code: IssueCode
+  path: string
+  message: string
+  remedy?: string
+}
+
+/** The issues in the order of files and places, as data. */
+export function mistakesOf(issues: readonly Issue[], sources: readonly SourceFile[]): Mistake[] {
+  return inOrder(issues, sources).map(({ source, span, code, path, message, remedy }) => ({
+    ...source.place(span.start),
+    code,
+    path,
+    message,
+    ...(remedy !== undefined && { remedy }),
+  }))
+}
+
+function inOrder(issues: readonly Issue[], sources: readonly SourceFile[]): Issue[] {
   const order = new Map(sources.map((source, index) => [source, index]))
-  const sorted = issues.toSorted(
+  return issues.toSorted(
     (a, b) => (order.get(a.source) ?? 0) - (order.get(b.source) ?? 0) || a.span.start - b.span.start,
   )
+}
+
+/** The issues in the order of files and places, as text for a terminal or a log. */
+export function renderIssues(issues: readonly Issue[], sources: readonly SourceFile[]): string {
+  const sorted = inOrder(issues, sources)
   const printed = sorted.map(renderIssue)
   if (sorted.length >= MAX_ISSUES) printed.push(`too many errors: there may be more than these ${MAX_ISSUES}`)
   return printed.join('\n\n')
