@@ -130,6 +130,28 @@ export async function waitExit(
   }
 }
 
+/** Nobody tells of the end of a process without a monitor: it is looked for. */
+const GONE_POLL_MS = 50
+
+/**
+ * Waits until exactly this process is gone, at most `timeoutMs`; true when it is. Rejects with the reason of `signal`
+ * when aborted.
+ */
+export async function waitGone(
+  process: ProcessId,
+  timeoutMs: number,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const deadline = clock.monotonicMs() + timeoutMs
+  while (isAlive(process)) {
+    const leftMs = deadline - clock.monotonicMs()
+    if (leftMs <= 0) return false
+    await clock.sleep(Math.min(GONE_POLL_MS, leftMs), signal)
+  }
+  return true
+}
+
 /** Without a watcher (the host is out of inotify watches, or the directory vanishes) the poll goes on alone. */
 function watchNames(directory: string, changed: (name: string) => void): FSWatcher | undefined {
   try {

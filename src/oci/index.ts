@@ -37,6 +37,7 @@ export {
   type Verdict,
   type Watched,
   waitExit,
+  waitGone,
   wasOomKilled,
 } from './exit.ts'
 export { lastMessage } from './failures.ts'

@@ -73,6 +73,21 @@ test('F08 conmon killed: down alone leaves nothing', () =>
     await down('watched')
   }))
 
+test('F08 conmon killed: stop asks, waits for the grace, and knows whom it killed', () =>
+  unharmed(cell, async () => {
+    const trap = "trap 'sleep 0.5; exit 0' TERM; while :; do sleep 0.1; done"
+    const wish = { scripts: [trap, "trap '' TERM; while :; do sleep 1; done"], restartPolicy: 'Never' }
+    await play('watched', wish)
+    for (const { id } of await others(cell)) await sh(cell, `kill -9 ${await monitorOf(id)}`)
+    await succeeds(cell, ['stop', '--time', '2', 'watched-c1', 'watched-c2'])
+    // Nobody was there to see the code of the first, which ended by itself within its grace.
+    expect(await others(cell)).toMatchObject([
+      { state: 'stopped', exitCode: 255 },
+      { state: 'stopped', exitCode: 137 },
+    ])
+    await down('watched')
+  }))
+
 test('F09 conmon stands still: ps, logs and down answer, and down leaves nothing', () =>
   unharmed(cell, async () => {
     await play('watched')

@@ -63,6 +63,17 @@ export const waitExit: typeof oci.waitExit = async (exitDir, containers, timeout
   }
 }
 
+export const waitGone: typeof oci.waitGone = async (process, timeoutMs, _clock, signal) => {
+  const { scheduler } = world()
+  const deadline = scheduler.monoMs + timeoutMs
+  while (isAlive(process)) {
+    if (scheduler.monoMs >= deadline) return false
+    // Coarser than the real thing: half a minute of grace is not worth hundreds of looks.
+    await scheduler.sleep(Math.min(500, deadline - scheduler.monoMs), signal)
+  }
+  return effect('gone', () => true)
+}
+
 export const signalContainer: typeof oci.signalContainer = (pid, start, signal) =>
   atOnce(`signal ${world().kernel.runOf(pid, start)?.name} ${signal}`, () => {
     const run = world().kernel.runOf(pid, start)

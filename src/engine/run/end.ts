@@ -15,6 +15,7 @@ import {
   unpinNamespaces,
   type Verdict,
   waitExit,
+  waitGone,
 } from '../../oci/index.ts'
 import { artifactDirectory, exitDirectory, podDirectory, podLogDirectory } from '../../paths.ts'
 import { containerOf, type PodWork, patch, placesOf } from '../context.ts'
@@ -33,6 +34,8 @@ import { endSilentMonitor } from './strays.ts'
 const KILL_WAIT_MS = 10_000
 /** However long others took of the pod's grace: the kubelet gives every container at least this. */
 const MIN_GRACE_MS = 2_000
+/** 128 and the number of SIGKILL, as its monitor would have it. */
+const KILLED_CODE = 137
 
 type Ending =
   | 'stop'
@@ -88,33 +91,51 @@ export function endExecutors(work: PodWork): Pick<Executors, Ending> {
  * is recorded. Throws PARTIAL_FAILURE when even KILL did not end it.
  */
 async function stop(work: PodWork, record: ContainerRecord): Promise<void> {
-  const { clock, paths } = work.context
+  const { clock } = work.context
   const observed = look(work, record)
   if (observed.at === 'created') return discardCreated(work, record)
   if (observed.at !== 'running' && observed.at !== 'unmonitored') return
   const process = { pid: observed.pid, start: observed.start }
   noteEvent(work, record, { action: 'stop', reason: 'Killing', message: `Stopping container ${record.shortName}` })
   thawCgroup(work.context.hierarchies, containerCgroup(work.cgroup, record.shortName))
-  const exits = exitDirectory(paths)
-  const target = watched(record)
+  const { monitor } = watched(record)
   // A monitor that was made to stand still would never say that its container has ended.
-  signalContainer(target.monitor.pid, target.monitor.start, 'SIGCONT')
+  signalContainer(monitor.pid, monitor.start, 'SIGCONT')
   const graceMs = graceLeftMs(work)
   let verdict: Verdict | undefined
   // Without any grace nothing is asked first, as in Podman: the exit code is 137, not what a race makes of it.
   if (graceMs > 0) {
     const asked = work.stopping.signal ?? (record.stopSignal as NodeJS.Signals)
     signalContainer(process.pid, process.start, asked)
-    verdict = (await waitExit(exits, [target], graceMs, clock, work.signal)).get(record.id)
+    verdict = await endWithin(work, record, graceMs, work.signal)
   }
-  if (verdict === undefined || verdict.is === 'monitor-lost') {
-    signalContainer(process.pid, process.start, 'SIGKILL')
-    verdict = (await waitExit(exits, [target], KILL_WAIT_MS, clock)).get(record.id)
+  let isKilled = false
+  if (verdict === undefined) {
+    isKilled = signalContainer(process.pid, process.start, 'SIGKILL')
+    verdict = await endWithin(work, record, KILL_WAIT_MS)
     if (verdict === undefined && isAlive(process)) throw cannotEnd(record)
   }
-  // It is gone, and its monitor is there but stuck: nobody will know how it ended.
-  if (verdict === undefined) signalContainer(target.monitor.pid, target.monitor.start, 'SIGKILL')
-  recordEnd(work, record, verdict?.is === 'exited' ? verdict.exit : undefined)
+  // It is gone, and its monitor is there but stuck: nobody will say how it ended.
+  if (verdict === undefined) signalContainer(monitor.pid, monitor.start, 'SIGKILL')
+  const killed = isKilled ? { code: KILLED_CODE, finishedMs: clock.nowMs() } : undefined
+  recordEnd(work, record, verdict?.is === 'exited' ? verdict.exit : killed)
+}
+
+/** What became of a container that was sent a signal; undefined while it is there. */
+async function endWithin(
+  work: PodWork,
+  record: ContainerRecord,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<Verdict | undefined> {
+  const { clock, paths } = work.context
+  const target = watched(record)
+  const beganMs = clock.monotonicMs()
+  const verdict = (await waitExit(exitDirectory(paths), [target], timeoutMs, clock, signal)).get(record.id)
+  if (verdict?.is !== 'monitor-lost') return verdict
+  // Nobody will tell of its end, but it has its grace all the same.
+  const leftMs = timeoutMs - (clock.monotonicMs() - beganMs)
+  return (await waitGone(target.container, leftMs, clock, signal)) ? { is: 'lost' } : undefined
 }
 
 const cannotEnd = ({ name, pid }: ContainerRecord): TspodError =>
