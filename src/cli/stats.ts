@@ -1,7 +1,7 @@
 /** `tspod stats` and `tspod pod stats`: what containers use, once or again and again. */
 import type { Engine, Reading, StatsRequest } from '../engine/index.ts'
 import type { FlagTable } from './flags.ts'
-import { LATEST_FLAG, latestContainer } from './latest.ts'
+import { LATEST_FLAG, latestContainer, latestPod } from './latest.ts'
 import { type Figures, figures } from './stats-figures.ts'
 import { json, shortId, table } from './table.ts'
 import { formatList, type Struct, wantsJson } from './template/index.ts'
@@ -58,8 +58,7 @@ export const podStats = defineVerb({
   flags: FLAGS,
   async run({ flags, operands }, world) {
     const engine = await world.engine()
-    const latest = async (): Promise<string[]> => (await engine.pods()).slice(-1).map(pod => pod.id)
-    const names = flags.latest ? await latest() : operands
+    const names = flags.latest ? [await latestPod(engine)] : operands
     const id = shownId(flags['no-trunc'])
     return watch(world, engine, { names, pods: true, all: false }, flags, all =>
       shown(all, flags.format, {

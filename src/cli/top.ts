@@ -1,7 +1,7 @@
 /** `tspod top` and `tspod pod top`: processes of running containers. */
 import type { ProcessTable } from '../engine/index.ts'
 import type { FlagTable } from './flags.ts'
-import { LATEST_FLAG, latestContainer } from './latest.ts'
+import { LATEST_FLAG, latestContainer, latestPod } from './latest.ts'
 import { printable } from './output.ts'
 import { table } from './table.ts'
 import { defineVerb } from './verb.ts'
@@ -50,8 +50,7 @@ export const podTop = defineVerb({
   async run({ flags, operands }, world) {
     if (flags['list-descriptors']) return descriptorList()
     const engine = await world.engine()
-    const latest = async (): Promise<string> => (await engine.pods()).at(-1)?.id ?? ''
-    const [name = '', ...columns] = flags.latest ? [await latest(), ...operands] : operands
+    const [name = '', ...columns] = flags.latest ? [await latestPod(engine), ...operands] : operands
     return { stdout: processTable(await engine.topPod(name, columns)) }
   },
 })

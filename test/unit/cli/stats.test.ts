@@ -101,7 +101,8 @@ function engineOf(
       if (next === undefined) stop.abort()
       return [next ?? reading()]
     },
-    pods: async () => [podView({ id: 'p'.repeat(64) as Id })],
+    // As engines list them, by name: the one that was made last stands first.
+    pods: async () => [podView({ id: 'p'.repeat(64) as Id, createdMs: NOW_MS }), podView({ createdMs: NOW_MS - 1 })],
   }
   return { engine, signal: stop.signal }
 }
@@ -190,7 +191,7 @@ describe('top', () => {
       asked.push(['pod', name, columns])
       return answer
     },
-    pods: async () => [podView({ createdMs: NOW_MS })],
+    pods: async () => [podView({ createdMs: NOW_MS }), podView({ id: 'b'.repeat(64) as Id, createdMs: NOW_MS - 1 })],
   }
   test('shows a table in which no process steers the terminal', async () => {
     expect((await run('top web pid args', engine)).stdout).toBe('PID   COMMAND\n1     sh ?[2J\n')
