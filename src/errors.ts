@@ -5,6 +5,8 @@
 
 /** Exit code of every error of tspod's own, as in Podman. */
 export const EXIT_OWN_ERROR = 125
+/** Podman's for a command whose exit code there is none of. */
+const EXIT_UNKNOWN = 255
 const EXIT_CANNOT_INVOKE = 126
 const EXIT_NOT_FOUND = 127
 
@@ -51,6 +53,7 @@ export const ERROR_EXIT = {
   STORE_UNUSABLE: EXIT_OWN_ERROR,
   UNSAFE_PATH: EXIT_OWN_ERROR,
   ILLEGAL_TRANSITION: EXIT_OWN_ERROR,
+  EXEC_WRONG_STATE: EXIT_UNKNOWN,
   EXEC_CANNOT_INVOKE: EXIT_CANNOT_INVOKE,
   EXEC_NOT_FOUND: EXIT_NOT_FOUND,
 } as const

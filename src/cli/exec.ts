@@ -29,7 +29,7 @@ export const exec = defineVerb({
   description:
     'Runs a command next to the main process of a container, with its limits and rights. Flags after the name belong ' +
     'to the command. The exit code is that of the command; 127 when it does not exist in the container, 126 when it ' +
-    'cannot be run, 125 for an error of tspod itself. `tspod inspect` shows what was run in a container of late.',
+    'cannot be run, 255 when the container does not run, 125 for an error of tspod itself. `tspod inspect` shows what was run in a container of late.',
   examples: [
     { does: 'One command', line: 'tspod exec web-nginx nginx -t' },
     { does: 'A shell', line: 'tspod exec -it web/nginx sh' },

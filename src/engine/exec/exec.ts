@@ -32,7 +32,7 @@ import { beginSession, sessionDirectory, sessionEnded, sessionStarted } from './
 
 /**
  * Runs `request` with the caller's terminal or pipes and returns the exit code of the command.
- * @throws NO_SUCH_OBJECT, WRONG_STATE in Podman's words, EXEC_NOT_FOUND (127), EXEC_CANNOT_INVOKE (126).
+ * @throws NO_SUCH_OBJECT, EXEC_WRONG_STATE (255) in Podman's words, EXEC_NOT_FOUND (127), EXEC_CANNOT_INVOKE (126).
  */
 export async function exec(
   context: EngineContext,
@@ -66,10 +66,10 @@ export async function exec(
 
 /**
  * Starts `request` in the background and returns the id of its session, whose exit code is recorded.
- * @throws as `exec`, besides what conmon may throw.
+ * @throws as `exec`, but WRONG_STATE (125 in Podman, too), and what conmon may throw.
  */
 export async function execDetached(context: EngineContext, nameOrId: string, request: ExecRequest): Promise<string> {
-  return inSession(context, await prepare(context, nameOrId, request), async (running, files) => {
+  return inSession(context, await prepare(context, nameOrId, request, 'WRONG_STATE'), async (running, files) => {
     await underMonitor(context, running, files, request)
     return running.session
   })
@@ -78,7 +78,7 @@ export async function execDetached(context: EngineContext, nameOrId: string, req
 /**
  * Runs `request` on the caller's terminal, under a conmon of its own: it knows the sizes of the terminal, which not
  * every runtime does, and what is left with the detach keys runs on.
- * @throws as `execDetached`.
+ * @throws as `exec`, and what conmon may throw.
  */
 export async function execOnTerminal(
   context: EngineContext,
@@ -148,17 +148,18 @@ type Prepared = {
   command: string[]
 }
 
-/** Everything that can be said against it before anything is done. */
-async function prepare(context: EngineContext, nameOrId: string, request: ExecRequest): Promise<Prepared> {
+/** Everything that can be said against it before anything is done; `refusal`: the code when the container does not run. */
+async function prepare(
+  context: EngineContext,
+  nameOrId: string,
+  request: ExecRequest,
+  refusal: 'WRONG_STATE' | 'EXEC_WRONG_STATE' = 'EXEC_WRONG_STATE',
+): Promise<Prepared> {
   const container = await oneContainer(context, nameOrId)
   if (container.state !== 'running') {
-    throw new TspodError(
-      'WRONG_STATE',
-      'can only create exec sessions on running containers: container state improper',
-      {
-        remedy: `${container.name} is ${container.state}; see tspod ps -a`,
-      },
-    )
+    throw new TspodError(refusal, 'can only create exec sessions on running containers: container state improper', {
+      remedy: `${container.name} is ${container.state}; see tspod ps -a`,
+    })
   }
   const pod = await readPodOf(context.store, container.id)
   const sandbox = pod && (await readSandbox(context.store, pod.id, context.boot))?.facts
