@@ -5,7 +5,9 @@ import { failureText } from './failure.ts'
 import type { FlagTable } from './flags.ts'
 import { defineVerb } from './verb.ts'
 
-const FLAGS = {} as const satisfies FlagTable
+const FLAGS = {
+  exec: { kind: 'text', value: 'SESSION', help: 'look at an ended exec session of the container, not at its pod' },
+} as const satisfies FlagTable
 
 export const cleanup = defineVerb({
   operands: 'ID',
@@ -15,10 +17,11 @@ export const cleanup = defineVerb({
     'errors are written to tspod.log in the log directory.',
   examples: [{ does: 'What the exit hook does', line: 'tspod container cleanup 4f1c…' }],
   flags: FLAGS,
-  async run({ operands }, world) {
+  async run({ flags, operands }, world) {
     const [id = ''] = operands
     try {
-      await (await world.engine()).cleanup(id)
+      const engine = await world.engine()
+      await (flags.exec === undefined ? engine.cleanup(id) : engine.cleanupExec(id))
       return {}
     } catch (error) {
       // A pod that was removed meanwhile needs no cleaning up.

@@ -1,9 +1,11 @@
 /** What the exit hook calls when a container ended by itself: the whole pod is looked at, not only this container. */
 import { isShuttingDown } from '../systemd/index.ts'
 import type { EngineContext } from './context.ts'
+import { settleSessions } from './exec/index.ts'
 import { lookAfter } from './look-after.ts'
 import { readPodOf } from './state/index.ts'
 import { wakeTimekeeper } from './timekeeper.ts'
+import { oneContainer } from './view/index.ts'
 
 /** Brings the container's pod to its goal. A pod that is gone, or that somebody is taking away, needs nothing. */
 export async function cleanup(context: EngineContext, containerId: string): Promise<void> {
@@ -13,4 +15,12 @@ export async function cleanup(context: EngineContext, containerId: string): Prom
   if (context.cgroupPlace.manager === 'systemd' && (await isShuttingDown(context.run))) return
   const wakeMs = await lookAfter(context, pod.id, 'tspod container cleanup')
   if (wakeMs !== undefined) await wakeTimekeeper(context)
+}
+
+/**
+ * What conmon calls when a command that ran under it has ended: nobody else may be there to tell of it.
+ * @throws NO_SUCH_OBJECT when its container is gone.
+ */
+export async function cleanupExec(context: EngineContext, containerId: string): Promise<void> {
+  await settleSessions(context, await oneContainer(context, containerId))
 }

@@ -18,7 +18,7 @@ import {
 import { databasePath } from '../paths.ts'
 import { openManager, systemdPresent } from '../systemd/index.ts'
 import { beginBoot, readBootKey } from './boot.ts'
-import { cleanup } from './cleanup.ts'
+import { cleanup, cleanupExec } from './cleanup.ts'
 import type { EngineContext } from './context.ts'
 import { readEvents } from './events/index.ts'
 import { attach, exec, execDetached, execOnTerminal, startAttached } from './exec/index.ts'
@@ -110,6 +110,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     startAfterReboot: () => startAfterReboot(context),
     events: (request, signal) => readEvents(context, request, signal),
     cleanup: containerId => cleanup(context, containerId),
+    cleanupExec: containerId => cleanupExec(context, containerId),
     tick: () => tick(context),
     storedSecrets: () => storedSecrets(context),
     images: async () => listImages(await storage()),

@@ -1,11 +1,11 @@
 /** A command in a running container under a conmon of its own, which records how it ended. */
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
-import { type CreateInput, monitored, type Reported, runtimeArgsOf } from './conmon.ts'
+import { type CreateInput, exitCommand, monitored, type Reported, runtimeArgsOf } from './conmon.ts'
 
 export type ExecInput = Pick<
   CreateInput,
-  'runtime' | 'id' | 'name' | 'conmonPath' | 'tty' | 'beforeStart' | 'onAttachable'
+  'runtime' | 'id' | 'name' | 'conmonPath' | 'tty' | 'exitHook' | 'beforeStart' | 'onAttachable'
 > & {
   /** Whether what is sent to the console in `directory` reaches the command. */
   stdin: boolean
@@ -39,5 +39,5 @@ export function execConmonArgs(input: ExecInput): string[] {
   if (input.tty) args.push('--terminal')
   if (input.stdin) args.push('--stdin')
   if (input.onAttachable !== undefined) args.push('--exec-attach')
-  return args
+  return [...args, ...exitCommand(input.exitHook)]
 }

@@ -136,13 +136,12 @@ export function conmonArgs(input: CreateInput): string[] {
     args.push('--restore', input.restore.imagePath)
     for (const flag of criuFlags(input.restore)) args.push('--runtime-opt', flag)
   }
-  const [hook, ...hookArgs] = input.exitHook
-  if (hook !== undefined) {
-    args.push('--exit-command', hook)
-    for (const arg of hookArgs) args.push('--exit-command-arg', arg)
-  }
-  return args
+  return [...args, ...exitCommand(input.exitHook)]
 }
+
+/** What conmon runs when all is over. */
+export const exitCommand = ([hook, ...args]: readonly string[]): string[] =>
+  hook === undefined ? [] : ['--exit-command', hook, ...args.flatMap(arg => ['--exit-command-arg', arg])]
 
 /** What conmon puts between the runtime and its verb. */
 export const runtimeArgsOf = (runtime: Runtime, log: string): string[] =>

@@ -66,11 +66,23 @@ export async function tell(context: EngineContext, about: Omit<About, 'labels'>,
 }
 
 /** The same for a container. */
-export function tellOf(context: EngineContext, container: ContainerView, told: Told): Promise<void> {
-  const { id, name, pod, podId, image } = container
-  const about = { kind: 'container' as const, object: id, name, pod: { id: podId, name: pod } }
-  return tell(context, about, { ...told, facts: { ...told.facts, image } })
-}
+export const tellOf = (context: EngineContext, container: ContainerView, told: Told): Promise<void> =>
+  tell(context, aboutContainer(container), { ...told, facts: { ...told.facts, image: container.image } })
+
+/** An event of a container, now, for a transaction of the caller's. */
+export const eventOf = (nowMs: number, container: ContainerView, told: Told): NewEvent =>
+  eventAbout(
+    nowMs,
+    { ...aboutContainer(container), labels: {} },
+    { ...told, facts: { ...told.facts, image: container.image } },
+  )
+
+const aboutContainer = ({ id, name, pod, podId }: ContainerView): Omit<About, 'labels'> => ({
+  kind: 'container',
+  object: id,
+  name,
+  pod: { id: podId, name: pod },
+})
 
 /** Writes events and, now and then, forgets the oldest. */
 export async function insertEvents(tx: Transaction, events: readonly NewEvent[]): Promise<void> {

@@ -12,12 +12,15 @@ import {
 import { containerRunDirectory, exitDirectory } from '../../paths.ts'
 import { PROXIED_SIGNALS, type Terminal } from '../../terminal.ts'
 import type { EngineContext } from '../context.ts'
+import { tellOf } from '../events/index.ts'
 import { operateContainers } from '../operate/index.ts'
 import { watched } from '../run/index.ts'
 import { type ContainerRecord, readContainer, readPodOf, specNamed } from '../state/index.ts'
 import type { AttachEnd, AttachRequest } from '../types/index.ts'
 import { oneContainer } from '../view/index.ts'
 import { detachScanner } from './detach-keys.ts'
+
+const ATTACHED = { action: 'attach', reason: '' }
 
 /** An attachment that stands: nothing the container prints from now on is missed. */
 export type Attachment = {
@@ -44,6 +47,7 @@ export async function attach(
     })
   }
   const attachment = await openAttachment(context, container.id, request)
+  await tellOf(context, container, ATTACHED)
   return attachment.run(terminal, signal)
 }
 
@@ -58,7 +62,8 @@ export async function startAttached(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<AttachEnd> {
-  const { id, state } = await oneContainer(context, nameOrId)
+  const container = await oneContainer(context, nameOrId)
+  const { id, state } = container
   if (state === 'running') return attach(context, id, request, terminal, signal)
   const operate = async (action: 'init' | 'start'): Promise<void> => {
     const [outcome] = await operateContainers(context, [id], { do: action }, signal)
@@ -72,6 +77,7 @@ export async function startAttached(
     attachment.close()
     throw error
   }
+  await tellOf(context, container, ATTACHED)
   return attachment.run(terminal, signal)
 }
 

@@ -53,7 +53,7 @@ export async function exec(
         const code = await context.interact([program, ...logged], { stdin: request.interactive }, signal)
         const refusal = code === 0 ? undefined : refusalIn(await readText(files.log), request)
         if (refusal !== undefined) throw refusal
-        await ended(context, container, session, code)
+        await sessionEnded(context, container, session, code)
         await removeTree(files.directory)
         return code
       } finally {
@@ -104,7 +104,7 @@ export async function execOnTerminal(
     const how = { request: { stdin, detachKeys: request.detachKeys, sigProxy: false }, tty: true, stdin }
     const end = await showConsole(context, { subject, monitor, ...how }, terminal, signal)
     if (end.is === 'exited') {
-      await ended(context, container, session, end.code)
+      await sessionEnded(context, container, session, end.code)
       await removeTree(files.directory)
     }
     return end
@@ -125,7 +125,10 @@ async function underMonitor(
   }
   const cgroup = podCgroup(context.cgroupPlace, { name: pod.name, id: pod.id })
   const place = { runtime, id: container.id, name: container.name, conmonPath, session, directory: files.directory }
-  const how = { tty: request.tty, stdin: request.interactive, processFile: files.process }
+  const { root, runRoot } = context.paths
+  const exitHook = [context.launcher, '--root', root, '--runroot', runRoot]
+  exitHook.push('container', 'cleanup', '--exec', session, container.id)
+  const how = { tty: request.tty, stdin: request.interactive, processFile: files.process, exitHook }
   const hooks = {
     beforeStart: (pid: number) => enterPodCgroup({ context, cgroup }, pid),
     ...(onAttachable !== undefined && { onAttachable }),
@@ -194,7 +197,7 @@ async function inSession<T>(
 ): Promise<T> {
   const { container, command } = prepared
   const owner = { pid: process.pid, start: processStart(process.pid) ?? '' }
-  const session = await beginSession(context, container.id, command, owner)
+  const session = await beginSession(context, container, command, owner)
   const told = tellOf(context, container, { action: 'exec', reason: '', facts: { execID: session } })
   const directory = sessionDirectory(context, container.id, session)
   const at = (name: string): string => join(directory, name)
@@ -205,7 +208,7 @@ async function inSession<T>(
     return await work({ ...prepared, session }, files)
   } catch (error) {
     const code = error instanceof TspodError && error.code.startsWith('EXEC_') ? error.exitCode : undefined
-    await ended(context, container, session, code)
+    await sessionEnded(context, container, session, code)
     await removeTree(directory)
     throw error
   } finally {
@@ -213,20 +216,6 @@ async function inSession<T>(
     // It holds the environment. What else a background session has in its directory goes with its record.
     await removeTree(files.process)
   }
-}
-
-/** Records the end of a session and tells of it. */
-async function ended(
-  context: EngineContext,
-  container: ContainerView,
-  session: string,
-  code: number | undefined,
-): Promise<void> {
-  const facts = { execID: session, ...(code !== undefined && { exitCode: String(code) }) }
-  await Promise.all([
-    sessionEnded(context, session, code),
-    tellOf(context, container, { action: 'exec_died', reason: '', facts }),
-  ])
 }
 
 const readText = (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '')

@@ -2,4 +2,4 @@
 export { attach, startAttached } from './attach.ts'
 export { DEFAULT_DETACH_KEYS, parseDetachKeys } from './detach-keys.ts'
 export { exec, execDetached, execOnTerminal } from './exec.ts'
-export { execSessions, sessionOf } from './sessions.ts'
+export { execSessions, sessionOf, settleSessions } from './sessions.ts'

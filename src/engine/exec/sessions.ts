@@ -9,8 +9,9 @@ import { isAlive, type ProcessId, readExit } from '../../oci/index.ts'
 import { containerRunDirectory } from '../../paths.ts'
 import { randomHex } from '../../random.ts'
 import type { EngineContext } from '../context.ts'
+import { eventOf, insertEvents, type NewEvent } from '../events/index.ts'
 import type { Row, Transaction } from '../state/index.ts'
-import type { ExecSession } from '../types/index.ts'
+import type { ContainerView, ExecSession } from '../types/index.ts'
 
 /** Podman forgets a session this long after its end. */
 const KEPT_MS = 5 * 60_000
@@ -28,20 +29,20 @@ export const sessionDirectory = (place: Pick<Place, 'paths'>, container: string,
  */
 export async function beginSession(
   place: Place,
-  container: Id,
+  container: ContainerView,
   command: readonly string[],
   owner: ProcessId,
 ): Promise<string> {
   const id = randomHex(32)
   const forgotten = await place.store.write(async tx => {
-    const old = await settleSessions(place, tx, container)
+    const old = await settle(place, tx, container)
     await tx.run(
       `INSERT INTO exec_session (id, container, command, boot, pid, pid_start, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-      [id, container, JSON.stringify(command), place.boot, owner.pid, owner.start, place.clock.nowMs()],
+      [id, container.id, JSON.stringify(command), place.boot, owner.pid, owner.start, place.clock.nowMs()],
     )
     return old
   })
-  await Promise.all(forgotten.map(session => removeTree(sessionDirectory(place, container, session))))
+  await Promise.all(forgotten.map(session => removeTree(sessionDirectory(place, container.id, session))))
   return id
 }
 
@@ -51,16 +52,37 @@ export async function sessionStarted({ store }: Pick<Place, 'store'>, id: string
   await store.write(tx => tx.run(sql, [process.pid, process.start, id]))
 }
 
-/** Records the end of a session; without `exitCode` nobody knows it. A container that is gone took its rows with it. */
-export async function sessionEnded({ store, clock }: Pick<Place, 'store' | 'clock'>, id: string, exitCode?: number) {
-  await store.write(tx => setEnd(tx, id, clock.nowMs(), exitCode))
+/** Records and tells how a session ended that the caller has watched; without `exitCode` nobody knows it. */
+export async function sessionEnded(place: Place, container: ContainerView, id: string, exitCode?: number) {
+  await place.store.write(async tx => {
+    const isNews = await setEnd(tx, id, place.clock.nowMs(), exitCode)
+    // A container that is gone took its rows with it.
+    const isGone = (await tx.all('SELECT id FROM exec_session WHERE id = ?', [id])).length === 0
+    if (isNews || isGone) await insertEvents(tx, [diedEvent(place, container, id, exitCode)])
+  })
 }
 
-const setEnd = (tx: Transaction, id: string, finishedMs: number, exitCode: number | undefined): Promise<void> =>
-  tx.run(
-    'UPDATE exec_session SET finished_ms = coalesce(finished_ms, ?), exit_code = ? WHERE id = ? AND exit_code IS NULL',
-    [finishedMs, exitCode ?? null, id],
-  )
+/** Records and tells of the sessions of a container that ended while nobody watched, as far as their monitors know how. */
+export async function settleSessions(place: Place, container: ContainerView): Promise<void> {
+  await place.store.write(tx => settle(place, tx, container))
+}
+
+/** True when the exit code was not known before. */
+async function setEnd(tx: Transaction, id: string, finishedMs: number, exitCode: number | undefined): Promise<boolean> {
+  const open = await tx.all('SELECT id FROM exec_session WHERE id = ? AND exit_code IS NULL', [id])
+  if (open.length === 0) return false
+  await tx.run('UPDATE exec_session SET finished_ms = coalesce(finished_ms, ?), exit_code = ? WHERE id = ?', [
+    finishedMs,
+    exitCode ?? null,
+    id,
+  ])
+  return true
+}
+
+function diedEvent(place: Place, container: ContainerView, id: string, exitCode: number | undefined): NewEvent {
+  const facts = { execID: id, ...(exitCode !== undefined && { exitCode: String(exitCode) }) }
+  return eventOf(place.clock.nowMs(), container, { action: 'exec_died', reason: '', facts })
+}
 
 /** The sessions of a container that are kept, oldest first. */
 export async function execSessions(place: Place, container: Id): Promise<ExecSession[]> {
@@ -91,11 +113,17 @@ export function sessionOf(place: Place, row: Row): ExecSession {
 }
 
 /** Writes down the ends that nobody has, and forgets what is old; answers the ids of those. */
-async function settleSessions(place: Place, tx: Transaction, container: Id): Promise<string[]> {
+async function settle(place: Place, tx: Transaction, container: ContainerView): Promise<string[]> {
   const nowMs = place.clock.nowMs()
-  const rows = await tx.all('SELECT * FROM exec_session WHERE container = ? ORDER BY created_ms DESC, id', [container])
+  const rows = await tx.all('SELECT * FROM exec_session WHERE container = ? ORDER BY created_ms DESC, id', [
+    container.id,
+  ])
   const ended = rows.map(row => sessionOf(place, row)).filter(session => !session.running)
-  for (const { id, finishedMs, exitCode } of ended) await setEnd(tx, id, finishedMs ?? nowMs, exitCode)
+  for (const { id, finishedMs, exitCode } of ended) {
+    const isNews = await setEnd(tx, id, finishedMs ?? nowMs, exitCode)
+    // An unknown code may be on its way still: whoever watches the session tells of it.
+    if (isNews && exitCode !== undefined) await insertEvents(tx, [diedEvent(place, container, id, exitCode)])
+  }
   const old = ended.filter(
     ({ finishedMs = nowMs }, index) => index >= KEPT_PER_CONTAINER || nowMs - finishedMs >= KEPT_MS,
   )

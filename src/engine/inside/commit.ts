@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { TspodError } from '../../errors.ts'
 import { commitImage, readImageParts } from '../../oci/index.ts'
 import type { EngineContext } from '../context.ts'
+import { tellOf } from '../events/index.ts'
 import { configOf } from '../play/index.ts'
 import { applyChange } from './image-change.ts'
 import { makeStage } from './stage.ts'
@@ -33,7 +34,7 @@ export async function commit(
     const base = readImageParts(store, container.imageId)
     const layer = join(directory, 'layer.tar')
     await (await context.rootfs()).writeLayer(container.id, layer, signal)
-    return await commitImage(
+    const id = await commitImage(
       context.run,
       store,
       {
@@ -49,6 +50,8 @@ export async function commit(
       },
       signal,
     )
+    await tellOf(context, container, { action: 'commit', reason: '' })
+    return id
   } finally {
     await release()
     await remove()

@@ -95,6 +95,7 @@ export async function exportRoot(
   try {
     if (output !== undefined) await makePrivate(output)
     await packTree(context, path, output, signal)
+    await tellOf(context, container, { action: 'export', reason: '' })
   } finally {
     await release()
   }

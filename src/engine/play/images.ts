@@ -10,7 +10,9 @@ import type { PlayOptions, Progress } from '../types/index.ts'
 /** A pull of the same image by another process may take this long. */
 const PULL_LOCK_TIMEOUT_MS = 30 * 60_000
 
-export type ImageOf = (container: ContainerSpec) => LocalImage
+/** `present`: it was here already. */
+type Resolved = { image: LocalImage; present: boolean }
+export type ImageOf = (container: ContainerSpec) => Resolved
 
 /** What decides where images come from. */
 type Sources = Pick<PlayOptions, 'pull' | 'build'>
@@ -28,7 +30,7 @@ export async function resolveImages(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<ImageOf> {
-  const found = new Map<string, Promise<LocalImage>>()
+  const found = new Map<string, Promise<Resolved>>()
   const keyOf = (container: ContainerSpec): string => `${container.pullPolicy} ${container.image}`
   for (const pod of bundle.pods) {
     for (const container of [...pod.initContainers, ...pod.containers]) {
@@ -50,29 +52,33 @@ async function resolve(
   { pull: options, build }: Sources,
   progress: Progress,
   signal: AbortSignal,
-): Promise<LocalImage> {
+): Promise<Resolved> {
   const local = await context.findImage(name)
   const source = build === undefined || (local && !build.always) ? undefined : buildSource(build.root, name)
   if (source !== undefined) {
     const report = (text: string): void => progress({ object: name, text })
-    return await alone(context, name, signal, async () =>
-      buildImage(context.stream, await context.storage(), name, source, options, report, signal),
-    )
+    const building = async (): Promise<LocalImage> =>
+      buildImage(context.stream, await context.storage(), name, source, options, report, signal)
+    return { image: await alone(context, name, signal, building), present: false }
   }
   if (policy === 'Never') {
-    if (local !== undefined) return local
+    if (local !== undefined) return { image: local, present: true }
     throw new TspodError('IMAGE_NOT_FOUND', `${name}: image not known`, {
       remedy: 'pull or build it first, or use another imagePullPolicy than Never',
     })
   }
-  if (local !== undefined && (policy === 'IfNotPresent' || madeHere(name))) return local
-  if (policy !== 'Newer' || local === undefined) return pull(context, name, options, progress, signal)
+  if (local !== undefined && (policy === 'IfNotPresent' || madeHere(name))) return { image: local, present: true }
+  const pulled = async (): Promise<Resolved> => ({
+    image: await pull(context, name, options, progress, signal),
+    present: false,
+  })
+  if (policy !== 'Newer' || local === undefined) return pulled()
   try {
-    return await pull(context, name, options, progress, signal)
+    return await pulled()
   } catch (error) {
     if (signal.aborted) throw error
     progress({ object: name, text: `using the local image: ${(error as Error).message}` })
-    return local
+    return { image: local, present: true }
   }
 }
 

@@ -2,6 +2,7 @@
 import { TspodError } from '../../errors.ts'
 import type { Bundle } from '../../model.ts'
 import type { EngineContext, PodWork } from '../context.ts'
+import { noteEvent } from '../events/index.ts'
 import { removeIdleServices, tearDown, writeService } from '../run/index.ts'
 import { type Lock, type PodRecord, podsMadeBy, readPod, specNamed } from '../state/index.ts'
 import type { DownReport, PlayOptions, PlayReport, Progress } from '../types/index.ts'
@@ -88,7 +89,12 @@ function prepared(
   work.together = together
   for (const record of intent.containers) {
     const spec = specNamed(intent.pod.spec, record.shortName)
-    if (spec !== undefined) work.images.set(record.id, imageOf(spec))
+    if (spec === undefined) continue
+    const { image, present } = imageOf(spec)
+    work.images.set(record.id, image)
+    // The kubelet's words, whose reason is that of a pull; Podman's word for it there is none.
+    const message = `Container image "${spec.image}" already present on machine`
+    if (present) noteEvent(work, record, { action: 'present', reason: 'Pulled', message })
   }
   return work
 }

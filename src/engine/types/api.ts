@@ -100,7 +100,7 @@ export type Engine = Inside & {
   inspect(nameOrId: string, kind?: ObjectKind): Promise<Inspected>
   /** A pod or a named volume as `kube generate` writes it; throws NO_SUCH_OBJECT, WRONG_STATE. */
   generated(nameOrId: string): Promise<Generated>
-  /** Runs a command in a running container and returns its exit code (125, 126, 127 as Podman). */
+  /** Runs a command in a running container and returns its exit code (125, 126, 127, 255 as Podman). */
   exec(nameOrId: string, request: ExecRequest, signal: AbortSignal): Promise<number>
   /** The same on the caller's terminal, until it ends or the person leaves with the detach keys. */
   execOnTerminal(
@@ -142,6 +142,8 @@ export type Engine = Inside & {
   events(request: EventRequest, signal: AbortSignal): AsyncIterable<EventView>
   /** What the exit hook calls: brings the container's pod to where it should be. */
   cleanup(containerId: string): Promise<void>
+  /** What conmon calls when an exec session has ended: its exit code is recorded and told. */
+  cleanupExec(containerId: string): Promise<void>
   /** What the timekeeper calls: does what is due; returns the wait until the next look in ms, undefined for none. */
   tick(): Promise<number | undefined>
   /** Keys and base64 values of a Secret of an earlier play. */

@@ -43,7 +43,10 @@ test("a pod's life, in Podman's words", async () => {
   )
   expect(died).toMatchObject([{ ContainerExitCode: 3, Reason: 'Error', Warning: true, Image: DEMO_IMAGE }])
   await succeeds(cell, ['kube', 'down', '-'], { input: text })
+  const [present] = await told('-f', 'container=life-c1', '-f', 'event=present')
+  expect(present?.Message).toBe(`Container image "${DEMO_IMAGE}" already present on machine`)
   expect(words((await told()).filter(({ Name }) => Name.startsWith('life')))).toEqual([
+    'container present life-c1',
     'container create life-c1',
     'container init life-c1',
     'container start life-c1',
@@ -63,7 +66,7 @@ test('a container that keeps failing: its restart is put off, and that is told o
     (await told('-f', 'container=loop-c1')).map(({ Reason }) => Reason).filter(Boolean)
   const seen = await eventually(reasons, list => list.includes('BackOff'))
   // The first restart is not put off.
-  expect(seen).toEqual(['Created', 'Started', 'Error', 'Created', 'Started', 'Error', 'BackOff'])
+  expect(seen).toEqual(['Pulled', 'Created', 'Started', 'Error', 'Created', 'Started', 'Error', 'BackOff'])
   await succeeds(cell, ['ps', '-a'])
   await succeeds(cell, ['system', 'tick'])
   expect(await reasons()).toEqual(seen)
@@ -86,6 +89,34 @@ test('commands in a container, with their exit codes', async () => {
     ['exec_died', 127],
   ])
   expect(events[0]?.Attributes.execID).toBe(events[1]?.Attributes.execID)
+})
+
+test('a command in the background tells once how it ended, whoever is there to hear it', async () => {
+  await succeeds(cell, ['kube', 'play', '-'], { input: podText('away') })
+  const id = (await succeeds(cell, ['exec', '-d', 'away-c1', 'sh', '-c', 'sleep 0.3; exit 9'])).trim()
+  const ends = () => told('-f', 'container=away-c1', '-f', 'event=exec_died')
+  const died = await eventually(ends, list => list.length > 0)
+  expect(died).toMatchObject([{ ContainerExitCode: 9, Image: DEMO_IMAGE, Attributes: { execID: id } }])
+  // The next session settles those before it: nothing is told a second time.
+  await succeeds(cell, ['exec', 'away-c1', 'true'])
+  expect((await ends()).map(({ ContainerExitCode }) => ContainerExitCode)).toEqual([9, 0])
+})
+
+test('attach, export, commit', async () => {
+  const text = podText('looked', { script: 'read line; echo "got $line"; exit 4', restartPolicy: 'Never' })
+  const spec = text.replace('"name": "c1",', '"name": "c1", "stdin": true,')
+  await succeeds(cell, ['kube', 'play', '-'], { input: spec })
+  await succeeds(cell, ['export', '-o', '/tmp/looked.tar', 'looked-c1'])
+  await succeeds(cell, ['commit', '-q', 'looked-c1', 'localhost/looked'])
+  expect((await tspod(cell, ['attach', 'looked-c1'], { input: 'word\n' })).stdout).toBe('got word\n')
+  await eventually(
+    () => told('-f', 'container=looked-c1', '-f', 'event=died'),
+    list => list.length > 0,
+  )
+  const seen = words(await told('-f', 'container=looked-c1'))
+  for (const word of ['export', 'commit', 'attach']) {
+    expect(seen.filter(line => line === `container ${word} looked-c1`)).toHaveLength(1)
+  }
 })
 
 test('secrets, claims and pulls', async () => {
