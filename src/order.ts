@@ -9,14 +9,32 @@ type Node<Name extends string> = { name: Name; dependsOn?: readonly Name[] }
  * A dependency that is not in the list counts as started.
  */
 export function startOrder<Name extends string>(nodes: readonly Node<Name>[]): { order: Name[] } | { cycle: Name[] } {
+  const count = new Map<Name, number>()
+  for (const { name } of nodes) count.set(name, (count.get(name) ?? 0) + 1)
+  /** By index: how many it still waits for; by name: who waits for it. */
+  const waits: number[] = []
+  const dependents = new Map<Name, number[]>()
+  for (const [index, { dependsOn }] of nodes.entries()) {
+    waits[index] = 0
+    for (const name of new Set(dependsOn)) {
+      waits[index] += count.get(name) ?? 0
+      dependents.set(name, [...(dependents.get(name) ?? []), index])
+    }
+  }
   const order: Name[] = []
-  let waiting = [...nodes]
-  while (waiting.length > 0) {
-    const names = new Set(waiting.map(node => node.name))
-    const next = waiting.find(node => !(node.dependsOn ?? []).some(name => names.has(name)))
-    if (next === undefined) return { cycle: cycleIn(waiting) }
-    order.push(next.name)
-    waiting = waiting.filter(node => node !== next)
+  const started = new Set<number>()
+  // Without dependencies this is one walk along the list; a pod may have ten thousand containers.
+  let at = 0
+  while (order.length < nodes.length) {
+    while (at < nodes.length && (started.has(at) || waits[at] !== 0)) at += 1
+    const node = nodes[at]
+    if (node === undefined) return { cycle: cycleIn(nodes.filter((_, index) => !started.has(index))) }
+    order.push(node.name)
+    started.add(at)
+    for (const index of dependents.get(node.name) ?? []) {
+      waits[index] = (waits[index] ?? 0) - 1
+      if (waits[index] === 0 && index < at) at = index
+    }
   }
   return { order }
 }

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import type { PlayOptions, ServiceOptions } from '../engine/index.ts'
+import { CHECK_FLAGS, checkFlagProblems, checkOptions } from './check-flags.ts'
 import { takeDown } from './down.ts'
 import type { FlagTable, Problem } from './flags.ts'
 import { printable } from './output.ts'
@@ -71,6 +72,7 @@ const FLAGS = {
     help: 'wait until the pods have ended, or for ctrl-c; then remove them, volumes too, and end with their exit code',
   },
   userns: { kind: 'text', value: 'MODE', help: 'user namespace; only `host` for now' },
+  ...CHECK_FLAGS,
   ...REGISTRY_FLAGS,
 } as const satisfies FlagTable
 
@@ -123,6 +125,8 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
     noHosts: flags['no-hosts'],
     storedSecret: await engine.storedSecrets(),
     baseDirectory: world.cwd,
+    hostNetwork: flags.network.some(name => /^host(?::|$)/.test(name)),
+    ...checkOptions(flags),
   })
   if (!flags.quiet) world.err.write(notes.map(note => `note: ${printable(note)}\n`).join(''))
   const service = flags['service-container'] || flags.wait ? await serviceOptions(input, sources) : undefined
@@ -169,7 +173,7 @@ function playOptions({ flags }: PlayInput, pull: PlayOptions['pull'], cwd: strin
 
 /** Everything wrong with the flags that can be told before a manifest is read. Wording as Podman's. */
 function flagProblems({ flags, operands }: PlayInput): Problem[] {
-  const problems = sourceProblems(operands)
+  const problems = [...sourceProblems(operands), ...checkFlagProblems(flags)]
   const refuse = (message: string, remedy?: string): void => {
     problems.push(remedy === undefined ? { message } : { message, remedy })
   }

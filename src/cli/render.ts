@@ -1,4 +1,5 @@
 /** `tspod kube render`: what a manifest comes to, without playing it. */
+import { CHECK_FLAGS, checkFlagProblems, checkOptions } from './check-flags.ts'
 import type { FlagTable } from './flags.ts'
 import { printable } from './output.ts'
 import { readSources, sourceProblems } from './source.ts'
@@ -7,6 +8,7 @@ import { defineVerb } from './verb.ts'
 const FLAGS = {
   annotation: { kind: 'list', value: 'KEY=VALUE', help: 'add an annotation to every Pod and PersistentVolumeClaim' },
   configmap: { kind: 'list', value: 'FILE', help: 'take ConfigMaps from this file as well' },
+  ...CHECK_FLAGS,
   quiet: { kind: 'switch', initial: false, short: 'q', help: 'do not tell which fields have no effect' },
 } as const satisfies FlagTable
 
@@ -23,7 +25,7 @@ export const render = defineVerb({
   ],
   flags: FLAGS,
   anyUser: true,
-  check: ({ operands }) => sourceProblems(operands),
+  check: ({ flags, operands }) => [...sourceProblems(operands), ...checkFlagProblems(flags)],
   async run({ flags, operands }, world) {
     const [sources, configMaps, { manifestText, parseAnnotations, renderBundle, translate }] = await Promise.all([
       readSources(operands, world),
@@ -38,6 +40,7 @@ export const render = defineVerb({
       noHosts: false,
       storedSecret: () => undefined,
       baseDirectory: world.cwd,
+      ...checkOptions(flags),
     })
     return {
       stdout: manifestText(renderBundle(bundle)),

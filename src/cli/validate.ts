@@ -1,6 +1,7 @@
 /** `tspod kube validate`: what is wrong with manifests, and nothing else. */
 import { EXIT_OWN_ERROR } from '../errors.ts'
 import type { Examined } from '../kube/index.ts'
+import { CHECK_FLAGS, checkFlagProblems, checkOptions } from './check-flags.ts'
 import type { FlagTable } from './flags.ts'
 import { printable } from './output.ts'
 import { manifestsBelow, readSources, sourceProblems } from './source.ts'
@@ -11,6 +12,7 @@ const FLAGS = {
   annotation: { kind: 'list', value: 'KEY=VALUE', help: 'as of kube play: added to every Pod and claim' },
   configmap: { kind: 'list', value: 'FILE', help: 'take ConfigMaps from this file as well' },
   output: { kind: 'choice', choices: ['json'], short: 'o', help: 'everything as JSON, for programs' },
+  ...CHECK_FLAGS,
   quiet: { kind: 'switch', initial: false, short: 'q', help: 'do not tell which fields have no effect' },
 } as const satisfies FlagTable
 
@@ -32,7 +34,7 @@ export const validate = defineVerb({
   ],
   flags: FLAGS,
   anyUser: true,
-  check: ({ operands }) => sourceProblems(operands),
+  check: ({ flags, operands }) => [...sourceProblems(operands), ...checkFlagProblems(flags)],
   async run({ flags, operands }, world) {
     const { examine, parseAnnotations } = await import('../kube/index.ts')
     const configMaps = await readSources(flags.configmap, world)
@@ -44,6 +46,7 @@ export const validate = defineVerb({
       noHosts: false,
       storedSecret: () => undefined,
       baseDirectory: world.cwd,
+      ...checkOptions(flags),
     }
     const verdicts: Verdict[] = []
     for (const names of await manifests(operands, world)) {

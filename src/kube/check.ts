@@ -47,12 +47,7 @@ function checkStruct(field: Field, type: TypeCode, fields: ReadonlyMap<string, F
   for (const [name, child] of field.members()) {
     const known = fields.get(name)
     if (known === undefined) {
-      child.issueAt(
-        child.key,
-        'UNKNOWN_FIELD',
-        `unknown field ${quote(name)}`,
-        didYouMean(name, fields.keys()) ?? 'remove it',
-      )
+      child.unknown(didYouMean(name, fields.keys()) ?? 'remove it')
     } else if (child.present) {
       checkMember(child, type, name, known, judged)
     }

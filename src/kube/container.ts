@@ -33,7 +33,8 @@ export function readContainer(field: Field, context: ContainerContext, isInit: b
   const ports = readPorts(portFields, context.hostNetwork)
   const isSidecar = readRestartPolicy(field.at('restartPolicy'), isInit) === 'Always'
   const serves = isSidecar || !isInit
-  const published = serves ? ports.map((port, index) => ({ port, field: portFields.items()[index] ?? portFields })) : []
+  const places = portFields.items()
+  const published = serves ? ports.map((port, index) => ({ port, field: places[index] ?? portFields })) : []
   if (!serves) for (const port of ports) delete port.hostPort
   const command = words(field.at('command'))
   const args = words(field.at('args'))

@@ -136,6 +136,13 @@ export class Field {
     issues.add({ code, source, span, path: this.path, message, ...(remedy === undefined ? {} : { remedy }) })
   }
 
+  /** Reports that this member does not exist in its parent. */
+  unknown(remedy: string): void {
+    const { source, issues } = this.context
+    const message = `unknown field ${quote(this.#segment.replace(/^\./, ''))}`
+    issues.addField({ code: 'UNKNOWN_FIELD', source, span: this.key, path: this.path, message, remedy })
+  }
+
   note(text: string): void {
     this.context.notes.add(this, text)
   }
@@ -146,6 +153,12 @@ const listed = (words: readonly string[]): string =>
 
 /** A map that has no prototype, so that every key is an ordinary one. */
 export const emptyRecord = <Value>(): Record<string, Value> => Object.create(null) as Record<string, Value>
+
+/** `FILE:LINE:COLUMN PATH` of a field, as notes begin. */
+export function quotedPlace(field: Field): string {
+  const { file, line, column } = field.context.source.place(field.key.start)
+  return `${file}:${line}:${column} ${field.path}`
+}
 
 /** Where a caret for a whole value goes: its first key, or its first characters. */
 export function firstKey(node: YamlNode): Span {
@@ -158,7 +171,7 @@ export function firstKey(node: YamlNode): Span {
 
 /** Fields that were accepted although they do nothing here: one line for each, however often it occurs. */
 export class Notes {
-  readonly #lines = new Map<string, { first: string; path: string; text: string; count: number }>()
+  readonly #lines = new Map<string, { first: string; text: string; count: number }>()
   readonly #sentences = new Set<string>()
 
   /** Remembers that `field` has no effect. The same field at other indexes counts as the same. */
@@ -170,8 +183,7 @@ export class Notes {
       line.count += 1
       return
     }
-    const { file, line: number, column } = field.context.source.place(field.key.start)
-    this.#lines.set(key, { first: `${file}:${number}:${column}`, path, text, count: 1 })
+    this.#lines.set(key, { first: quotedPlace(field), text, count: 1 })
   }
 
   /** A note that is about more than one field. */
@@ -180,9 +192,9 @@ export class Notes {
   }
 
   lines(): string[] {
-    const fields = [...this.#lines.values()].map(({ first, path, text, count }) => {
+    const fields = [...this.#lines.values()].map(({ first, text, count }) => {
       const more = count > 1 ? ` (and ${count - 1} more like it)` : ''
-      return `${first} ${path} has no effect: ${text}${more}`
+      return `${first} has no effect: ${text}${more}`
     })
     return [...fields, ...this.#sentences]
   }

@@ -10,9 +10,19 @@ import { checkField } from './check.ts'
 import { readClaim, readConfigMap, readSecret } from './config.ts'
 import { type KindDocument, readKinds, sortKinds } from './documents.ts'
 import { emptyRecord, type Field, Notes } from './field.ts'
-import { collecting, Issues, type Mistake, mistakesOf, quote, renderIssues, SourceFile } from './issue.ts'
+import {
+  collecting,
+  type FieldValidation,
+  Issues,
+  type Mistake,
+  mistakesOf,
+  quote,
+  renderIssues,
+  SourceFile,
+} from './issue.ts'
 import { readAnnotations, readLabels, readName } from './metadata.ts'
 import { checkHostPorts, type PodContext, type ReadPod } from './pod.ts'
+import { checkPodSecurity, namespacePolicies, type Policy } from './pod-security/index.ts'
 import { parsePublish, portsClash, publishPorts } from './ports.ts'
 import { readService, type Service } from './service.ts'
 import { applyServices } from './services.ts'
@@ -22,9 +32,10 @@ import { podManifest } from './write/index.ts'
 
 export { expandEnv, expandWords } from './expand.ts'
 export { parseAnnotations } from './flags.ts'
-export type { Mistake } from './issue.ts'
+export type { FieldValidation, Mistake } from './issue.ts'
 export { subdomainProblem } from './names.ts'
 export { namesIn } from './names-in.ts'
+export type { Level, Mode, Policy } from './pod-security/index.ts'
 export { support } from './support.ts'
 export {
   type GenerateOptions,
@@ -51,6 +62,12 @@ export type TranslateOptions = {
   storedSecret: (name: string) => Record<string, string> | undefined
   /** Absolute directory that relative hostPaths begin at. */
   baseDirectory: string
+  /** Of --validate: strict where it is missing. */
+  fieldValidation?: FieldValidation
+  /** Of --pod-security, for all pods; the labels of Namespace documents count besides. */
+  podSecurity?: Policy
+  /** A flag puts all pods into the network of the host. */
+  hostNetwork?: boolean
 }
 
 /** `notes`: one line for each field that was accepted and has no effect. */
@@ -81,8 +98,8 @@ export function examine(sources: readonly SourceText[], options: TranslateOption
 type Read = { issues: Issues; notes: Notes; files: SourceFile[]; pods: ReadPod[]; bundle: Bundle }
 
 function read(sources: readonly SourceText[], options: TranslateOptions): Read {
-  const issues = new Issues()
   const notes = new Notes()
+  const issues = new Issues(options.fieldValidation, text => notes.say(text))
   const files = sources.map(({ file, text }) => new SourceFile(file, text))
   const configFiles = options.configMaps.map(({ file, text }) => new SourceFile(file, text))
   const reader = new BundleReader(options)
@@ -170,12 +187,24 @@ class BundleReader {
     })
     applyServices(this.#services, pods)
     checkHostPorts(pods.flatMap(pod => pod.ports))
+    this.#checkPodSecurity(documents, pods)
     const services = this.#services.map(({ field }) => field)
     for (const { spec, source } of pods) {
       this.bundle.pods.push(spec)
       this.bundle.manifests[spec.name] = podManifest(source, this.#configMaps, services)
     }
     return pods
+  }
+
+  #checkPodSecurity(documents: readonly KindDocument[], pods: readonly ReadPod[]): void {
+    const { podSecurity, hostNetwork = false, publish, publishAll } = this.#options
+    const namespaces = documents.filter(({ kind }) => kind === 'Namespace').map(({ field }) => field)
+    const labelled = namespacePolicies(namespaces)
+    const flags = { hostNetwork, publish: publish.length > 0, publishAll }
+    for (const pod of pods) {
+      const own = labelled.get(pod.spec.namespace) ?? []
+      checkPodSecurity(pod, podSecurity === undefined ? own : [podSecurity, ...own], flags)
+    }
   }
 
   #readData(document: KindDocument): void {

@@ -87,10 +87,33 @@ class TooManyIssues extends Error {}
 
 const MAX_ISSUES = 500
 
+/**
+ * What is to be done about fields that do not exist or are given twice: refused, noted, or neither. The API server's
+ * `fieldValidation`; nothing else is ever let through.
+ */
+export type FieldValidation = 'strict' | 'warn' | 'ignore'
+
 /** Every mistake of one translation. */
 export class Issues {
   readonly list: Issue[] = []
   readonly #seen = new Set<string>()
+  readonly #fields: FieldValidation
+  readonly #warn: (text: string) => void
+
+  /** `warn` takes one line for each field that is only noted. */
+  constructor(fields: FieldValidation = 'strict', warn: (text: string) => void = () => {}) {
+    this.#fields = fields
+    this.#warn = warn
+  }
+
+  /** Adds an issue about an unknown or repeated field, as far as these are mistakes here. Throws as `add`. */
+  addField(issue: Issue): void {
+    if (this.#fields === 'strict') this.add(issue)
+    if (this.#fields !== 'warn') return
+    const { source, span, path, message } = issue
+    const { file, line, column } = source.place(span.start)
+    this.#warn(`${file}:${line}:${column} ${path === '' ? '' : `${path}: `}${message}`)
+  }
 
   /**
    * Adds an issue unless the same was found at the same place (replicas are translated one by one). Throws

@@ -83,6 +83,33 @@ describe('documents', () => {
   })
 })
 
+describe('how strictly fields are read', () => {
+  const text = podText('replicas: 2, hostPID: false, hostPID: true')
+
+  test('strict: what does not exist or is given twice is a mistake', () => {
+    expect(issuesOf(text)).toEqual(['4:52 UNKNOWN_FIELD spec.replicas', '4:81 DUPLICATE_KEY'])
+  })
+  test('warn: it is a note, and the last one counts', () => {
+    const { bundle, notes } = translated(text, { fieldValidation: 'warn' })
+    expect(bundle.pods[0]?.hostPid).toBe(true)
+    expect(notes.map(note => note.replace(/^app.yaml:\d+:\d+ /, ''))).toEqual([
+      'the key "hostPID" is given twice',
+      'spec.replicas: unknown field "replicas"',
+    ])
+  })
+  test('ignore: nothing is said', () => {
+    expect(translated(text, { fieldValidation: 'ignore' }).notes).toEqual([])
+  })
+  test('every other mistake stays one', () => {
+    const wrong = podText('restartPolicy: x, hostPID: 1, volumes: [{name: a, emptyDr: {}}]')
+    expect(issuesOf(wrong, { fieldValidation: 'ignore' }).map(issue => issue.split(' ').slice(1).join(' '))).toEqual([
+      'UNSUPPORTED_VALUE spec.restartPolicy',
+      'WRONG_TYPE spec.hostPID',
+      'REQUIRED spec.volumes[0]',
+    ])
+  })
+})
+
 describe('hostile YAML ends soon, with a place', () => {
   const aliases = ['a: &a0 [x,x,x,x,x,x,x,x,x,x]']
   for (let level = 1; level < 9; level++)
