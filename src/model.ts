@@ -35,6 +35,8 @@ export type PodSpec = {
   subdomain?: string
   /** What the DNS of its networks calls it, besides its name; absent: the names of its containers. */
   dnsNames?: string[]
+  /** Of a pod of a Job: its number, from 1, and its completion index. */
+  job?: { name: string; number: number; index?: number }
   /** The pod of the same workload that is up before this one begins, and is stopped after it. */
   startAfter?: PodName
   hostAliases: { ip: string; hostnames: string[] }[]
@@ -213,6 +215,37 @@ export type PodManifest = {
 /** An object that makes pods from a template: its pods say so in `origin`. */
 export type WorkloadName = { kind: string; name: string }
 
+/** What is done about a failed pod of a Job: the first rule that fits decides. */
+export type PodFailureRule = {
+  action: 'FailJob' | 'FailIndex' | 'Ignore' | 'Count'
+  /** Absent: no exit code fits, the rule is about conditions that no pod has here. */
+  exitCodes?: { container?: string; operator: 'In' | 'NotIn'; values: number[] }
+}
+
+/** When an indexed Job is done before all its indexes are. */
+export type SuccessRule = { indexes?: number[]; count?: number }
+
+/** Pods that run to their end, until enough of them have succeeded. */
+export type JobSpec = {
+  name: string
+  /** One pod of it, with marks where its number and its index go: see job.ts. */
+  template: PodSpec
+  parallelism: number
+  /** Absent: a work queue, which is done when one pod has succeeded and all others have ended. */
+  completions?: number
+  indexed: boolean
+  backoffLimit: number
+  /** Failures that each index may have. */
+  backoffLimitPerIndex?: number
+  maxFailedIndexes?: number
+  /** From its start, over all its pods. */
+  deadlineMs?: number
+  /** How long it is kept when it is done; absent: until it is taken down. */
+  ttlMs?: number
+  failureRules: PodFailureRule[]
+  successRules: SuccessRule[]
+}
+
 /** Everything one `play` works on, in the order of the manifest. */
 export type Bundle = {
   pods: PodSpec[]
@@ -220,6 +253,8 @@ export type Bundle = {
   manifests: Record<string, PodManifest>
   /** Also those that make no pod now: what they made earlier is theirs. */
   workloads: WorkloadName[]
+  /** Their first pods are among `pods`. Absent: none. */
+  jobs?: JobSpec[]
   secrets: SecretSpec[]
   claims: ClaimSpec[]
   /** Names of ConfigMaps that were defined, for messages only: they are not objects that outlive the play. */

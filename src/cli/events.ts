@@ -170,6 +170,7 @@ function eventLine(event: EventView, id: (text: string) => string): string {
   switch (kind) {
     case 'container':
     case 'pod':
+    case 'job':
     case 'service': {
       const pod = kind === 'container' && podId !== '' ? [['pod_id', podId]] : []
       const more = [...pod, ...Object.entries({ ...labels, ...facts })].map(([key, value]) => `, ${key}=${value}`)

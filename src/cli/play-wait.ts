@@ -45,9 +45,17 @@ async function untilEnd({ service }: PlayReport, engine: Engine, world: World): 
   })
 }
 
-/** 0 when every regular container of the play ended with 0. */
-async function workloadCode({ pods }: PlayReport, engine: Engine): Promise<number> {
-  const names = pods.map(({ id }) => id as string)
-  const containers = (await engine.pods()).filter(({ id }) => names.includes(id)).flatMap(pod => pod.containers)
-  return containers.find(({ kind, exitCode }) => kind === 'regular' && exitCode)?.exitCode ?? 0
+/** 0 when every regular container of the play ended with 0, and every Job of it is complete. */
+async function workloadCode({ service }: PlayReport, engine: Engine): Promise<number> {
+  if (service === undefined) return 0
+  const pods = (await engine.pods()).filter(pod => pod.service === service)
+  const codes = pods.map(pod => {
+    if (pod.job !== undefined && pod.job.status !== 'Failed') return 0
+    const code = pod.containers.find(({ kind, exitCode }) => kind === 'regular' && exitCode)?.exitCode ?? 0
+    // A Job may fail without any container: of its deadline.
+    return pod.job === undefined ? code : code || JOB_FAILED_CODE
+  })
+  return codes.find(code => code !== 0 && code !== JOB_FAILED_CODE) ?? codes.find(code => code !== 0) ?? 0
 }
+
+const JOB_FAILED_CODE = 1

@@ -23,6 +23,7 @@ import type { EngineContext } from './context.ts'
 import { readEvents } from './events/index.ts'
 import { attach, exec, execDetached, execOnTerminal, startAttached } from './exec/index.ts'
 import { openInside } from './inside/index.ts'
+import { tendNamed, tendWith } from './jobs/index.ts'
 import {
   exportCheckpoint,
   importCheckpoint,
@@ -81,7 +82,11 @@ export async function openEngine(doors: Doors): Promise<Engine> {
   const boot = readBootKey(doors.paths) ?? (await beginBoot(doors, key => recordReboot(contextOf(key))))
   const context = contextOf(boot)
   return {
-    play: (bundle, options, progress, signal) => play(context, bundle, options, progress, signal),
+    play: async (bundle, options, progress, signal) => {
+      const report = await play(context, bundle, options, progress, signal)
+      await tendNamed(context, bundle.jobs?.map(({ name }) => name) ?? [])
+      return report
+    },
     down: (request, options, signal) => down(context, request, options, signal),
     pods: async () => {
       const all = await loadAll(context)
@@ -99,11 +104,12 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     execOnTerminal: (name, request, terminal, signal) => execOnTerminal(context, name, request, terminal, signal),
     attach: (nameOrId, request, terminal, signal) => attach(context, nameOrId, request, terminal, signal),
     startAttached: (name, request, terminal, signal) => startAttached(context, name, request, terminal, signal),
-    operateContainers: (ids, action, signal) => operateContainers(context, ids, action, signal),
+    operateContainers: (ids, action, signal) =>
+      tendWith(context, ids, () => operateContainers(context, ids, action, signal)),
     exportCheckpoint: (id, file) => exportCheckpoint(context, id, file),
     importCheckpoint: (file, signal) => importCheckpoint(context, file, signal),
     updateLimits: (id, limits, signal) => updateLimits(context, id, limits, signal),
-    operatePods: (ids, action, signal) => operatePods(context, ids, action, signal),
+    operatePods: (ids, action, signal) => tendWith(context, ids, () => operatePods(context, ids, action, signal)),
     rename: (podId, id, name, signal) => rename(context, podId, id, name, signal),
     waitFor: (ids, states, intervalMs, signal) => waitFor(context, ids, states, intervalMs, signal),
     check: async (repair, signal) => (await import('./fsck/index.ts')).check(context, repair, signal),

@@ -1,5 +1,6 @@
 /** Bringing one pod to its goal, whoever noticed that it may not be there. */
 import type { EngineContext } from './context.ts'
+import { noteJobWish, tendJob } from './jobs/index.ts'
 import { reconcile, reviveService, settleService } from './run/index.ts'
 import { type PodRecord, readPodById } from './state/index.ts'
 import { loadWork, lockPod } from './work.ts'
@@ -11,6 +12,8 @@ import { loadWork, lockPod } from './work.ts'
 export async function lookAfter(context: EngineContext, podId: string, command: string): Promise<number | undefined> {
   const before = await readPodById(context.store, podId)
   if (before === undefined) return undefined
+  // Whoever is killed on the way has left a wish for the Job to be looked after.
+  if (before.job !== undefined) await noteJobWish(context, before.job)
   const lock = await lockPod(context, before.name, command)
   let settled: PodRecord | undefined
   try {
@@ -33,6 +36,7 @@ export async function lookAfter(context: EngineContext, podId: string, command: 
     return outcome.againAtMs
   } finally {
     await lock[Symbol.asyncDispose]()
+    if (before.job !== undefined) await tendJob(context, before.job, command)
     if (settled?.service !== undefined) await settleService(context, settled.service)
   }
 }

@@ -1,5 +1,8 @@
 /** What the timekeeper calls: everything that is due. */
+
+import type { Id } from '../model.ts'
 import type { EngineContext } from './context.ts'
+import { LONGEST_JOB_WAIT_MS, tendJob } from './jobs/index.ts'
 import { lookAfter } from './look-after.ts'
 
 /** Clocks jump and hosts sleep: nothing is waited for longer than this in one go. */
@@ -21,8 +24,24 @@ export async function tick(context: EngineContext): Promise<number | undefined> 
     [nowMs, nowMs + LONGEST_BACK_OFF_MS],
   )
   const outcomes = await Promise.allSettled(due.map(row => lookAfter(context, String(row.id), 'tspod system tick')))
+  const jobs = await store.all('SELECT id FROM job WHERE wake_ms <= ? OR wake_ms > ?', [
+    clock.nowMs(),
+    clock.nowMs() + LONGEST_JOB_WAIT_MS,
+  ])
+  outcomes.push(
+    ...(await Promise.allSettled(
+      jobs.map(async row => {
+        await tendJob(context, String(row.id) as Id, 'tspod system tick')
+        return undefined
+      }),
+    )),
+  )
   const failed = outcomes.some(({ status }) => status === 'rejected')
-  const [next] = await store.all("SELECT min(wake_ms) AS at FROM pod WHERE goal = 'running' AND complete = 1")
+  const [next] = await store.all(
+    `SELECT min(at) AS at FROM (
+       SELECT min(wake_ms) AS at FROM pod WHERE goal = 'running' AND complete = 1
+       UNION ALL SELECT min(wake_ms) FROM job)`,
+  )
   const at = next?.at
   if (at === null || at === undefined) return undefined
   const waitMs = Math.max(failed ? RETRY_MS : 0, Number(at) - clock.nowMs())

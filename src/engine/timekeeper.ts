@@ -1,6 +1,6 @@
 /**
- * The one small process that waits for a clock, for everything of an installation that has to: today the back-off of
- * restarts. What is waited for stands in the store (`pod.wake_ms`), so its death loses nothing.
+ * The one small process that waits for a clock, for everything of an installation that has to: the back-off of
+ * restarts, and Jobs. What is waited for stands in the store (`wake_ms` of pod and job), so its death loses nothing.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,10 +17,16 @@ export async function wakeTimekeeper(context: EngineContext): Promise<void> {
   await settle(context, pid).catch(error => context.note(`the timekeeper stays in this cgroup: ${error.message}`))
 }
 
-/** Starts the timekeeper again where one of these pods waits for a time and somebody has killed it. */
+/** Starts the timekeeper again where one of these pods or its Job waits for a time and somebody has killed it. */
 export async function missTimekeeper(context: EngineContext, pods: readonly PodRecord[]): Promise<void> {
-  const waits = pods.some(({ wakeMs, complete, goal }) => wakeMs !== undefined && complete && goal === 'running')
+  const waits =
+    pods.some(({ wakeMs, complete, goal }) => wakeMs !== undefined && complete && goal === 'running') ||
+    (pods.some(({ job }) => job !== undefined) && (await jobWaits(context)))
   if (waits && timekeeperPid(context) === undefined) await wakeTimekeeper(context)
+}
+
+async function jobWaits({ store }: EngineContext): Promise<boolean> {
+  return (await store.all('SELECT 1 FROM job WHERE wake_ms IS NOT NULL LIMIT 1')).length > 0
 }
 
 /** Has a timekeeper that is there look anew; false when there is none. */

@@ -48,6 +48,31 @@ export async function lockPods(
   }
 }
 
+/**
+ * Takes the locks of Jobs, before those of any pods. Whoever makes or takes away pods of a Job has it, so that none is
+ * made by one while another is taking them away. The lock files go when the locks do.
+ */
+export async function lockJobs(
+  context: EngineContext,
+  names: readonly string[],
+  command: string,
+  how: Wanting = {},
+): Promise<AsyncDisposable> {
+  const locks = await lockPods(
+    context,
+    names.map(name => `@job-${name}`),
+    command,
+    how,
+  )
+  return {
+    [Symbol.asyncDispose]: async () => {
+      for (const lock of locks.values()) await lock.removeFile()
+      await releaseAll(locks.values())
+      locks.clear()
+    },
+  }
+}
+
 /** Lets go of all the locks at once. */
 export async function releaseAll(locks: Iterable<Lock>): Promise<void> {
   await Promise.all([...locks].map(lock => lock[Symbol.asyncDispose]()))

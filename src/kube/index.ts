@@ -5,6 +5,7 @@
  *   text ─► read (YAML, limits) ─► documents (kinds) ─► check (schema, verdicts) ─► workload ─► pod ─► sections
  */
 import { TspodError } from '../errors.ts'
+import { firstPods, NUMBER_MARK } from '../job.ts'
 import { type Bundle, servingContainers } from '../model.ts'
 import { checkField } from './check.ts'
 import { readClaim, readConfigMap, readSecret } from './config.ts'
@@ -83,7 +84,7 @@ export function translate(sources: readonly SourceText[], options: TranslateOpti
   if (issues.list.length > 0) throw invalid(issues, files)
   const publishNotes = publishPorts(bundle.pods, published, options.publishAll)
   if (published.length > 0 || options.publishAll) checkPublished(pods)
-  return { bundle, notes: [...notes.lines(), ...publishNotes] }
+  return { bundle: withFirstPods(bundle), notes: [...notes.lines(), ...publishNotes] }
 }
 
 /** `mistakes` in the order of files and places, and the same as text for people. */
@@ -111,6 +112,22 @@ function read(sources: readonly SourceText[], options: TranslateOptions): Read {
     return read
   })
   return { issues, notes, files: [...files, ...configFiles], pods, bundle: reader.bundle }
+}
+
+/** Only when nothing changes the template of a Job any more are its pods made from it. */
+function withFirstPods(bundle: Bundle): Bundle {
+  const jobs = new Map(bundle.jobs?.map(job => [job.template, job]))
+  const manifests = { ...bundle.manifests }
+  const pods = bundle.pods.flatMap(pod => {
+    const job = jobs.get(pod)
+    if (job === undefined) return pod
+    const manifest = manifests[pod.name]
+    delete manifests[pod.name]
+    const first = firstPods(job)
+    for (const { name } of first) if (manifest !== undefined) manifests[name] = manifest
+    return first
+  })
+  return { ...bundle, pods, manifests }
 }
 
 /** Gathers the bundle; data documents first, because pods refer to them wherever they stand. */
@@ -178,9 +195,10 @@ class BundleReader {
     const pods = played.flatMap(({ kind, field }) => {
       if (!makesPods(kind)) return []
       checkField(field, kind)
-      const { pods: read, claims } = readWorkload(kind, field, context)
+      const { pods: read, claims, job } = readWorkload(kind, field, context)
+      if (job !== undefined) this.bundle.jobs = [...(this.bundle.jobs ?? []), job]
       if (isReplicated(kind)) this.bundle.workloads.push({ kind, name: readName(field) })
-      for (const pod of read) this.#claimName('pod', pod.spec.name, field)
+      for (const pod of read) this.#claimName('pod', pod.spec.name.replace(NUMBER_MARK, ''), field)
       const known = new Set(this.bundle.claims.map(claim => claim.name))
       this.bundle.claims.push(...claims.filter(claim => !known.has(claim.name)))
       return read

@@ -27,6 +27,7 @@ const MOUNT_ON_HOST = 'mount it on the host and use hostPath'
 const NO_SERVICE_ADDRESS = 'a Service has no address here: its name leads to its pods'
 const CLIENTS_CHOOSE = 'clients choose among the addresses of a name'
 const NO_BALANCER = 'there is no load balancer'
+const OWN_PODS = 'a Job knows the pods that it has made'
 const ROLLOUT = 'pods are replaced by the next play, not by a controller'
 const CLAIM = 'a claim is a directory of this host'
 
@@ -109,6 +110,30 @@ const TABLE: Record<string, Verdicts> = {
     honoured: 'name port protocol targetPort nodePort',
     accepted: { appProtocol: 'it is a hint for proxies' },
   },
+  Job: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
+  JobSpec: {
+    honoured:
+      'parallelism completions completionMode backoffLimit backoffLimitPerIndex maxFailedIndexes suspend template ' +
+      'activeDeadlineSeconds ttlSecondsAfterFinished podFailurePolicy successPolicy managedBy',
+    accepted: {
+      manualSelector: OWN_PODS,
+      podReplacementPolicy: 'a pod is replaced when it has ended, and not before',
+      selector: OWN_PODS,
+    },
+  },
+  PodFailurePolicy: { honoured: 'rules' },
+  PodFailurePolicyRule: { honoured: 'action onExitCodes onPodConditions' },
+  PodFailurePolicyOnExitCodesRequirement: { honoured: 'containerName operator values' },
+  PodFailurePolicyOnPodConditionsPattern: { honoured: 'type status' },
+  SuccessPolicy: { honoured: 'rules' },
+  SuccessPolicyRule: { honoured: 'succeededIndexes succeededCount' },
+  CronJob: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
+  CronJobSpec: {
+    honoured:
+      'schedule timeZone concurrencyPolicy startingDeadlineSeconds successfulJobsHistoryLimit failedJobsHistoryLimit ' +
+      'suspend jobTemplate',
+  },
+  JobTemplateSpec: { honoured: 'metadata spec' },
   LabelSelector: { honoured: 'matchLabels matchExpressions' },
   LabelSelectorRequirement: { honoured: 'key operator values' },
   PodTemplateSpec: { honoured: 'metadata spec' },
@@ -253,6 +278,8 @@ const HARMLESS: Record<string, string> = {
   'DeploymentSpec.paused': 'false',
   'PodSpec.automountServiceAccountToken': 'false',
   'ServiceSpec.sessionAffinity': 'None',
+  'JobSpec.podReplacementPolicy': 'Failed',
+  'JobSpec.manualSelector': 'false',
   'PodSpec.hostUsers': 'true',
   'PodSpec.schedulerName': 'default-scheduler',
   'PodSpec.setHostnameAsFQDN': 'false',
@@ -295,6 +322,8 @@ export const PLAYED_KINDS: Record<string, string> = {
   ReplicationController: 'v1',
   DaemonSet: 'apps/v1',
   StatefulSet: 'apps/v1',
+  Job: 'batch/v1',
+  CronJob: 'batch/v1',
   ConfigMap: 'v1',
   Secret: 'v1',
   PersistentVolumeClaim: 'v1',

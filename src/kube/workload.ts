@@ -1,7 +1,9 @@
 /** What makes pods: Pod itself, and the kinds that make any number of pods alike from one template. */
-import type { ClaimSpec } from '../model.ts'
+import type { ClaimSpec, JobSpec } from '../model.ts'
+import { checkCronJob } from './cronjob.ts'
 import type { Field } from './field.ts'
 import { quote } from './issue.ts'
+import { readJob } from './job.ts'
 import { readLabels, readName, readNamespace } from './metadata.ts'
 import { type PodContext, type PodOrigin, type PodOwn, type ReadPod, readPod } from './pod.ts'
 import { checkLabelMap, checkSelector } from './selector.ts'
@@ -26,12 +28,17 @@ const REPLICATED: Record<string, Replicated> = {
   StatefulSet: { selector: checkSelector, stateful: true },
 }
 
-/** The pods of one document, and the claims made for them. */
-export type ReadWorkload = { pods: ReadPod[]; claims: ClaimSpec[] }
+/** The pods of one document, and what else it makes. A Job has one pod, its template. */
+export type ReadWorkload = { pods: ReadPod[]; claims: ClaimSpec[]; job?: JobSpec }
 
 /** The pods of a document of a kind that makes some. */
 export function readWorkload(kind: string, document: Field, context: PodContext): ReadWorkload {
-  const how = isReplicated(kind) ? REPLICATED[kind] : undefined
+  if (kind === 'Job') return readJobWorkload(document, context)
+  if (kind === 'CronJob') {
+    checkCronJob(document, context)
+    return { pods: [], claims: [] }
+  }
+  const how = Object.hasOwn(REPLICATED, kind) ? REPLICATED[kind] : undefined
   if (how === undefined) return { pods: readPodDocument(document, context), claims: [] }
   const spec = document.at('spec')
   how.selector(spec.at('selector'), spec.at('template').at('metadata').at('labels'))
@@ -41,11 +48,19 @@ export function readWorkload(kind: string, document: Field, context: PodContext)
   return { pods, claims: stateful === undefined ? [] : pods.flatMap(pod => stateful.claimsOf(pod.spec.name)) }
 }
 
-/** True for a kind that makes pods. */
-export const makesPods = (kind: string): boolean => kind === 'Pod' || isReplicated(kind)
+/** True for a kind that makes pods, now or later. */
+export const makesPods = (kind: string): boolean => kind === 'Pod' || kind === 'CronJob' || isReplicated(kind)
 
 /** True for a kind whose pods are numbered. */
-export const isReplicated = (kind: string): boolean => Object.hasOwn(REPLICATED, kind)
+export const isReplicated = (kind: string): boolean => kind === 'Job' || Object.hasOwn(REPLICATED, kind)
+
+function readJobWorkload(document: Field, context: PodContext): ReadWorkload {
+  refuseSettings(document.at('metadata').at('annotations'))
+  const { job, pod, idle } = readJob(document, context)
+  const atOnce = Math.min(job.parallelism, job.completions ?? job.parallelism)
+  refuseDoubles([pod], atOnce)
+  return idle ? { pods: [], claims: [] } : { pods: [pod], claims: [], job }
+}
 
 function readPodDocument(document: Field, context: PodContext): ReadPod[] {
   const metadata = document.at('metadata')
@@ -91,8 +106,8 @@ function readReplicated(document: Field, how: Replicas, context: PodContext): Re
 }
 
 /** A port of the host can be had by one pod only. The later pods no longer claim it: once is enough to complain. */
-function refuseDoubles(pods: ReadPod[]): void {
-  if (pods.length < 2) return
+function refuseDoubles(pods: ReadPod[], count = pods.length): void {
+  if (count < 2) return
   for (const pod of pods) {
     const { hostNetwork } = pod.spec
     pod.ports = pod.ports.filter(({ port, field }) => {
@@ -102,7 +117,7 @@ function refuseDoubles(pods: ReadPod[]): void {
         .at(port.hostPort === undefined ? 'containerPort' : 'hostPort')
         .issue(
           'INVALID_VALUE',
-          `port ${wanted} of the host cannot be had by ${pods.length} pods at once`,
+          `port ${wanted} of the host cannot be had by ${count} pods at once`,
           hostNetwork ? 'make it one pod, or leave hostNetwork out' : 'make it one pod, or leave the hostPort out',
         )
       return false
@@ -127,7 +142,8 @@ function numberedName(document: Field, index: number): string {
 
 /** Names of the pods of a workload by what its manifest says, never none: lenient, for taking them down. */
 export function podNames(document: Field): string[] {
-  const replicas = document.at('spec').at('replicas').integer() ?? 1
+  const isJob = document.at('kind').string() === 'Job'
+  const replicas = isJob ? 1 : (document.at('spec').at('replicas').integer() ?? 1)
   // What an earlier version with one replica made goes too, when there are none now.
   const count = Math.min(Math.max(replicas, 1), MAX_REPLICAS)
   return Array.from({ length: count }, (_, index) => numberedName(document, index))

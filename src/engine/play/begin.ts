@@ -1,12 +1,21 @@
 /** Starting the pods of a play, and undoing what did not come to anything. */
 import { isTspodError, TspodError } from '../../errors.ts'
-import { type PodWork, patch } from '../context.ts'
+import { type EngineContext, type PodWork, patch } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
 import { type Reconciled, reconcile, removeIdleServices, settleService, tearDown } from '../run/index.ts'
-import { type ContainerRecord, type Lock, type Transaction, updatePod, updateSandbox } from '../state/index.ts'
+import {
+  type ContainerRecord,
+  type Lock,
+  specNamed,
+  type Transaction,
+  updatePod,
+  updateSandbox,
+} from '../state/index.ts'
 import { wakeTimekeeper } from '../timekeeper.ts'
 import type { ContainerFailure, PlayedPod } from '../types/index.ts'
-import { writePatches } from '../work.ts'
+import { workOn, writePatches } from '../work.ts'
+import type { ImageOf } from './images.ts'
+import type { Intent } from './intents.ts'
 import { leadersFirst, placeOf } from './order.ts'
 
 type Cast = { service: PodWork | undefined; works: readonly PodWork[] }
@@ -135,3 +144,25 @@ function playedPod({ work, outcome, held }: Begun): PlayedPod {
 
 const isWell = ({ state, exitCode }: ContainerRecord): boolean =>
   state === 'running' || (state === 'exited' && exitCode === 0)
+
+/** Work on a pod that was just written, with its images. */
+export function prepared(
+  context: EngineContext,
+  intent: Intent,
+  imageOf: ImageOf,
+  together: readonly string[],
+  signal: AbortSignal,
+): PodWork {
+  const work = workOn(context, intent, 'down', signal)
+  work.together = together
+  for (const record of intent.containers) {
+    const spec = specNamed(intent.pod.spec, record.shortName)
+    if (spec === undefined) continue
+    const { image, present } = imageOf(spec)
+    work.images.set(record.id, image)
+    // The kubelet's words, whose reason is that of a pull; Podman's word for it there is none.
+    const message = `Container image "${spec.image}" already present on machine`
+    if (present) noteEvent(work, record, { action: 'present', reason: 'Pulled', message })
+  }
+  return work
+}

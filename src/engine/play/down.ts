@@ -3,9 +3,10 @@ import type { Id } from '../../model.ts'
 import type { EngineContext } from '../context.ts'
 import { removeIdleServices, settleService, tearDown } from '../run/index.ts'
 import { podsMadeBy, readPod, readPods } from '../state/index.ts'
+import { nudgeTimekeeper } from '../timekeeper.ts'
 import type { DownOptions, DownReport, DownRequest } from '../types/index.ts'
 import { removeSecrets, removeVolume } from '../volumes/index.ts'
-import { loadWork, lockPod } from '../work.ts'
+import { loadWork, lockJobs, lockPod } from '../work.ts'
 import { followersFirst, placeOf } from './order.ts'
 
 /** Takes down what `request` names, pods side by side. Never stops at the first failure; the report has them all. */
@@ -24,6 +25,9 @@ export async function down(
     }
   }
   const services = new Set<Id>()
+  const jobs = request.workloads.filter(({ kind }) => kind === 'Job').map(({ name }) => name)
+  // Nobody makes more of them meanwhile.
+  await using _jobs = await lockJobs(context, jobs, 'tspod kube down', { signal })
   const names = new Set([...request.pods, ...(await podsMadeBy(context.store, request.workloads))])
   const known = new Map((await readPods(context.store)).map(pod => [pod.name as string, pod]))
   const place = (name: string): ReturnType<typeof placeOf> => placeOf(known.get(name) ?? { name })
@@ -52,6 +56,7 @@ export async function down(
     for (const message of await removeIdleServices(context))
       report.failures.push({ object: 'service container', message })
   })
+  if (jobs.length > 0) nudgeTimekeeper(context)
   report.stopped = pods.flatMap(pod => pod.stopped ?? [])
   report.removed = pods.flatMap(pod => pod.removed ?? [])
   await attempt('secrets', async () => {

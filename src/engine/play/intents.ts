@@ -89,6 +89,9 @@ function refuseHostSysctls(spec: PodSpec, plan: NetworkPlan): void {
   })
 }
 
+/** What new pods belong to: the service of their play, and their Jobs by name. */
+export type Belonging = { service?: Id; jobs: ReadonlyMap<string, Id> }
+
 /** Writes pod, containers, leases and sandbox of every draft; runs inside the play's one transaction. */
 export async function writeIntents(
   tx: Transaction,
@@ -96,7 +99,7 @@ export async function writeIntents(
   drafts: readonly Draft[],
   manifests: Bundle['manifests'],
   options: PlayOptions,
-  service: Id | undefined,
+  { service, jobs }: Belonging,
 ): Promise<Intent[]> {
   const taken = new Map<string, Set<string>>()
   const intents: Intent[] = []
@@ -108,6 +111,8 @@ export async function writeIntents(
     }
     const intent = intentOf(context, draft, options, taken)
     if (service !== undefined) intent.pod.service = service
+    const job = intent.pod.spec.job && jobs.get(intent.pod.spec.job.name)
+    if (job !== undefined) intent.pod.job = job
     await writeIntent(tx, context, intent)
     const manifest = manifests[intent.pod.name]
     if (manifest !== undefined) await insertManifest(tx, intent.pod.id, manifest)
@@ -148,6 +153,7 @@ function intentOf(context: EngineContext, draft: Draft, options: PlayOptions, ta
       },
       goal: options.start ? 'running' : 'created',
       complete: false,
+      counted: false,
       createdMs,
     },
     containers: containersOf(spec, id, createdMs, options),

@@ -1,16 +1,15 @@
 /** `play kube`: from a bundle to running pods, all of them or a report of what did not start. */
 import { TspodError } from '../../errors.ts'
-import type { Bundle } from '../../model.ts'
-import type { EngineContext, PodWork } from '../context.ts'
-import { noteEvent } from '../events/index.ts'
+import type { Bundle, WorkloadName } from '../../model.ts'
+import type { EngineContext } from '../context.ts'
 import { removeIdleServices, tearDown, writeService } from '../run/index.ts'
-import { type Lock, type PodRecord, podsMadeBy, readPod, specNamed } from '../state/index.ts'
+import { insertJob, type JobRecord, type Lock, type PodRecord, podsMadeBy, readPod } from '../state/index.ts'
 import type { DownReport, PlayOptions, PlayReport, Progress } from '../types/index.ts'
 import { removeSecrets, writeSecrets, writeVolumes } from '../volumes/index.ts'
-import { loadWork, lockPods, releaseAll, workOn } from '../work.ts'
-import { beginAll } from './begin.ts'
-import { type ImageOf, resolveImages } from './images.ts'
-import { draftPods, type Intent, writeIntents } from './intents.ts'
+import { loadWork, lockJobs, lockPods, releaseAll, workOn } from '../work.ts'
+import { beginAll, prepared } from './begin.ts'
+import { resolveImages } from './images.ts'
+import { draftPods, newId, writeIntents } from './intents.ts'
 import { followersFirst, placeOf } from './order.ts'
 import { refuseContainerNames, refuseNamesInUse, refusePortsInUse, refuseRepeatedNames } from './preflight.ts'
 
@@ -34,8 +33,11 @@ export async function play(
     resolveImages(context, bundle, options, progress, signal),
   ])
   // Only now: a pull may take minutes, and an older pod of the same name goes on being looked after meanwhile.
-  // Fewer replicas than before leave pods that nobody asks for by name.
-  const earlier = options.replace ? await podsMadeBy(context.store, bundle.workloads) : []
+  const jobLocks = await lockJobs(context, jobNames(bundle.workloads), 'tspod kube play', { signal })
+  await using _jobs = jobLocks
+  // Fewer replicas than before leave pods that nobody asks for by name; those of a Job are never all asked for.
+  const makers = options.replace ? bundle.workloads : bundle.workloads.filter(({ kind }) => kind === 'Job')
+  const earlier = await podsMadeBy(context.store, makers)
   const names = [...new Set([...bundle.pods.map(pod => pod.name), ...earlier])]
   const locks = await lockPods(context, names, 'tspod kube play', { signal, insist: options.replace })
   try {
@@ -49,12 +51,16 @@ export async function play(
         options.service && runtime && drafts.length > 0
           ? await writeService(tx, context, options.service, runtime)
           : undefined
-      return {
-        secrets,
-        service,
-        intents: await writeIntents(tx, context, drafts, bundle.manifests, options, service?.pod.id),
+      const jobs = newJobs(context, bundle, options)
+      for (const job of jobs) await insertJob(tx, job)
+      const ids = {
+        jobs: new Map(jobs.map(({ name, id }) => [name, id])),
+        ...(service !== undefined && { service: service.pod.id }),
       }
+      return { secrets, service, intents: await writeIntents(tx, context, drafts, bundle.manifests, options, ids) }
     })
+    // Who takes a Job down must not have to wait for its init containers.
+    await jobLocks[Symbol.asyncDispose]()
     const works = written.intents.map(intent => prepared(context, intent, imageOf, names, signal))
     const service = written.service && workOn(context, written.service, 'down', signal)
     const pods = await beginAll({ service, works }, locks, signal)
@@ -73,30 +79,38 @@ export async function play(
   }
 }
 
+const jobNames = (workloads: readonly WorkloadName[]): string[] =>
+  workloads.filter(({ kind }) => kind === 'Job').map(({ name }) => name)
+
+/** The records of the bundle's Jobs, whose first pods are among its pods. */
+function newJobs(
+  { clock }: EngineContext,
+  bundle: Bundle,
+  { pull, build, service, ...options }: PlayOptions,
+): JobRecord[] {
+  return (bundle.jobs ?? []).map(spec => ({
+    id: newId(),
+    name: spec.name,
+    spec,
+    options,
+    progress: {
+      nextNumber: bundle.pods.filter(pod => pod.job?.name === spec.name).length + 1,
+      succeeded: 0,
+      failed: 0,
+      succeededIndexes: [],
+      failedIndexes: [],
+      inRow: { count: 0, lastMs: 0 },
+      byIndex: {},
+    },
+    reason: '',
+    message: '',
+    createdMs: clock.nowMs(),
+  }))
+}
+
 /** A lock file belongs to a pod: a play that was refused leaves none for pods that it did not make. */
 async function forgetLocks(context: EngineContext, locks: Map<string, Lock>): Promise<void> {
   for (const [name, lock] of locks) if ((await readPod(context.store, name)) === undefined) await lock.removeFile()
-}
-
-function prepared(
-  context: EngineContext,
-  intent: Intent,
-  imageOf: ImageOf,
-  together: readonly string[],
-  signal: AbortSignal,
-): PodWork {
-  const work = workOn(context, intent, 'down', signal)
-  work.together = together
-  for (const record of intent.containers) {
-    const spec = specNamed(intent.pod.spec, record.shortName)
-    if (spec === undefined) continue
-    const { image, present } = imageOf(spec)
-    work.images.set(record.id, image)
-    // The kubelet's words, whose reason is that of a pull; Podman's word for it there is none.
-    const message = `Container image "${spec.image}" already present on machine`
-    if (present) noteEvent(work, record, { action: 'present', reason: 'Pulled', message })
-  }
-  return work
 }
 
 /** Removes pods of the same names: interrupted ones always, complete ones only when they are to be replaced. */

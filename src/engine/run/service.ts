@@ -46,6 +46,7 @@ export async function writeService(
       },
       goal: 'running',
       complete: false,
+      counted: false,
       createdMs,
     },
     containers: [
@@ -120,17 +121,31 @@ async function isIdle({ store, boot }: EngineContext, id: Id): Promise<boolean> 
      WHERE pod.service = ? AND NOT (pod.goal <> 'created' AND (sandbox.state = 'down' OR sandbox.boot <> ?)) LIMIT 1`,
     [id, boot],
   )
-  return busy.length === 0
+  return busy.length === 0 && !(await awaitsPods(store, id))
+}
+
+/** A Job that has not ended will have more pods, unless somebody holds it up by hand. */
+async function awaitsPods(store: EngineContext['store'], service: Id): Promise<boolean> {
+  const rows = await store.all(
+    `SELECT 1 FROM job JOIN pod ON pod.job = job.id WHERE pod.service = ? AND job.outcome IS NULL
+     GROUP BY job.id HAVING sum(pod.goal <> 'running') = 0 LIMIT 1`,
+    [service],
+  )
+  return rows.length > 0
 }
 
 /** SIGINT ends catatonit with code 0, SIGKILL makes it 137: those are the two that Podman's services end with. */
 async function endSignal({ store }: EngineContext, service: PodRecord): Promise<NodeJS.Signals> {
   const { propagation = 'none' } = service.settings
   if (propagation === 'none') return 'SIGINT'
+  // A Job is one thing that succeeds or fails, however many of its pods did.
   const [row] = await store.all(
-    `SELECT count(*) AS total, coalesce(sum(container.exit_code <> 0), 0) AS failed
-     FROM container JOIN pod ON container.pod = pod.id WHERE pod.service = ? AND container.kind = 'regular'`,
-    [service.id],
+    `SELECT count(*) AS total, coalesce(sum(failed), 0) AS failed FROM (
+       SELECT container.exit_code <> 0 AS failed FROM container JOIN pod ON container.pod = pod.id
+       WHERE pod.service = ? AND container.kind = 'regular' AND pod.job IS NULL
+       UNION ALL
+       SELECT outcome IS NOT 'Complete' FROM job WHERE id IN (SELECT job FROM pod WHERE service = ?))`,
+    [service.id, service.id],
   )
   const [total, failed] = [Number(row?.total ?? 0), Number(row?.failed ?? 0)]
   const fails = propagation === 'any' ? failed > 0 : failed === total

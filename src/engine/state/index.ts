@@ -1,5 +1,16 @@
 /** What lasts: the database, its records, and the locks that guard them. */
 
+export {
+  type Failures,
+  insertJob,
+  type JobProgress,
+  type JobRecord,
+  markCounted,
+  readJob,
+  readJobs,
+  updateJob,
+  wakeJob,
+} from './jobs.ts'
 export { type Lock, takeLock, wantedBy } from './lock.ts'
 export { insertManifest, readManifest } from './manifests.ts'
 export {
@@ -20,6 +31,7 @@ export {
   readPodById,
   readPodOf,
   readPods,
+  readPodsOfJob,
   readSandbox,
   type SandboxFacts,
   specNamed,

@@ -177,4 +177,48 @@ export const MIGRATIONS: readonly string[] = [
     text TEXT NOT NULL CHECK (json_valid(text))
   ) STRICT;
   `,
+  `
+  -- A Job lives as long as it has pods: what it is to do, how far it is, and what became of it.
+  CREATE TABLE job (
+    id TEXT PRIMARY KEY CHECK (length(id) = 64),
+    name TEXT NOT NULL UNIQUE,
+    spec TEXT NOT NULL CHECK (json_valid(spec)),
+    -- What the play asked for besides the manifest: later pods are made the same way.
+    options TEXT NOT NULL CHECK (json_valid(options)),
+    progress TEXT NOT NULL CHECK (json_valid(progress)),
+    outcome TEXT CHECK (outcome IN ('Complete', 'Failed')),
+    reason TEXT NOT NULL DEFAULT '',
+    message TEXT NOT NULL DEFAULT '',
+    created_ms INTEGER NOT NULL,
+    finished_ms INTEGER,
+    -- When somebody has to look at it again: a pause between pods, its deadline, its removal, or a look that was begun.
+    wake_ms INTEGER,
+    CHECK ((outcome IS NULL) = (finished_ms IS NULL))
+  ) STRICT;
+  CREATE INDEX job_wake ON job (wake_ms) WHERE wake_ms IS NOT NULL;
+  ALTER TABLE pod ADD COLUMN job TEXT REFERENCES job (id);
+  CREATE INDEX pod_job ON pod (job);
+  -- Its end is in the progress of its Job.
+  ALTER TABLE pod ADD COLUMN counted INTEGER NOT NULL DEFAULT 0 CHECK (counted IN (0, 1));
+
+  -- SQLite cannot change a CHECK: the table is made anew.
+  CREATE TABLE event_new (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('pod', 'container', 'image', 'volume', 'secret', 'service', 'job', 'system')),
+    action TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    warning INTEGER NOT NULL DEFAULT 0 CHECK (warning IN (0, 1)),
+    object TEXT NOT NULL,
+    name TEXT NOT NULL,
+    pod TEXT,
+    pod_name TEXT,
+    message TEXT NOT NULL DEFAULT '',
+    attributes TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(attributes))
+  ) STRICT;
+  INSERT INTO event_new SELECT * FROM event;
+  DROP TABLE event;
+  ALTER TABLE event_new RENAME TO event;
+  CREATE INDEX event_at ON event (at_ms);
+  `,
 ]

@@ -35,6 +35,10 @@ export type PodRecord = {
   kind: 'pod' | 'service'
   /** The service that stands for this pod and its siblings. */
   service?: Id
+  /** The Job that made it. */
+  job?: Id
+  /** Its end is in the progress of its Job. */
+  counted: boolean
   spec: PodSpec
   settings: PodSettings
   goal: 'created' | 'running' | 'stopped' | 'removed'
@@ -103,6 +107,8 @@ function podRecord(row: Row): PodRecord {
     name: text(row.name) as PodName,
     kind: text(row.kind) as PodRecord['kind'],
     service: optionalText(row.service) as Id | undefined,
+    job: optionalText(row.job) as Id | undefined,
+    counted: row.counted === 1,
     spec: JSON.parse(text(row.spec)) as PodSpec,
     settings: JSON.parse(text(row.settings)) as PodSettings,
     goal: text(row.goal) as PodRecord['goal'],
@@ -152,6 +158,11 @@ type Reader = Pick<Store, 'all'>
 /** All pods, oldest first. */
 export async function readPods(store: Reader): Promise<PodRecord[]> {
   return (await store.all('SELECT * FROM pod ORDER BY created_ms, name')).map(podRecord)
+}
+
+/** All pods of a Job, in the order they were made. */
+export async function readPodsOfJob(store: Reader, job: string): Promise<PodRecord[]> {
+  return (await store.all('SELECT * FROM pod WHERE job = ? ORDER BY created_ms, name', [job])).map(podRecord)
 }
 
 /** Names of all pods that these objects have made, whatever their number was then. */
@@ -223,13 +234,14 @@ export async function updateSandbox(tx: Transaction, podId: string, boot: string
 /** Writes the row of a new pod; it counts as incomplete until `updatePod` says otherwise. */
 export async function insertPod(tx: Transaction, pod: PodRecord): Promise<void> {
   await tx.run(
-    `INSERT INTO pod (id, name, kind, service, spec, settings, goal, complete, created_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)`,
+    `INSERT INTO pod (id, name, kind, service, job, spec, settings, goal, complete, created_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`,
     [
       pod.id,
       pod.name,
       pod.kind,
       pod.service ?? null,
+      pod.job ?? null,
       JSON.stringify(pod.spec),
       JSON.stringify(pod.settings),
       pod.goal,
@@ -346,6 +358,8 @@ export async function deleteContainerRow(tx: Transaction, id: string): Promise<v
 /** Forgets a pod, its containers, sandbox and leases. */
 export async function deletePod(tx: Transaction, id: string): Promise<void> {
   await tx.run('DELETE FROM pod WHERE id = ?', [id])
+  // A Job without pods is nobody's any more.
+  await tx.run('DELETE FROM job WHERE id NOT IN (SELECT job FROM pod WHERE job IS NOT NULL)')
 }
 
 /** Addresses of one network that are leased to any pod. */

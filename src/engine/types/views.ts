@@ -72,6 +72,24 @@ export type ContainerView = {
 /** Podman's words for what a pod is like, capitalised as it prints them. */
 export type PodState = 'Created' | 'Running' | 'Degraded' | 'Paused' | 'Stopped' | 'Exited' | 'Error'
 
+/** A Job as its pods show it. */
+export type JobView = {
+  id: Id
+  name: string
+  status: 'Running' | 'Complete' | 'Failed'
+  /** Why it ended: Completed, BackoffLimitExceeded, DeadlineExceeded, …; empty while it runs. */
+  reason: string
+  message: string
+  /** Absent: a work queue. */
+  completions?: number
+  parallelism: number
+  succeeded: number
+  failed: number
+  /** Completion index of this pod. */
+  index?: number
+  finishedMs?: number
+}
+
 export type PodView = {
   id: Id
   name: PodName
@@ -94,6 +112,8 @@ export type PodView = {
   ports: PortSpec[]
   runtime: string
   origin: string
+  /** The Job that made it. */
+  job?: JobView
   containers: ContainerView[]
 }
 

@@ -8,6 +8,7 @@ import {
   type ContainerRecord,
   type PodRecord,
   readContainers,
+  readJobs,
   readPods,
   type SandboxFacts,
   specNamed,
@@ -26,8 +27,9 @@ export type Loaded = {
 /** All pods with their views, oldest first. */
 export async function loadAll(context: EngineContext): Promise<Loaded[]> {
   const { store, boot, paths, clock } = context
-  const [pods, containers, sandboxes] = await Promise.all([
+  const [pods, jobs, containers, sandboxes] = await Promise.all([
     readPods(store),
+    readJobs(store),
     readContainers(store),
     store.all('SELECT pod, state, boot, facts FROM sandbox'),
   ])
@@ -49,7 +51,8 @@ export async function loadAll(context: EngineContext): Promise<Loaded[]> {
       observed: observe({ paths, boot, runtime: sandbox?.facts.runtime.name }, record),
       logPath: logPath(paths, pod, record),
     }))
-    const view = listed(context, pod, viewPod({ pod, seen, sandbox, nowMs }))
+    const job = pod.job === undefined ? undefined : jobs.get(pod.job)
+    const view = listed(context, pod, viewPod({ pod, seen, sandbox, nowMs, ...(job && { job }) }))
     return { pod, containers: own, sandbox: sandbox?.facts, view }
   })
 }

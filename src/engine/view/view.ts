@@ -1,8 +1,8 @@
 /** What people see of pods and containers, derived from records and observations; nothing of it is stored. */
 import { type PortSpec, servingContainers } from '../../model.ts'
 import { judgeExit, type Observed, policyFor, type SandboxState, type Verdict } from '../plan/index.ts'
-import { type ContainerRecord, type PodRecord, type SandboxFacts, specNamed } from '../state/index.ts'
-import type { ContainerState, ContainerView, PodPhase, PodState, PodView } from '../types/index.ts'
+import { type ContainerRecord, type JobRecord, type PodRecord, type SandboxFacts, specNamed } from '../state/index.ts'
+import type { ContainerState, ContainerView, JobView, PodPhase, PodState, PodView } from '../types/index.ts'
 
 export type Seen = { record: ContainerRecord; observed: Observed; logPath: string }
 
@@ -12,6 +12,8 @@ export type PodFacts = {
   /** Absent when it is of an earlier boot. */
   sandbox: { facts: SandboxFacts; state: SandboxState } | undefined
   nowMs: number
+  /** The Job that made it. */
+  job?: JobRecord
 }
 
 /** A pod as `ps`, `inspect` and others show it. */
@@ -40,7 +42,27 @@ export function viewPod(facts: PodFacts): PodView {
     ports: servingContainers(pod.spec).flatMap(container => publishedPorts(container.ports)),
     runtime: sandbox?.facts.runtime.name ?? pod.settings.runtime ?? '',
     origin: `${pod.spec.origin.kind}/${pod.spec.origin.name}`,
+    ...(facts.job !== undefined && { job: viewJob(facts.job, pod.spec.job?.index) }),
     containers,
+  }
+}
+
+function viewJob(
+  { id, name, spec, progress, outcome, reason, message, finishedMs }: JobRecord,
+  index?: number,
+): JobView {
+  return {
+    id,
+    name,
+    status: outcome ?? 'Running',
+    reason,
+    message,
+    ...(spec.completions !== undefined && { completions: spec.completions }),
+    parallelism: spec.parallelism,
+    succeeded: progress.succeeded,
+    failed: progress.failed,
+    ...(index !== undefined && { index }),
+    ...(finishedMs !== undefined && { finishedMs }),
   }
 }
 

@@ -1,0 +1,53 @@
+/** Pods that a workload makes after its play. */
+import type { Bundle, PodSpec } from '../../model.ts'
+import type { EngineContext } from '../context.ts'
+import type { JobRecord, Transaction } from '../state/index.ts'
+import { lockPods, releaseAll } from '../work.ts'
+import { beginAll, prepared } from './begin.ts'
+import { resolveImages } from './images.ts'
+import { type Belonging, draftPods, writeIntents } from './intents.ts'
+import { refuseContainerNames, refusePortsInUse } from './preflight.ts'
+
+/**
+ * Makes and starts pods as the play did that their workload came with. Their images are those of the play: none is
+ * pulled, because nobody is there to say by which credentials.
+ * @param how.alongside is written in one transaction with the pods.
+ * @throws what a play throws before it has created anything; a container that does not start is recorded as failed.
+ */
+export async function playMore(
+  context: EngineContext,
+  pods: readonly PodSpec[],
+  options: JobRecord['options'],
+  how: { ids: Belonging; alongside: (tx: Transaction) => Promise<void> },
+): Promise<void> {
+  const signal = new AbortController().signal
+  const nothing = { manifests: {}, workloads: [], secrets: [], claims: [], configMaps: [] }
+  const bundle: Bundle = { ...nothing, pods: pods.map(withLocalImages) }
+  const full = { ...options, ips: [], macs: [], replace: false, start: true, pull: { quiet: true } }
+  const [drafts, imageOf] = await Promise.all([
+    draftPods(context, bundle, full),
+    resolveImages(context, bundle, full, () => undefined, signal),
+  ])
+  const names = bundle.pods.map(pod => pod.name)
+  const locks = await lockPods(context, names, 'tspod, making pods of a Job')
+  try {
+    await refuseContainerNames(context, bundle, full, names)
+    await refusePortsInUse(context, bundle, drafts)
+    const intents = await context.store.write(async tx => {
+      await how.alongside(tx)
+      return await writeIntents(tx, context, drafts, bundle.manifests, full, how.ids)
+    })
+    const works = intents.map(intent => prepared(context, intent, imageOf, names, signal))
+    // An init container may take hours; there are other pods to look after.
+    for (const work of works) work.patient = false
+    await beginAll({ service: undefined, works }, locks, signal)
+  } finally {
+    await releaseAll(locks.values())
+  }
+}
+
+function withLocalImages(pod: PodSpec): PodSpec {
+  const local = (list: PodSpec['containers']): PodSpec['containers'] =>
+    list.map(container => ({ ...container, pullPolicy: 'Never' }))
+  return { ...pod, initContainers: local(pod.initContainers), containers: local(pod.containers) }
+}
