@@ -142,8 +142,10 @@ function numberedName(document: Field, index: number): string {
 
 /** Names of the pods of a workload by what its manifest says, never none: lenient, for taking them down. */
 export function podNames(document: Field): string[] {
-  const isJob = document.at('kind').string() === 'Job'
-  const replicas = isJob ? 1 : (document.at('spec').at('replicas').integer() ?? 1)
+  const spec = document.at('spec')
+  // Those that a Job makes later are known by their record.
+  const least = Math.min(spec.at('parallelism').integer() ?? 1, spec.at('completions').integer() ?? MAX_REPLICAS)
+  const replicas = document.at('kind').string() === 'Job' ? least : (spec.at('replicas').integer() ?? 1)
   // What an earlier version with one replica made goes too, when there are none now.
   const count = Math.min(Math.max(replicas, 1), MAX_REPLICAS)
   return Array.from({ length: count }, (_, index) => numberedName(document, index))
