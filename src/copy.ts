@@ -25,6 +25,7 @@ import { isMissing, TspodError } from './errors.ts'
 import { mountId, removeTree } from './files.ts'
 import { entryPath, holding, O_PATH, type Root, type Step, stepInto, unsafePath } from './inside.ts'
 import { randomHex } from './random.ts'
+import { insideOf, outsideOf } from './userns.ts'
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants
 
@@ -38,9 +39,11 @@ const ZEROS = Buffer.alloc(CHUNK_BYTES)
 const MAX_UNSAID_BYTES = 1024 * 1024
 
 const SET_ID = 0o6000
+/** What the kernel shows in place of ids that a user namespace does not have. */
+const NOBODY = 65_534
 
 export type CopyHow = {
-  /** Everything that is copied gets this owner; without it that of its source. */
+  /** Everything that is copied gets this owner, by the ids of the target's root; without it that of its source. */
   owner?: { uid: number; gid: number }
   /** Keep set-user-id and set-group-id where the owner stays the same. They never survive a change of owner. */
   keepSetId: boolean
@@ -144,7 +147,7 @@ async function copyDirectory(
     if (depth === 0) job.destination.add(keyOf(fstatSync(step.fd)))
     await copyChildren(job, from, { root: to.root, at: step }, depth)
     // A directory that was there keeps its owner and mode. Ours gets its times last: they change with its content.
-    if (made) dress(job, step.fd, stat)
+    if (made) dress(job, step.fd, from.at, stat, step)
   })
 }
 
@@ -179,7 +182,7 @@ async function directoryAt(
   mkdirSync(path, 0o700)
   const fd = openSync(path, O_PATH | O_DIRECTORY | O_NOFOLLOW)
   held.push(fd)
-  return { step: { fd, path: posix.join(to.at.path, name.toString()), readOnly: to.at.readOnly }, made: true }
+  return { step: { ...to.at, fd, path: posix.join(to.at.path, name.toString()) }, made: true }
 }
 
 async function copyFile(job: Job, from: Step, stat: Stats, to: Side, name: string | Buffer): Promise<void> {
@@ -193,7 +196,7 @@ async function copyFile(job: Job, from: Step, stat: Stats, to: Side, name: strin
     const file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
     try {
       await copyBytes(from.fd, stat, file, job.signal)
-      dress(job, file.fd, stat)
+      dress(job, file.fd, from, stat, to.at)
     } catch (error) {
       dropIfThere(temporary)
       throw error
@@ -245,7 +248,7 @@ async function copyLink(
   await holding(async held => {
     const fd = openSync(temporary, O_PATH | O_NOFOLLOW)
     held.push(fd)
-    const owner = job.owner ?? stat
+    const owner = ownerIn(job, from.at, stat, to.at)
     // By its descriptor: what was put in its place meanwhile keeps its owner.
     chownSync(`/proc/self/fd/${fd}`, owner.uid, owner.gid)
     lutimesSync(temporary, stat.atime, stat.mtime)
@@ -254,13 +257,30 @@ async function copyLink(
 }
 
 /** Gives an open file or directory of ours its owner, mode and times. */
-function dress(job: Job, fd: number, stat: Stats): void {
+function dress(job: Job, fd: number, from: Step, stat: Stats, to: Step): void {
   const path = `/proc/self/fd/${fd}`
-  const { uid, gid } = job.owner ?? stat
-  const same = uid === stat.uid && gid === stat.gid
+  const { uid, gid, same } = ownerIn(job, from, stat, to)
   chownSync(path, uid, gid)
   chmodSync(path, stat.mode & (job.keepSetId && same ? 0o7777 : 0o7777 & ~SET_ID))
   utimesSync(path, stat.atime, stat.mtime)
+}
+
+/** Whom a copy is to belong to, as it is written where it goes, and whether that is who has the original. */
+function ownerIn(job: Job, from: Step, stat: Stats, to: Step): { uid: number; gid: number; same: boolean } {
+  const had = {
+    uid: from.ids === undefined ? stat.uid : (insideOf(from.ids.uids, stat.uid) ?? NOBODY),
+    gid: from.ids === undefined ? stat.gid : (insideOf(from.ids.gids, stat.gid) ?? NOBODY),
+  }
+  const { uid, gid } = job.owner ?? had
+  const same = uid === had.uid && gid === had.gid
+  if (to.ids === undefined) return { uid, gid, same }
+  // An id that its namespace does not have becomes what it would be seen as there.
+  const { uids, gids } = to.ids
+  return {
+    uid: outsideOf(uids, uid) ?? outsideOf(uids, NOBODY) ?? stat.uid,
+    gid: outsideOf(gids, gid) ?? outsideOf(gids, NOBODY) ?? stat.gid,
+    same,
+  }
 }
 
 /** Replaces the entry `name` by what was made next to it. */

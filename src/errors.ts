@@ -2,6 +2,7 @@
  * Errors a user may meet. Every one names the code (for scripts and tests), the subject, and the way out.
  * A broken invariant of our own is a plain Error and crashes loudly; it never becomes a TspodError.
  */
+import { constants as osConstants } from 'node:os'
 
 /** Exit code of every error of tspod's own, as in Podman. */
 export const EXIT_OWN_ERROR = 125
@@ -127,4 +128,10 @@ const DISK_TROUBLE = ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']
 /** True when a file could not be written for want of room, or because its disk takes nothing. */
 export function isDiskTrouble(error: unknown): boolean {
   return DISK_TROUBLE.includes((error as NodeJS.ErrnoException | null)?.code ?? '')
+}
+
+/** The error of a system call that was not made by Node, as Node would throw it; `errno` is positive. */
+export function systemError(call: string, errno: number, path: string): NodeJS.ErrnoException {
+  const code = Object.entries(osConstants.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`
+  return Object.assign(new Error(`${code}: ${call} ${path}`), { code, errno: -errno, syscall: call, path })
 }

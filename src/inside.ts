@@ -7,6 +7,7 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs'
 import { posix } from 'node:path'
 import { TspodError } from './errors.ts'
+import type { IdMaps } from './model.ts'
 
 /** Names a file without opening it: no device is touched, no FIFO waits. Node does not list this Linux flag. */
 export const O_PATH = 0o10000000
@@ -21,12 +22,14 @@ export type Root = {
   /** Descriptor of the top directory. */
   fd: number
   /** What is to be seen in place of what is there, by absolute path: mounts that exist in no mount namespace now. */
-  mounts: ReadonlyMap<string, { source: string; readOnly: boolean }>
+  mounts: ReadonlyMap<string, { source: string; readOnly: boolean; ids?: IdMaps | undefined }>
   readOnly: boolean
+  /** How ids of the root's users are written in it; absent: as they are. Of each of `mounts` likewise. */
+  ids?: IdMaps | undefined
 }
 
 /** One directory on the way of a walk. */
-export type Step = { fd: number; path: string; readOnly: boolean }
+export type Step = { fd: number; path: string; readOnly: boolean; ids?: IdMaps | undefined }
 
 /** Where a path has led to. */
 export type Place = {
@@ -44,7 +47,7 @@ export type Place = {
  * Every descriptor it opens is put in `held` for the caller to close. Throws UNSAFE_PATH for a loop of links.
  */
 export function walkInside(root: Root, path: string, held: number[]): Place {
-  const top: Step = { fd: root.fd, path: '/', readOnly: root.readOnly }
+  const top = topOf(root)
   let trail: Step[] = [top]
   const todo = path.split('/').reverse()
   let links = 0
@@ -74,6 +77,9 @@ export function walkInside(root: Root, path: string, held: number[]): Place {
   return { directory: trail.at(-2) ?? top, name: posix.basename(found.path) || '.', found }
 }
 
+/** The root itself as the first step of a walk. */
+export const topOf = ({ fd, readOnly, ids }: Root): Step => ({ fd, path: '/', readOnly, ids })
+
 function stepIfThere(root: Root, directory: Step, part: string, held: number[]): Step | undefined {
   try {
     return stepInto(root, directory, part, held)
@@ -96,7 +102,8 @@ export function stepInto(root: Root, directory: Step, name: string | Buffer, hel
       : // The source was checked when the container was made, in a place that is not the container's.
         openSync(mount.source, O_PATH)
   held.push(fd)
-  return { fd, path, readOnly: mount?.readOnly ?? directory.readOnly }
+  const { readOnly, ids } = mount ?? directory
+  return { fd, path, readOnly, ids }
 }
 
 /** Path of the entry `name` of an open directory, whatever bytes the name consists of. */

@@ -55,12 +55,26 @@ export type PodSpec = {
   shareProcessNamespace: boolean
   sysctls: Record<string, string>
   security: PodSecurity
+  /** Absent: the host's. */
+  userns?: UsernsSpec
   volumes: VolumeSpec[]
   /** In the order they run; one with `restartPolicy` is a sidecar. */
   initContainers: ContainerSpec[]
   containers: ContainerSpec[]
   serviceAccountName: string
 }
+
+/** `count` ids from `inside` on are, on the host, those from `outside` on. */
+export type IdRange = { inside: number; outside: number; count: number }
+
+/** Users and groups of a user namespace, by their ids on the host. */
+export type IdMaps = { uids: IdRange[]; gids: IdRange[] }
+
+/**
+ * A user namespace of the pod's own. `auto`: with the ids from 0 to `count`, whose ids on the host are chosen when the
+ * pod is made, but for those that `IdMaps` gives. `path`: one that exists, by its file.
+ */
+export type UsernsSpec = ({ mode: 'auto'; count: number } & IdMaps) | { mode: 'path'; path: string }
 
 export type DnsSpec = {
   /** `default`: the host's resolv.conf; `cluster`: names of other pods first; `none`: only what is given here. */

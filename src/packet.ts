@@ -8,7 +8,7 @@ import { createRequire } from 'node:module'
 import { constants as osConstants } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { Clock } from './clock.ts'
-import { TspodError } from './errors.ts'
+import { systemError, TspodError } from './errors.ts'
 
 type Handle = { readonly packetSocket: unique symbol }
 
@@ -133,11 +133,6 @@ function socketOver(addon: Addon, handle: Handle, ready: Ready): PacketSocket {
       wake()
     },
   }
-}
-
-function systemError(call: string, errno: number, path: string): NodeJS.ErrnoException {
-  const code = Object.entries(osConstants.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`
-  return Object.assign(new Error(`${code}: ${call} ${path}`), { code, errno: -errno, syscall: call, path })
 }
 
 const nobodyAnswers = (path: string): TspodError =>

@@ -48,6 +48,8 @@ export const artifactDirectory = (paths: Paths, podId: string, id: string): stri
   join(podDirectory(paths, podId), 'artifacts', id)
 /** Pinned namespaces, hosts file and other per-boot parts of a pod. */
 export const podRunDirectory = (paths: Paths, podId: string): string => join(paths.runRoot, 'pods', podId)
+/** Where the root of a pod's user namespace finds the root file systems of its containers. */
+export const podRootsDirectory = (paths: Paths, podId: string): string => join(paths.runRoot, 'roots', podId)
 /** Bundle, pid files and FIFOs of a container. */
 export const containerRunDirectory = (paths: Paths, id: string): string => join(paths.runRoot, 'containers', id)
 /** One file per exited container, written by conmon, named by container id. */

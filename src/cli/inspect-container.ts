@@ -4,7 +4,7 @@
  */
 import { basename, dirname, join } from 'node:path'
 import type { InspectedContainer } from '../engine/index.ts'
-import type { EnvEntry, MountSpec, VolumeSpec } from '../model.ts'
+import type { EnvEntry, IdRange, MountSpec, VolumeSpec } from '../model.ts'
 import { dependencies, networkSettings, portBindings } from './inspect-network.ts'
 import { containerState, restartPolicyName } from './podman-words.ts'
 import { type Struct, type Value, ZERO_TIME } from './template/index.ts'
@@ -202,13 +202,18 @@ function hostConfigOf(inspected: InspectedContainer): Struct {
     SecurityOpt: securityOptions(inspected),
     Tmpfs: new Map(),
     UTSMode: settings.network === 'host' ? 'host' : 'private',
-    UsernsMode: '',
+    UsernsMode: settings.userns === undefined ? '' : 'private',
+    ...(settings.userns !== undefined && {
+      IDMappings: { UidMap: settings.userns.uids.map(mappingText), GidMap: settings.userns.gids.map(mappingText) },
+    }),
     ShmSize: shmSize(inspected),
     Runtime: 'oci',
     ...limitsOf(inspected),
     ...UNSET,
   }
 }
+
+const mappingText = ({ inside, outside, count }: IdRange): string => `${inside}:${outside}:${count}`
 
 /** What Podman's record has and nothing here sets. */
 const UNSET: Struct = {

@@ -58,7 +58,7 @@ function infraConfig({ view, spec, settings }: InspectedPod): Struct {
     Networks: view.networks,
     NetworkOptions: null,
     pid_ns: spec.hostPid ? 'host' : 'private',
-    userns: 'host',
+    userns: settings.userns === undefined ? 'host' : 'private',
   }
 }
 
@@ -67,5 +67,6 @@ function sharedNamespaces({ spec, settings }: InspectedPod): string[] {
     ...(spec.hostIpc ? [] : ['ipc']),
     ...(settings.network === 'host' ? [] : ['net', 'uts']),
     ...(spec.shareProcessNamespace && !spec.hostPid ? ['pid'] : []),
+    ...(settings.userns === undefined ? [] : ['user']),
   ]
 }

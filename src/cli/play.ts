@@ -71,7 +71,11 @@ const FLAGS = {
     short: 'w',
     help: 'wait until the pods have ended, or for ctrl-c; then remove them, volumes too, and end with their exit code',
   },
-  userns: { kind: 'text', value: 'MODE', help: 'user namespace; only `host` for now' },
+  userns: {
+    kind: 'text',
+    value: 'MODE',
+    help: 'user namespace of the pods: host, auto[:size=N,uidmapping=C:H:N,gidmapping=C:H:N] or ns:PATH',
+  },
   ...CHECK_FLAGS,
   ...REGISTRY_FLAGS,
 } as const satisfies FlagTable
@@ -111,7 +115,7 @@ export const play = defineVerb({
 
 async function playSources(input: PlayInput, options: PlayOptions, world: World): Promise<Outcome> {
   const { flags } = input
-  const [sources, configMaps, { parseAnnotations, translate }, engine] = await Promise.all([
+  const [sources, configMaps, { parseAnnotations, translate, usernsAnnotation }, engine] = await Promise.all([
     readSources(input.operands, world),
     readSources(flags.configmap, world),
     import('../kube/index.ts'),
@@ -119,7 +123,7 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
   ])
   const { bundle, notes } = translate(sources, {
     configMaps,
-    annotations: parseAnnotations(flags.annotation),
+    annotations: { ...parseAnnotations(flags.annotation), ...usernsAnnotation(flags.userns) },
     publish: flags.publish,
     publishAll: flags['publish-all'],
     noHosts: flags['no-hosts'],
@@ -203,12 +207,6 @@ function flagProblems({ flags, operands }: PlayInput): Problem[] {
   }
   if ((flags['service-container'] || flags.wait) && !flags.start) {
     refuse(`cannot use ${flags.wait ? '--wait' : '--service-container'} with --start=false`)
-  }
-  if (flags.userns !== undefined && flags.userns !== 'host') {
-    refuse(
-      `--userns=${flags.userns} is not yet supported`,
-      'leave it out: without it pods run in the user namespace of the host',
-    )
   }
   return problems
 }

@@ -38,6 +38,7 @@ export { subdomainProblem } from './names.ts'
 export { namesIn } from './names-in.ts'
 export type { Level, Mode, Policy } from './pod-security/index.ts'
 export { support } from './support.ts'
+export { usernsAnnotation } from './userns.ts'
 export {
   type GenerateOptions,
   generate,

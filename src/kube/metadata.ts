@@ -21,7 +21,6 @@ const PODMAN_REFUSED = [
   'io.podman.annotations.publish-all',
   'io.podman.annotations.seccomp',
   'io.podman.annotations.ulimit',
-  'io.podman.annotations.userns',
   'io.podman.annotations.volumes-from',
   'container.seccomp.security.alpha.kubernetes.io',
   'seccomp.security.alpha.kubernetes.io',
@@ -39,7 +38,6 @@ const TSPOD_KNOWN = ['io.tspod.depends-on', 'io.tspod.runtime']
 /** Values that ask for what happens anyway. */
 const PODMAN_HARMLESS: Record<string, readonly string[]> = {
   'io.containers.sdnotify': ['ignore'],
-  'io.podman.annotations.userns': ['host', ''],
   'io.podman.annotations.autoremove': ['FALSE'],
   'io.podman.annotations.init': ['FALSE'],
   'io.podman.annotations.publish-all': ['FALSE'],

@@ -16,6 +16,7 @@ import { portsClash } from './ports.ts'
 import { readPodSecurity } from './security.ts'
 import type { ConfigStore } from './store.ts'
 import { readSysctls } from './sysctl.ts'
+import { readUserns } from './userns.ts'
 import { readVolumes } from './volume.ts'
 
 const DEFAULT_GRACE_SECONDS = 30
@@ -90,6 +91,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
   const { initContainers, containers } = readContainers(spec, containerContext)
   const ports = [...initContainers, ...containers].flatMap(container => container.ports)
   const initType = readInitType(metadata, context)
+  const userns = readUserns(origin, context.annotations)
   checkHostPorts(ports)
   const pod: PodSpec = {
     name: name as PodName,
@@ -115,6 +117,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     shareProcessNamespace,
     sysctls: readSysctls(securityContext.at('sysctls'), { network: hostNetwork, ipc: hostIpc }),
     security: readPodSecurity(securityContext),
+    ...(userns !== undefined && { userns }),
     volumes: [...volumes.values()].filter(volume => volume !== undefined),
     initContainers: initContainers.map(container => container.spec),
     containers: containers.map(container => container.spec),

@@ -140,7 +140,7 @@ const TABLE: Record<string, Verdicts> = {
   PodSpec: {
     honoured:
       'containers initContainers volumes restartPolicy terminationGracePeriodSeconds hostNetwork hostPID hostIPC ' +
-      'shareProcessNamespace hostname hostAliases dnsPolicy dnsConfig securityContext os ' +
+      'hostUsers shareProcessNamespace hostname hostAliases dnsPolicy dnsConfig securityContext os ' +
       'enableServiceLinks',
     accepted: {
       affinity: ONE_NODE,
@@ -163,7 +163,6 @@ const TABLE: Record<string, Verdicts> = {
     refused: {
       activeDeadlineSeconds: NOT_YET,
       ephemeralContainers: 'use `tspod exec` to look into a container',
-      hostUsers: 'remove it, and use runAsNonRoot: the ids of a pod are those of the host (docs/adr/0006)',
       hostnameOverride: 'use hostname',
       imagePullSecrets: 'use --authfile or --creds',
       resourceClaims: NOT_YET,
@@ -280,7 +279,6 @@ const HARMLESS: Record<string, string> = {
   'ServiceSpec.sessionAffinity': 'None',
   'JobSpec.podReplacementPolicy': 'Failed',
   'JobSpec.manualSelector': 'false',
-  'PodSpec.hostUsers': 'true',
   'PodSpec.schedulerName': 'default-scheduler',
   'PodSpec.setHostnameAsFQDN': 'false',
   'PodSecurityContext.supplementalGroupsPolicy': 'Merge',

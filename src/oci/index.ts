@@ -74,6 +74,7 @@ export {
   findProgram,
   forgetContainer,
   isKnown,
+  mapsOwnersRight,
   type Runtime,
   requireCriu,
   runtimeArgs,
@@ -98,7 +99,10 @@ export {
   readHostDevices,
   refuseLimits,
   resolveIdentity,
+  type SpecInput,
   secureRootfs,
+  type UserNamespace,
 } from './spec/index.ts'
-export { openStorage, type RootChange, type RootfsDoor, rootfsDoor, type Store } from './storage.ts'
+export { idsInUse, openStorage, type RootChange, type RootfsDoor, rootfsDoor, type Store } from './storage.ts'
 export { readUsage, type Usage } from './usage.ts'
+export { chooseIds, existingMaps, idPool } from './user-namespace.ts'

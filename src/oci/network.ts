@@ -10,12 +10,14 @@ import { isMissing, TspodError } from '../errors.ts'
 import { processStart } from '../files.ts'
 import { networkRunDirectory, type Paths } from '../paths.ts'
 import { type Finished, failureText, type Run } from '../process.ts'
+import type { Origin } from '../userns.ts'
 import type { NetavarkInput } from './network-input.ts'
+import { makeOwned } from './user-namespace.ts'
 
-export type NamespaceKind = 'net' | 'ipc' | 'uts'
+export type NamespaceKind = 'user' | 'net' | 'ipc' | 'uts'
 export type Pinned = { [Kind in NamespaceKind]?: string }
 
-const KINDS: readonly NamespaceKind[] = ['net', 'ipc', 'uts']
+const KINDS: readonly NamespaceKind[] = ['user', 'net', 'ipc', 'uts']
 /** File system type of a bind-mounted namespace (statfs(2), NSFS_MAGIC). */
 const NSFS = 0x6e736673
 /** More mounts than this on one file are not ours. */
@@ -24,14 +26,15 @@ const MAX_STACKED = 8
 /**
  * Makes the namespaces of one pod and pins them below `dir`, by one process. `isolated` brings the loopback interface
  * up, for a pod that netavark never sees; otherwise router advertisements are switched off for the interfaces to come
- * (S28). What an earlier, interrupted attempt left there is taken away first.
+ * (S28). With `userns` they all belong to the user namespace that it describes, which is pinned along with them.
+ * What an earlier, interrupted attempt left there is taken away first.
  * Throws NETWORK_FAILED; nothing is left pinned then.
  */
 export async function pinNamespaces(
   run: Run,
   dir: string,
   which: readonly NamespaceKind[],
-  how: { isolated?: boolean } = {},
+  how: { isolated?: boolean; userns?: Origin | undefined } = {},
 ): Promise<Pinned> {
   if (which.length === 0) return {}
   // Synchronous: on a tmpfs that is a tenth of the time, and everything else of the pod's start waits for it.
@@ -39,17 +42,25 @@ export async function pinNamespaces(
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const pinned: Pinned = Object.fromEntries(which.map(kind => [kind, join(dir, kind)]))
   for (const file of Object.values(pinned)) closeSync(openSync(file, 'wx', 0o600))
-  const flags = which.map(kind => `--${kind}=${pinned[kind]}`)
   const inside = which.includes('net') ? insideCommand(how.isolated === true) : { argv: ['true'] }
-  const finished = await run({
-    argv: ['unshare', ...flags, '--', ...inside.argv],
-    ...(inside.input !== undefined && { input: inside.input }),
-  })
-  if (finished.exitCode === 0) return pinned
-  await unpinNamespaces(run, dir).catch(() => undefined)
-  throw new TspodError('NETWORK_FAILED', `cannot make namespaces: ${failureText(finished)}`, {
-    remedy: 'see `tspod doctor` for what this host allows',
-  })
+  try {
+    if (how.userns !== undefined) makeOwned(pinned, how.userns)
+    const enter =
+      how.userns === undefined
+        ? ['unshare', ...which.map(kind => `--${kind}=${pinned[kind]}`)]
+        : ['nsenter', ...(pinned.net === undefined ? [] : [`--net=${pinned.net}`])]
+    const finished = await run({
+      argv: [...(enter as [string]), '--', ...inside.argv],
+      ...(inside.input !== undefined && { input: inside.input }),
+    })
+    if (finished.exitCode === 0) return pinned
+    throw new TspodError('NETWORK_FAILED', `cannot make namespaces: ${failureText(finished)}`, {
+      remedy: 'see `tspod doctor` for what this host allows',
+    })
+  } catch (error) {
+    await unpinNamespaces(run, dir).catch(() => undefined)
+    throw error
+  }
 }
 
 /** /proc/sys/net shows the namespace of whoever opens it; `tee` writes one value to both files. */

@@ -7,7 +7,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMissing, TspodError } from '../errors.ts'
-import type { Id, LocalImage } from '../model.ts'
+import type { Id, IdMaps, IdRange, LocalImage } from '../model.ts'
 import { type Finished, failureText, type Run } from '../process.ts'
 import { batched, type Outcome } from './batch.ts'
 
@@ -113,8 +113,11 @@ export type RootChange = { kind: 'changed' | 'added' | 'deleted'; path: string }
 
 /** Root file systems of one installation. */
 export type RootfsDoor = {
-  /** Makes a writable layer on top of `image` and mounts it. Repeating it for the same id is harmless. */
-  create(image: LocalImage, id: Id, name: string): Promise<string>
+  /**
+   * Makes a writable layer on top of `image` and mounts it, with `maps` for a user namespace: its directory then still
+   * is the host's root's. Repeating it for the same id is harmless.
+   */
+  create(image: LocalImage, id: Id, name: string, maps?: IdMaps): Promise<string>
   /** Mounts what `create` made, after a restart or a reboot, and returns the path. */
   remount(id: Id): Promise<string>
   /** Unmounts, however often it was mounted, and keeps; not mounted, or gone, is success. */
@@ -151,7 +154,7 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
     return layer
   }
   return {
-    async create(image, id, name) {
+    async create(image, id, name, maps) {
       const metadata = JSON.stringify({ tspod: { root: owner, name } })
       // The store's names are shared with Podman and Buildah: ours cannot meet theirs.
       const storageName = `tspod-${name}-${id.slice(0, 12)}`
@@ -163,6 +166,7 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
         storageName,
         '--metadata',
         metadata,
+        ...mapFlags(maps),
         image.id,
       )
       if (made.exitCode !== 0 && !/already in use/.test(made.stderr)) throw createFailed(image, made)
@@ -188,6 +192,12 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
     remove: id => remove(id),
     list: async () => ownContainers(store, owner).map(container => container.id),
   }
+}
+
+const mapFlags = (maps: IdMaps | undefined): string[] => {
+  const flags = (name: string, ranges: readonly IdRange[]): string[] =>
+    ranges.flatMap(({ inside, outside, count }) => [name, `${inside}:${outside}:${count}`])
+  return maps === undefined ? [] : [...flags('--uidmap', maps.uids), ...flags('--gidmap', maps.gids)]
 }
 
 function createFailed(image: LocalImage, made: Finished): TspodError {
@@ -278,14 +288,29 @@ function mountedRoots(store: Store, owner: string): Map<Id, MountedRoot> {
   )
 }
 
+type StorageMap = { container_id: number; host_id: number; size: number }
+type StorageLayer = { uidmap?: StorageMap[]; gidmap?: StorageMap[] }
 type StorageContainer = { id: Id; layer: string; metadata?: string }
 
-function ownContainers(store: Store, owner: string): StorageContainer[] {
-  const directory = join(store.graphRoot, `${store.driver}-containers`)
-  const texts = ['containers.json', 'volatile-containers.json'].map(file => readOptional(join(directory, file)))
-  return texts
-    .flatMap(text => (text ? (JSON.parse(text) as StorageContainer[]) : []))
-    .filter(container => ownerOf(container.metadata) === owner)
+const ownContainers = (store: Store, owner: string): StorageContainer[] =>
+  readLists<StorageContainer>(store, 'containers').filter(container => ownerOf(container.metadata) === owner)
+
+/** One of the store's lists: what is kept, and what a reboot may take. */
+function readLists<T>({ graphRoot, driver }: Store, what: 'containers' | 'layers'): T[] {
+  const directory = join(graphRoot, `${driver}-${what}`)
+  const texts = [`${what}.json`, `volatile-${what}.json`].map(file => readOptional(join(directory, file)))
+  return texts.flatMap(text => (text ? (JSON.parse(text) as T[]) : []))
+}
+
+/** Ids of the host that layers of the store are mapped to, whoever made them; spawns nothing. */
+export function idsInUse(store: Store): IdRange[] {
+  return readLists<StorageLayer>(store, 'layers').flatMap(({ uidmap = [], gidmap = [] }) =>
+    [...uidmap, ...gidmap].map(({ container_id, host_id, size }) => ({
+      inside: container_id,
+      outside: host_id,
+      count: size,
+    })),
+  )
 }
 
 function ownerOf(metadata: string | undefined): string | undefined {

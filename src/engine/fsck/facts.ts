@@ -56,6 +56,7 @@ export type ContainerFacts = {
 export type HostObject =
   | { is: 'runtime state'; runtime: string; id: Id }
   | { is: 'monitor'; pid: number; start: string; id: Id }
+  | { is: 'bound root'; path: string; id: Id }
   | { is: 'root file system'; id: Id }
   | { is: 'run directory'; path: string; id: Id }
   | { is: 'exit file'; path: string; id: Id }

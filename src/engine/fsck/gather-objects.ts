@@ -21,6 +21,7 @@ export async function lookAtObjects(context: EngineContext): Promise<HostObject[
       idsIn(join(runtimes, runtime)).map(({ id }) => ({ is: 'runtime state' as const, runtime, id })),
     ),
     ...monitors(exitDirectory(paths)),
+    ...idsIn(join(paths.runRoot, 'roots')).map(one => ({ is: 'bound root' as const, ...one })),
     ...layers.map(id => ({ is: 'root file system' as const, id })),
     ...idsIn(join(paths.runRoot, 'containers')).map(one => ({ is: 'run directory' as const, ...one })),
     ...idsIn(exitDirectory(paths)).map(one => ({ is: 'exit file' as const, ...one })),

@@ -5,6 +5,7 @@ import type { Facts, Finding, HostObject } from './facts.ts'
 const ORDER: readonly HostObject['is'][] = [
   'runtime state',
   'monitor',
+  'bound root',
   'root file system',
   'run directory',
   'exit file',
@@ -52,6 +53,7 @@ export function judgeObjects({ objects, pods, history }: Facts): Finding[] {
 const REMEDY: { [K in HostObject['is']]: string } = {
   'runtime state': 'ends the container and removes it',
   monitor: 'ends it',
+  'bound root': 'unmounts and removes it',
   'root file system': 'removes it',
   'run directory': 'removes it',
   'exit file': 'removes it',

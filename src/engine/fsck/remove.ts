@@ -29,6 +29,9 @@ export async function removeObject(context: EngineContext, object: HostObject): 
       await removeCgroup(hierarchies, object.path, { force: true, keepTop, clock })
       return
     }
+    case 'bound root':
+      await unmountBelow([object.path], run)
+      return removeTree(object.path)
     case 'namespaces':
       await unpinNamespaces(run, join(object.path, 'ns'))
       await unmountBelow([object.path], run)

@@ -2,7 +2,8 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TspodError } from '../../errors.ts'
-import { failureText } from '../../process.ts'
+import type { IdMaps, IdRange } from '../../model.ts'
+import { failureText, mustSucceed } from '../../process.ts'
 import type { EngineContext } from '../context.ts'
 import { makeStage } from './stage.ts'
 
@@ -58,7 +59,7 @@ const archiveTooLarge = (cause: unknown): TspodError =>
 
 /**
  * Writes everything in `directory` as an archive to `file`, or to standard output without one. Links are archived as
- * links and nothing behind another mount is; owners are numbers.
+ * links and nothing behind another mount is; owners are numbers, with `ids` those inside of a user namespace.
  * @throws COMMAND_FAILED when tar could not read or write something, TOOL_MISSING.
  */
 export async function packTree(
@@ -66,6 +67,7 @@ export async function packTree(
   directory: string,
   file: string | undefined,
   signal: AbortSignal,
+  ids?: IdMaps,
 ): Promise<void> {
   // By a list, so that names begin neither with ./ nor are mistaken for options.
   const stage = await makeStage(context)
@@ -73,10 +75,12 @@ export async function packTree(
   const names = await readdir(directory, { encoding: 'buffer' })
   try {
     await writeFile(list, Buffer.concat(names.flatMap(name => [name, Buffer.from([0])])), { mode: 0o600 })
+    const owners = ids === undefined ? [] : await ownerFlags(stage.directory, ids)
     const argv = [
       ...['tar', '--create', `--file=${file ?? '-'}`, '--force-local', `--directory=${directory}`],
       ...['--one-file-system', '--numeric-owner', '--format=pax', '--pax-option=delete=atime,delete=ctime'],
       ...['--xattrs', '--xattrs-include=security.capability', '--xattrs-include=user.*'],
+      ...owners,
       ...['--warning=no-file-changed', '--warning=no-file-removed', '--warning=no-file-ignored'],
       ...['--null', '--verbatim-files-from', `--files-from=${list}`],
     ] as const
@@ -86,6 +90,42 @@ export async function packTree(
     throw new TspodError('COMMAND_FAILED', `tar ended with code ${code} and left the archive incomplete`, {
       remedy: 'see what it said above',
     })
+  } finally {
+    await stage.remove()
+  }
+}
+
+/** A layer may hold gigabytes. */
+const LAYER_TIMEOUT_MS = 30 * 60_000
+/** A tar file with a line for each id: more than any image uses. */
+const MAX_MAPPED_IDS = 1024 * 1024
+
+async function ownerFlags(directory: string, { uids, gids }: IdMaps): Promise<string[]> {
+  const flag = async (name: 'owner' | 'group', ranges: readonly IdRange[]): Promise<string> => {
+    const file = join(directory, `${name}s`)
+    const lines = ranges.map(({ inside, outside, count }) =>
+      Array.from({ length: Math.min(count, MAX_MAPPED_IDS) }, (_, index) => `+${outside + index} :${inside + index}\n`),
+    )
+    await writeFile(file, lines.flat().join(''), { mode: 0o600 })
+    return `--${name}-map=${file}`
+  }
+  return [await flag('owner', uids), await flag('group', gids)]
+}
+
+/**
+ * Rewrites an archive of a layer so that its owners are those inside of a user namespace. The image store is not told
+ * apart here: one that does so itself leaves nothing to change.
+ * @throws COMMAND_FAILED, TOOL_MISSING.
+ */
+export async function mapLayer(context: EngineContext, layer: string, ids: IdMaps, signal: AbortSignal): Promise<void> {
+  const stage = await makeStage(context)
+  try {
+    const argv = [
+      ...['tar', '--extract', `--file=${layer}`, '--force-local', `--directory=${stage.directory}`, '--numeric-owner'],
+      ...['--same-owner', '--same-permissions', '--xattrs', '--xattrs-include=*', '--delay-directory-restore'],
+    ] as const
+    mustSucceed(await context.run({ argv: [...argv], timeoutMs: LAYER_TIMEOUT_MS }, signal), 'cannot read the layer')
+    await packTree(context, stage.directory, layer, signal, ids)
   } finally {
     await stage.remove()
   }

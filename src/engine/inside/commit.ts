@@ -5,9 +5,10 @@ import { commitImage, readImageParts } from '../../oci/index.ts'
 import type { EngineContext } from '../context.ts'
 import { tellOf } from '../events/index.ts'
 import { configOf } from '../play/index.ts'
+import { mapLayer } from './archive.ts'
 import { applyChange } from './image-change.ts'
 import { makeStage } from './stage.ts'
-import { hasOwnDirectory, mountedPath, subjectOf } from './subject.ts'
+import { hasOwnDirectory, mapsIn, mountedPath, subjectOf } from './subject.ts'
 import type { CommitRequest } from './types.ts'
 
 /**
@@ -27,13 +28,16 @@ export async function commit(
       remedy: 'name a container of the manifest',
     })
   }
-  const { release } = await mountedPath(context, container, await configOf(context, container.id))
+  const config = await configOf(context, container.id)
+  const { release } = await mountedPath(context, container, config)
   const { directory, remove } = await makeStage(context)
   try {
     const store = await context.storage()
     const base = readImageParts(store, container.imageId)
     const layer = join(directory, 'layer.tar')
     await (await context.rootfs()).writeLayer(container.id, layer, signal)
+    const ids = config && mapsIn(config)
+    if (ids !== undefined) await mapLayer(context, layer, ids, signal)
     const id = await commitImage(
       context.run,
       store,

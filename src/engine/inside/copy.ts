@@ -4,7 +4,7 @@ import { posix } from 'node:path'
 import { type CopyHow, copyInto, copyOver, copyTo, type Side } from '../../copy.ts'
 import { isMissing, TspodError } from '../../errors.ts'
 import { mountId } from '../../files.ts'
-import { type Place, plainRoot, type Root, walkInside } from '../../inside.ts'
+import { type Place, plainRoot, type Root, topOf, walkInside } from '../../inside.ts'
 import type { EngineContext } from '../context.ts'
 import { packTree, unpackInput } from './archive.ts'
 import { makeStage } from './stage.ts'
@@ -61,8 +61,17 @@ export async function copy(
     return
   }
   const to = await lookUp(context, request.to, closing)
-  await place(source, from, to, how(to.user ?? 'caller'))
+  await place(source, from, to, how(to.user ?? 'caller')).catch(error => {
+    throw (error as NodeJS.ErrnoException).code === 'EOVERFLOW' ? closedToHost(request.to.path, to.where, error) : error
+  })
 }
+
+/** A tmpfs that a container of a pod with a user namespace has mounted itself: the host's root means nobody there. */
+const closedToHost = (path: string, where: string, cause: unknown): TspodError =>
+  new TspodError('WRONG_STATE', `cannot write "${path}" on ${where}: the file system there takes its own users only`, {
+    remedy: 'copy to another place and move it inside, or pipe it: tspod exec -i CONTAINER sh -c "cat > FILE" < FILE',
+    cause,
+  })
 
 /** Of what came in as an archive, holes included: one of a terabyte is a kilobyte to send. */
 const MAX_INPUT_BYTES = 16 * 1024 ** 3
@@ -127,7 +136,7 @@ function requireDirectory(end: End, why: string): void {
 
 const sideOf = (root: Root, place?: Place): Side => ({
   root,
-  at: place?.found ?? { fd: root.fd, path: '/', readOnly: root.readOnly },
+  at: place?.found ?? topOf(root),
 })
 
 /** What the copy is called in a directory; undefined when only the content is meant (`DIR/.` and the root). */

@@ -10,7 +10,7 @@ import { configOf } from '../play/index.ts'
 import type { ContainerView } from '../types/index.ts'
 import { loadAll } from '../view/index.ts'
 import { packTree } from './archive.ts'
-import { hasOwnDirectory, mountedPath, processOf, subjectOf } from './subject.ts'
+import { hasOwnDirectory, mapsIn, mountedPath, processOf, subjectOf } from './subject.ts'
 import type { Changes, MountedContainer } from './types.ts'
 
 /**
@@ -91,10 +91,11 @@ export async function exportRoot(
   signal: AbortSignal,
 ): Promise<void> {
   const { container } = await subjectOf(context, nameOrId)
-  const { path, release } = await mountedPath(context, container, await configOf(context, container.id))
+  const config = await configOf(context, container.id)
+  const { path, release } = await mountedPath(context, container, config)
   try {
     if (output !== undefined) await makePrivate(output)
-    await packTree(context, path, output, signal)
+    await packTree(context, path, output, signal, config && mapsIn(config))
     await tellOf(context, container, { action: 'export', reason: '' })
   } finally {
     await release()

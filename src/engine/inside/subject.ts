@@ -4,11 +4,14 @@ import { join } from 'node:path'
 import { isMissing, isTspodError, TspodError } from '../../errors.ts'
 import { processStart } from '../../files.ts'
 import { plainRoot, type Root, walkInside } from '../../inside.ts'
+import type { IdMaps } from '../../model.ts'
 import type { OciConfig } from '../../oci/index.ts'
+import { podRunDirectory } from '../../paths.ts'
 import type { EngineContext } from '../context.ts'
 import { configOf } from '../play/index.ts'
 import type { ContainerState, ContainerView, PodView } from '../types/index.ts'
 import { find } from '../view/index.ts'
+import { plainPath } from '../volumes/index.ts'
 
 export type Subject = { pod: PodView; container: ContainerView }
 
@@ -45,16 +48,24 @@ export type OpenedRoot = Root & { config: OciConfig; close(): Promise<void> }
  * the root file system is mounted meanwhile, and its volumes are put in place by `mounts`.
  * @throws WRONG_STATE when it has no root file system (yet).
  */
-export async function openRoot(context: EngineContext, { container }: Subject): Promise<OpenedRoot> {
+export async function openRoot(context: EngineContext, { pod, container }: Subject): Promise<OpenedRoot> {
   const config = await configOf(context, container.id)
   if (config === undefined) throw noRoot(container)
+  const ids = mapsIn(config)
+  const mapped = `${join(podRunDirectory(context.paths, pod.id), 'subpaths')}/`
   const fd = liveRoot(container, config.root.path)
-  if (fd !== undefined) return { fd, mounts: new Map(), readOnly: false, config, close: async () => closeSync(fd) }
+  if (fd !== undefined) {
+    const root: Root = { fd, mounts: new Map(), readOnly: false, ids }
+    // Where owners are mapped, the host's root cannot write: those volumes are taken as they are.
+    if (ids !== undefined) root.mounts = volumesOf(root, config, mapped, true)
+    return { ...root, config, close: async () => closeSync(fd) }
+  }
   const { path, release } = await mountedPath(context, container, config)
   try {
     const root = plainRoot(path)
     root.readOnly = config.root.readonly === true
-    root.mounts = volumesOf(root, config)
+    root.ids = ids
+    root.mounts = volumesOf(root, config, mapped, false)
     return {
       ...root,
       config,
@@ -116,19 +127,38 @@ function liveRoot(container: ContainerView, expected: string): number | undefine
   return undefined
 }
 
-/** Bind mounts by the place where a runtime would mount them, links of the image followed. */
-function volumesOf(root: Root, config: OciConfig): Root['mounts'] {
-  const mounts = new Map<string, { source: string; readOnly: boolean }>()
+/** The user namespace of a container, as its runtime was told of it. */
+export function mapsIn({ linux: { uidMappings, gidMappings } }: OciConfig): IdMaps | undefined {
+  if (uidMappings === undefined || gidMappings === undefined) return undefined
+  const ranges = (mappings: typeof uidMappings): IdMaps['uids'] =>
+    mappings.map(({ containerID, hostID, size }) => ({ inside: containerID, outside: hostID, count: size }))
+  return { uids: ranges(uidMappings), gids: ranges(gidMappings) }
+}
+
+/**
+ * Bind mounts by the place where a runtime would mount them, links of the image followed.
+ * @param mapped where sources begin that have mapped owners, in a container with a user namespace.
+ * @param only those, and no others.
+ */
+function volumesOf(root: Root, config: OciConfig, mapped: string, only: boolean): Root['mounts'] {
+  const mounts = new Map<string, { source: string; readOnly: boolean; ids: IdMaps | undefined }>()
   for (const mount of config.mounts) {
     if (mount.type !== 'bind' || mount.source === undefined) continue
+    const isMapped = root.ids !== undefined && mount.source.startsWith(mapped)
+    if (only && !isMapped) continue
+    const entry = {
+      source: isMapped ? plainPath(mount.source) : mount.source,
+      readOnly: mount.options?.includes('ro') ?? false,
+      ids: isMapped ? undefined : root.ids,
+    }
     const held: number[] = []
     try {
       const { directory, name, found } = walkInside({ ...root, mounts }, mount.destination, held)
       const path = found?.path ?? join(directory.path, name)
-      mounts.set(path, { source: mount.source, readOnly: mount.options?.includes('ro') ?? false })
+      mounts.set(path, entry)
     } catch (error) {
       if (!isMissing(error)) throw error
-      mounts.set(mount.destination, { source: mount.source, readOnly: mount.options?.includes('ro') ?? false })
+      mounts.set(mount.destination, entry)
     } finally {
       for (const fd of held) closeSync(fd)
     }

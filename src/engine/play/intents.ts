@@ -34,6 +34,7 @@ import {
 } from '../state/index.ts'
 import type { ContainerKind, PlayOptions } from '../types/index.ts'
 import { logSettings, type NetworkPlan, networkPlan } from './settings.ts'
+import { idGiver, refuseHostNamespaces, usernsRuntime } from './userns.ts'
 
 /** A pod as it will be written: complete but for its addresses, which only the transaction can choose. */
 export type Draft = {
@@ -73,9 +74,9 @@ export async function draftPods(context: EngineContext, bundle: Bundle, options:
       if (!definitions.has(name)) definitions.set(name, await loadNetwork(context.paths, name))
     }
     refuseHostSysctls(spec, plan)
+    refuseHostNamespaces(spec, plan)
     const wanted = options.runtime ?? (await annotatedRuntime(context.paths, spec))
-    const runtime = await context.runtime(wanted)
-    drafts.push({ spec, plan, definitions, runtime, ...(wanted !== undefined && { wanted }) })
+    drafts.push({ spec, plan, definitions, ...(await usernsRuntime(spec, wanted, context.runtime)) })
   }
   return drafts
 }
@@ -103,6 +104,7 @@ export async function writeIntents(
 ): Promise<Intent[]> {
   const taken = new Map<string, Set<string>>()
   const intents: Intent[] = []
+  const giveIds = idGiver(tx, context)
   for (const draft of drafts) {
     // By the definition's own name: the default network of another installation is called otherwise.
     for (const { name } of draft.definitions.values()) {
@@ -110,6 +112,8 @@ export async function writeIntents(
       taken.set(name, new Set([...(await leasedAddresses(tx, name)), ...servedAddresses(context.paths, name)]))
     }
     const intent = intentOf(context, draft, options, taken)
+    const userns = await giveIds(draft.spec.userns)
+    if (userns !== undefined) intent.pod.settings.userns = userns
     if (service !== undefined) intent.pod.service = service
     const job = intent.pod.spec.job && jobs.get(intent.pod.spec.job.name)
     if (job !== undefined) intent.pod.job = job

@@ -1,5 +1,5 @@
 /** The OCI bundle of one container: its root file system, environment, argv, mounts and config.json. */
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, writeFile } from 'node:fs/promises'
 import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { TspodError } from '../../errors.ts'
@@ -10,19 +10,23 @@ import {
   buildSpec,
   containerCgroup,
   findProgram,
+  type Identity,
   type LogTarget,
   type OciConfig,
   type ResolvedMount,
   readHostDevices,
   resolveIdentity,
+  type SpecInput,
   secureRootfs,
   withLimits,
 } from '../../oci/index.ts'
+import { outsideOf } from '../../userns.ts'
 import { type PodWork, placesOf } from '../context.ts'
 import { type ContainerRecord, specNamed } from '../state/index.ts'
 import { mountsOf } from '../volumes/index.ts'
 import { logTargets } from './log-path.ts'
-import { podHostname, type SandboxFiles } from './sandbox.ts'
+import { reachableRoot, rootOf } from './roots.ts'
+import { podHostname, type SandboxFiles, usernsOf } from './sandbox.ts'
 
 export type ReadyBundle = {
   conmonPath: string
@@ -66,8 +70,9 @@ async function workloadBundle(
   const image = await imageOf(work, record)
   const rootfs = work.rootfs.get(record.id)
   if (rootfs === undefined) throw new Error(`${record.name} has no root file system yet`)
-  secureRootfs(rootfs)
+  secureRootfs(rootfs, rootOf(work.pod))
   const identity = resolveIdentity(rootfs, image.config.user, container.security, spec.security)
+  refuseUnmapped(work, record, identity)
   // Only a start needs it of the translator: queries and most exits get along without loading YAML.
   const { expandEnv, expandWords } = await import('../../kube/index.ts')
   const base = baseEnv(image.config, { home: identity.home, hostname: podHostname(work), tty: container.tty })
@@ -81,8 +86,8 @@ async function workloadBundle(
       env,
       args,
       identity,
-      rootfs,
-      mounts: await allMounts(container, run, files),
+      rootfs: await reachableRoot(work, record.id, rootfs),
+      mounts: await allMounts(work, container, run, files),
       namespaces: namespacesOf(work),
       cgroupPath: containerCgroup(work.cgroup, record.shortName),
       seccompProfile: await seccompOf(work, container),
@@ -111,13 +116,26 @@ function specOf(work: PodWork, record: ContainerRecord): ContainerSpec {
   return container
 }
 
+/** A runtime would only say that it cannot. */
+function refuseUnmapped({ pod }: PodWork, record: ContainerRecord, { uid, gid, groups }: Identity): void {
+  const maps = pod.settings.userns
+  if (maps === undefined) return
+  const user = outsideOf(maps.uids, uid) === undefined ? uid : undefined
+  const group = [gid, ...groups].find(one => outsideOf(maps.gids, one) === undefined)
+  if (user === undefined && group === undefined) return
+  const who = user === undefined ? `group ${group}` : `user ${user}`
+  throw new TspodError('SECURITY_REFUSED', `container ${record.name}: the pod's user namespace has no ${who}`, {
+    remedy: 'use an id below 65536, or --userns auto:size=NUMBER for more',
+  })
+}
+
 /** The image the play resolved; at a restart the one the container had, as long as it is there. */
 export async function imageOf(work: PodWork, record: ContainerRecord): Promise<LocalImage> {
   const { findImage } = work.context
   const container = specOf(work, record)
   const image =
     work.images.get(record.id) ??
-    (record.imageId && (await findImage(record.imageId))) ??
+    (record.imageId === '' ? undefined : await findImage(record.imageId)) ??
     (await findImage(container.image))
   if (image) return image
   throw new TspodError(
@@ -143,6 +161,8 @@ async function pauseBundle(work: PodWork, record: ContainerRecord, run: string):
   }
   const rootfs = join(run, 'rootfs')
   await mkdir(rootfs, { recursive: true, mode: 0o755 })
+  const owner = rootOf(work.pod)
+  if (owner !== undefined) await chown(rootfs, owner.uid, owner.gid)
   const config = buildPauseSpec(
     {
       pod: work.pod.spec,
@@ -151,7 +171,7 @@ async function pauseBundle(work: PodWork, record: ContainerRecord, run: string):
       cgroupPath: containerCgroup(work.cgroup, record.shortName),
       seccompProfile: await work.context.seccompProfile(),
       ...(work.pod.settings.network !== 'host' && { hostname: podHostname(work) }),
-      rootfs,
+      rootfs: await reachableRoot(work, record.id, rootfs),
       catatonit,
     },
     work.context.host,
@@ -159,12 +179,14 @@ async function pauseBundle(work: PodWork, record: ContainerRecord, run: string):
   return { config, tty: false, stdin: false, imageId: '', command: ['/catatonit', '-P'], stopSignal: 'SIGTERM' }
 }
 
-function namespacesOf(work: PodWork): { net?: string; ipc?: string; uts?: string; pid?: string } {
+function namespacesOf(work: PodWork): SpecInput['namespaces'] {
   const { spec, settings } = work.pod
   if (work.pod.kind === 'service') return { net: 'private', uts: 'private', ipc: 'private' }
   const pinned = (kind: string): string => join(work.sandbox.namespaces, kind)
   const infra = work.containers.find(container => container.kind === 'infra')
+  const user = usernsOf(work)
   return {
+    ...(user !== undefined && { user }),
     ...(settings.network !== 'host' && { net: pinned('net'), uts: pinned('uts') }),
     ...(!spec.hostIpc && { ipc: pinned('ipc') }),
     ...(spec.hostPid && { pid: 'host' }),
@@ -217,9 +239,14 @@ function argvOf(container: ContainerSpec, image: LocalImage, expand: (words: str
 }
 
 /** Managed files first: a volume that is mounted on the same path wins. */
-async function allMounts(container: ContainerSpec, run: string, files: SandboxFiles): Promise<ResolvedMount[]> {
+async function allMounts(
+  work: PodWork,
+  container: ContainerSpec,
+  run: string,
+  files: SandboxFiles,
+): Promise<ResolvedMount[]> {
   const taken = new Set(container.mounts.map(mount => mount.path))
-  const managed = [...files.managed, [container.terminationMessagePath, await terminationLog(run)] as const]
+  const managed = [...files.managed, [container.terminationMessagePath, await terminationLog(work, run)] as const]
     .filter(([target]) => !taken.has(target))
     .map(
       ([target, source]): ResolvedMount => ({ source, target, readOnly: false, propagation: 'private', kind: 'bind' }),
@@ -228,10 +255,12 @@ async function allMounts(container: ContainerSpec, run: string, files: SandboxFi
 }
 
 /** A file of its own for each instance of a container, writable for whoever it runs as. */
-async function terminationLog(run: string): Promise<string> {
+async function terminationLog(work: PodWork, run: string): Promise<string> {
   const file = join(run, 'termination-log')
   await writeFile(file, '', { mode: 0o666 })
   await chmod(file, 0o666)
+  const owner = rootOf(work.pod)
+  if (owner !== undefined) await chown(file, owner.uid, owner.gid)
   return file
 }
 

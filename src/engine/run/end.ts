@@ -28,6 +28,7 @@ import { recordEnd } from './ends.ts'
 import { advance } from './lifecycle.ts'
 import { logPath } from './log-path.ts'
 import { watched } from './observe.ts'
+import { releaseRoot } from './roots.ts'
 import { endSilentMonitor } from './strays.ts'
 
 /** After KILL the kernel needs a moment; a process stuck in it longer than this is reported. */
@@ -57,8 +58,14 @@ export function endExecutors(work: PodWork): Pick<Executors, Ending> {
   return {
     stop: step => stop(work, containerOf(work, step.container)),
     delete: step => deleteRun(work, containerOf(work, step.container)),
-    unmount: async step => (await context.rootfs()).unmount(step.container),
-    erase: async step => (await context.rootfs()).remove(step.container),
+    unmount: async step => {
+      await releaseRoot(work, step.container)
+      await (await context.rootfs()).unmount(step.container)
+    },
+    erase: async step => {
+      await releaseRoot(work, step.container)
+      await (await context.rootfs()).remove(step.container)
+    },
     drop: step => drop(work, containerOf(work, step.container)),
     cgroup: async () => {
       const keepTop = work.cgroup.scope !== undefined

@@ -1,20 +1,26 @@
 /** What all containers of a pod share: pinned namespaces, network, cgroup, volumes, and the files under /etc. */
 import { readFileSync } from 'node:fs'
+import { chown } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { TspodError } from '../../errors.ts'
 import { writeAtomic } from '../../files.ts'
 import {
   enterPod,
+  existingMaps,
   hostsFile,
   type NamespaceKind,
   type NetavarkInput,
   type PodScope,
   pinNamespaces,
   resolvConf,
+  type UserNamespace,
 } from '../../oci/index.ts'
 import { podRunDirectory } from '../../paths.ts'
 import type { PodWork } from '../context.ts'
+import type { UsernsSettings } from '../state/index.ts'
 import { type PreparedVolumes, prepareVolumes } from '../volumes/index.ts'
+import { rootOf } from './roots.ts'
 
 /** Volumes, and the managed files that every container of the pod gets. */
 export type SandboxFiles = {
@@ -32,6 +38,7 @@ export function podHostname(work: PodWork): string {
 export function ownNamespaces(work: Pick<PodWork, 'pod'>): NamespaceKind[] {
   const { spec, settings } = work.pod
   const kinds: NamespaceKind[] = settings.network === 'host' ? [] : ['net', 'uts']
+  if (settings.userns !== undefined) kinds.unshift('user')
   if (!spec.hostIpc) kinds.push('ipc')
   return kinds
 }
@@ -40,8 +47,21 @@ export function ownNamespaces(work: Pick<PodWork, 'pod'>): NamespaceKind[] {
 export async function pinSandbox(work: PodWork): Promise<void> {
   // The service container shares nothing with anybody: its runtime makes what namespaces it has.
   if (work.pod.kind === 'service') return
-  const isolated = work.pod.settings.network === 'none'
-  await pinNamespaces(work.context.run, work.sandbox.namespaces, ownNamespaces(work), { isolated })
+  const { network, userns } = work.pod.settings
+  if (userns?.path !== undefined) requireSameIds(work.pod.name, userns)
+  const origin = userns?.path === undefined ? userns : { path: userns.path }
+  await pinNamespaces(work.context.run, work.sandbox.namespaces, ownNamespaces(work), {
+    isolated: network === 'none',
+    userns: origin,
+  })
+}
+
+/** What stands at a path may be another namespace than the one the root file systems were made for. */
+function requireSameIds(pod: string, { path = '', uids, gids }: UsernsSettings): void {
+  if (JSON.stringify(existingMaps(path)) === JSON.stringify({ uids, gids })) return
+  throw new TspodError('WRONG_STATE', `pod ${pod}: the user namespace ${path} maps other ids than when it was played`, {
+    remedy: 'play the pod again with --replace',
+  })
 }
 
 /** Connects the pinned network namespace; nothing to do without one. */
@@ -60,10 +80,16 @@ const NETAVARK_STARTS_MS = 12
 export async function prepareSandboxFiles(work: PodWork): Promise<SandboxFiles> {
   const { paths, run } = work.context
   const [volumes, managed] = await Promise.all([
-    prepareVolumes(work.pod.spec, work.pod.id, paths, run),
+    prepareVolumes(work.pod.spec, work.pod.id, paths, run, usernsOf(work)),
     writeManagedFiles(work),
   ])
   return { volumes, managed }
+}
+
+/** The pod's pinned user namespace and what it maps; undefined for the host's. */
+export function usernsOf({ pod, sandbox }: Pick<PodWork, 'pod' | 'sandbox'>): UserNamespace | undefined {
+  const maps = pod.settings.userns
+  return maps && { path: join(sandbox.namespaces, 'user'), maps: { uids: maps.uids, gids: maps.gids } }
 }
 
 async function writeManagedFiles(work: PodWork): Promise<Map<string, string>> {
@@ -82,11 +108,13 @@ async function writeManagedFiles(work: PodWork): Promise<Map<string, string>> {
     await resolvConf(spec.dns, { servers: work.sandbox.dnsServers, network: settings.network }),
   )
   const managed = new Map<string, string>()
+  const owner = rootOf(work.pod)
   await Promise.all(
     [...texts].map(async ([target, text]) => {
       const file = join(directory, `etc-${target.slice('/etc/'.length)}`)
       // Running containers have the very file mounted: a new one of the same content would only be strange to them.
       if (readOptional(file) !== text) await writeAtomic(file, text, 0o644, { durable: false })
+      if (owner !== undefined) await chown(file, owner.uid, owner.gid)
       managed.set(target, file)
     }),
   )

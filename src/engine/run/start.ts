@@ -16,6 +16,7 @@ import { deleteRun } from './end.ts'
 import { recordEnd } from './ends.ts'
 import { advance } from './lifecycle.ts'
 import { watched } from './observe.ts'
+import { releaseRoot } from './roots.ts'
 import { attachNetwork, enterPodCgroup, pinSandbox, prepareSandboxFiles, type SandboxFiles } from './sandbox.ts'
 
 /** All of a container's memory comes from disk. */
@@ -47,7 +48,8 @@ export function startExecutors(work: PodWork): Pick<Executors, Starting> {
       const record = containerOf(work, step.container)
       const image = await imageOf(work, record)
       // The layer of an earlier run is taken up again: only a restart by the pod's policy begins afresh.
-      work.rootfs.set(record.id, await (await context.rootfs()).create(image, record.id, record.name))
+      const layer = await (await context.rootfs()).create(image, record.id, record.name, work.pod.settings.userns)
+      work.rootfs.set(record.id, layer)
     },
     create: async step => makeContainer(work, containerOf(work, step.container), await files()),
     start: async step => {
@@ -169,6 +171,7 @@ async function endOfInit(work: PodWork, record: ContainerRecord): Promise<Verdic
 export async function discard(work: PodWork, id: Id): Promise<void> {
   const { run, exits } = placesOf(work, id)
   await deleteRun(work, containerOf(work, id))
+  await releaseRoot(work, id)
   const rootfs = await work.context.rootfs()
   await Promise.all([rootfs.remove(id), removeTree(run), removeTree(join(exits, id))])
 }

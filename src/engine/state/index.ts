@@ -35,6 +35,7 @@ export {
   readSandbox,
   type SandboxFacts,
   specNamed,
+  type UsernsSettings,
   updateContainer,
   updatePod,
   updateSandbox,

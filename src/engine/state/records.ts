@@ -1,5 +1,5 @@
 /** Rows of the store as typed records, and the few writes that change them. */
-import type { ContainerName, ContainerSpec, Id, PodName, PodSpec, WorkloadName } from '../../model.ts'
+import type { ContainerName, ContainerSpec, Id, IdMaps, PodName, PodSpec, WorkloadName } from '../../model.ts'
 import type { Limits } from '../../oci/index.ts'
 import type { SandboxState } from '../plan/index.ts'
 import type { ContainerGoal, ContainerKind, ContainerState } from '../types/index.ts'
@@ -15,6 +15,9 @@ export type LogSettings = {
   maxBytes: number
 }
 
+/** The ids of a pod's user namespace, for its life; `path` is that of one that others have made. */
+export type UsernsSettings = IdMaps & { path?: string }
+
 /** What the play asked for besides the manifest; needed again at each restart. */
 export type PodSettings = {
   network: 'bridge' | 'host' | 'none'
@@ -23,6 +26,8 @@ export type PodSettings = {
   noHosts: boolean
   noHostname: boolean
   runtime?: string
+  /** Absent: the host's. */
+  userns?: UsernsSettings
   /** Limits that were changed since the play, by the container's name in the pod. */
   limits?: Record<string, Limits>
   /** Of a service: which exit codes of its pods become its own. */

@@ -2,4 +2,5 @@
 export { readMountPoints, unmountBelow } from './mounts.ts'
 export { removeVolume, writeVolumes } from './records.ts'
 export { removeSecrets, storedSecrets, writeSecrets } from './secrets.ts'
+export { plainPath } from './subpaths.ts'
 export { mountsOf, type PreparedVolumes, prepareVolumes, removeVolumes } from './volumes.ts'

@@ -4,7 +4,7 @@ import { realpath } from 'node:fs/promises'
 import { isMissing, TspodError } from '../../errors.ts'
 import { mustSucceed, type Run } from '../../process.ts'
 
-export type MountPoint = { path: string; shared: boolean; slave: boolean }
+export type MountPoint = { path: string; type: string; shared: boolean; slave: boolean }
 
 /** The mount points of tspod's own mount namespace, in the order they were mounted. See proc_pid_mountinfo(5). */
 export function readMountPoints(): MountPoint[] {
@@ -16,9 +16,10 @@ export function parseMountPoints(text: string): MountPoint[] {
   return text.split('\n').flatMap(line => {
     const [, , , , path, , ...rest] = line.split(' ')
     if (path === undefined) return []
-    const tags = rest.slice(0, rest.indexOf('-'))
+    const end = rest.indexOf('-')
+    const tags = rest.slice(0, end)
     const tagged = (name: string): boolean => tags.some(tag => tag.startsWith(`${name}:`))
-    return [{ path: unescapeOctal(path), shared: tagged('shared'), slave: tagged('master') }]
+    return [{ path: unescapeOctal(path), type: rest[end + 1] ?? '', shared: tagged('shared'), slave: tagged('master') }]
   })
 }
 

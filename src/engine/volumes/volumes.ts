@@ -4,7 +4,7 @@
  *   <root>/pods/ID/volumes/NAME       disk emptyDirs
  *   <runRoot>/pods/ID/volumes/NAME    memory emptyDirs (a tmpfs each), ConfigMaps and Secrets
  *   <runRoot>/pods/ID/shm             /dev/shm of a pod with several containers
- *   <runRoot>/pods/ID/subpaths/C/N    bind mounts of what a subPath led to
+ *   <runRoot>/pods/ID/subpaths/C/N    bind mounts of what a subPath led to; in a pod with a user namespace all mounts
  *   <root>/volumes/NAME/_data         claims; they outlive their pods
  *
  * The directories above are for root alone, so modes inside are a matter between containers.
@@ -22,9 +22,10 @@ import {
   servingContainers,
   type VolumeSpec,
 } from '../../model.ts'
-import type { ResolvedMount } from '../../oci/index.ts'
-import { type Paths, podDirectory, podRunDirectory, volumeDirectory } from '../../paths.ts'
+import type { ResolvedMount, UserNamespace } from '../../oci/index.ts'
+import { type Paths, podDirectory, podRootsDirectory, podRunDirectory, volumeDirectory } from '../../paths.ts'
 import type { Run } from '../../process.ts'
+import { outsideOf } from '../../userns.ts'
 import { giveToGroup } from './fs-group.ts'
 import { checkHostPath, type VolumeSource } from './host-path.ts'
 import { mountOf, mountTmpfs, readMountPoints, unmountBelow } from './mounts.ts'
@@ -38,6 +39,8 @@ export type PreparedVolumes = {
   shm?: string
   runDirectory: string
   run: Run
+  /** Of the pod's own: containers get volumes with the owners that it maps. */
+  userns?: UserNamespace
 }
 
 /** As in Podman; memory used there counts against the container that touched it. */
@@ -45,24 +48,36 @@ const SHM_OPTIONS = 'size=64000k,mode=1777,nosuid,nodev,noexec'
 /** f_type of tmpfs and ramfs, which keep nothing on a disk (see statfs(2)). */
 const MEMORY_FILE_SYSTEMS = [0x01021994, 0x858458f6]
 
-type Context = { pod: PodSpec; disk: string; memory: string; paths: Paths; run: Run }
+type Context = { pod: PodSpec; disk: string; memory: string; paths: Paths; run: Run; userns: UserNamespace | undefined }
 
 /**
  * Makes the sources of all volumes of a pod, or finds them as an earlier call left them: emptyDirs keep their
  * content, projected files change only when their content did.
  * Throws VOLUME_INVALID when a hostPath is not what its type says, UNSAFE_PATH when something has been planted.
  */
-export async function prepareVolumes(pod: PodSpec, podId: Id, paths: Paths, run: Run): Promise<PreparedVolumes> {
+export async function prepareVolumes(
+  pod: PodSpec,
+  podId: Id,
+  paths: Paths,
+  run: Run,
+  userns?: UserNamespace,
+): Promise<PreparedVolumes> {
   const runDirectory = podRunDirectory(paths, podId)
   const [disk, memory] = [join(podDirectory(paths, podId), 'volumes'), join(runDirectory, 'volumes')]
   await Promise.all([disk, memory].map(path => mkdir(path, { recursive: true, mode: 0o700 })))
-  const context = { pod, disk, memory, paths, run }
+  const context = { pod, disk, memory, paths, run, userns }
   const [shm, sources] = await Promise.all([
     sharedMemory(context, runDirectory),
     Promise.all(pod.volumes.map(async volume => [volume.name, await prepareOne(volume, context)] as const)),
   ])
   await giveClaims(context)
-  return { sources: new Map(sources), runDirectory, run, ...(shm !== undefined && { shm }) }
+  return {
+    sources: new Map(sources),
+    runDirectory,
+    run,
+    ...(shm !== undefined && { shm }),
+    ...(userns !== undefined && { userns }),
+  }
 }
 
 function prepareOne(volume: VolumeSpec, context: Context): Promise<VolumeSource> {
@@ -147,11 +162,13 @@ async function makeShared(path: string, group: number | undefined): Promise<void
 }
 
 /** Containers of one pod share POSIX shared memory along with the IPC namespace; it lives as long as the pod. */
-async function sharedMemory({ pod, run }: Context, runDirectory: string): Promise<string | undefined> {
+async function sharedMemory({ pod, run, userns }: Context, runDirectory: string): Promise<string | undefined> {
   if (pod.hostIpc || pod.containers.length + pod.initContainers.length < 2) return undefined
   const path = join(runDirectory, 'shm')
   await mkdir(path, { recursive: true, mode: 0o700 })
-  await mountTmpfs(path, SHM_OPTIONS, run)
+  // It lives as long as the namespace does: it may belong to its root, and needs no mapping.
+  const owner = userns && `,uid=${outsideOf(userns.maps.uids, 0)},gid=${outsideOf(userns.maps.gids, 0)}`
+  await mountTmpfs(path, `${SHM_OPTIONS}${owner ?? ''}`, run)
   return path
 }
 
@@ -177,11 +194,12 @@ async function giveClaims({ pod, memory, paths }: Context): Promise<void> {
  */
 export async function mountsOf(container: ContainerSpec, prepared: PreparedVolumes): Promise<ResolvedMount[]> {
   const wanted = container.mounts.map(mount => ({ mount, source: sourceOf(mount, prepared) }))
-  for (const { mount, source } of wanted) checkPropagation(mount, source, container)
-  const partial = wanted.filter(({ mount }) => mount.subPath)
+  const { userns, run } = prepared
+  for (const { mount, source } of wanted) checkPropagation(mount, source, container, userns)
+  const bindable = wanted.filter(({ mount }) => mount.subPath || userns !== undefined)
   const directory = join(prepared.runDirectory, 'subpaths', container.name)
-  const bound = partial.length === 0 ? [] : await bindSubPaths(directory, partial, prepared.run)
-  const mounts = wanted.map(item => toMount(item.mount, item.source, bound[partial.indexOf(item)]))
+  const bound = bindable.length === 0 ? [] : await bindSubPaths(directory, bindable, run, userns?.path)
+  const mounts = wanted.map(item => toMount(item.mount, item.source, bound[bindable.indexOf(item)]))
   if (prepared.shm === undefined) return mounts
   const shm: ResolvedMount = {
     source: prepared.shm,
@@ -214,9 +232,15 @@ function toMount(mount: MountSpec, source: VolumeSource, bound: Bound | undefine
   }
 }
 
-function checkPropagation(mount: MountSpec, source: VolumeSource, container: ContainerSpec): void {
+function checkPropagation(
+  mount: MountSpec,
+  source: VolumeSource,
+  container: ContainerSpec,
+  userns: UserNamespace | undefined,
+): void {
   if (mount.propagation === 'None') return
   const both = mount.propagation === 'Bidirectional'
+  if (both && userns !== undefined) throw needsHostUsers(mount)
   if (both && !container.security.privileged) throw needsPrivileges(mount)
   const on = mountOf(source.path, readMountPoints())
   if (on?.shared || (on?.slave && !both)) return
@@ -226,6 +250,15 @@ function checkPropagation(mount: MountSpec, source: VolumeSource, container: Con
     {
       remedy: `share them first: mount --make-rshared ${on?.path}`,
     },
+  )
+}
+
+/** The kernel lets mounts into namespaces of less privileged users, and none out. */
+function needsHostUsers(mount: MountSpec): TspodError {
+  return new TspodError(
+    'SECURITY_REFUSED',
+    `mountPropagation: Bidirectional of ${mount.path} cannot work in a user namespace of the pod's own`,
+    { remedy: 'leave out hostUsers: false, or use HostToContainer' },
   )
 }
 
@@ -245,7 +278,8 @@ function needsPrivileges(mount: MountSpec): TspodError {
  */
 export async function removeVolumes(podId: Id, paths: Paths, run: Run): Promise<void> {
   const runDirectory = podRunDirectory(paths, podId)
-  const temporary = ['volumes', 'shm', 'subpaths'].map(name => join(runDirectory, name))
+  const inRun = ['volumes', 'shm', 'subpaths'].map(name => join(runDirectory, name))
+  const temporary = [...inRun, podRootsDirectory(paths, podId)]
   await unmountBelow(temporary, run)
   await Promise.all([...temporary, join(podDirectory(paths, podId), 'volumes')].map(removeTree))
 }

@@ -2,7 +2,15 @@
 export { type CriuOptions, checkpointContainer, criuFailed, criuFlags, requireCriu } from './checkpoint.ts'
 export { annotatedRuntime } from './config.ts'
 export { findProgram } from './program.ts'
-export { configuredRuntimes, isOlder, obstacleOf, RUNTIME_FLOORS, type Runtime, selectRuntime } from './select.ts'
+export {
+  configuredRuntimes,
+  isOlder,
+  mapsOwnersRight,
+  obstacleOf,
+  RUNTIME_FLOORS,
+  type Runtime,
+  selectRuntime,
+} from './select.ts'
 export {
   deleteContainer,
   execArgs,

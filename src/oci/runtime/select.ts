@@ -108,6 +108,17 @@ export function obstacleOf(runtime: Pick<Runtime, 'name' | 'version'>, host: Hos
   return undefined
 }
 
+/**
+ * The first crun that was seen to keep `nosuid`, `nodev` and `noexec` of bind mounts, and to show what is mounted below
+ * them, when it joins a user namespace; 1.8.1 does neither. runc does both from its floor on.
+ */
+const CRUN_WITH_MAPPED_OWNERS = '1.21'
+
+/** True for a runtime that is known to set up mounts in a user namespace as it does without one. */
+export function mapsOwnersRight({ name, version }: Pick<Runtime, 'name' | 'version'>): boolean {
+  return name === 'runc' || (name === 'crun' && !isOlder(version, CRUN_WITH_MAPPED_OWNERS))
+}
+
 /** True when dotted version `version` is before `floor`; words after the numbers are ignored. */
 export function isOlder(version: string, floor: string): boolean {
   const numbers = (text: string): number[] => (/^\d+(\.\d+)*/.exec(text)?.[0] ?? '0').split('.').map(Number)

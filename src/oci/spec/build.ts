@@ -1,12 +1,23 @@
 /** The configuration of a container: everything the sandbox decides, in one object. */
 import { posix } from 'node:path'
 import { TspodError } from '../../errors.ts'
+import type { IdRange } from '../../model.ts'
 import { capabilitySets, chooseCapabilities } from './capabilities.ts'
 import { buildMounts, hiddenPaths, rootfsPropagation } from './mounts.ts'
 import { buildResources, buildRlimits, oomScoreAdj } from './resources.ts'
 import { convertSeccomp } from './seccomp.ts'
 import { buildSysctls } from './sysctl.ts'
-import type { HostFacts, Identity, OciConfig, OciProcess, OciSeccomp, OciUser, SpecInput } from './types.ts'
+import type {
+  HostFacts,
+  Identity,
+  OciConfig,
+  OciIdMapping,
+  OciLinux,
+  OciProcess,
+  OciSeccomp,
+  OciUser,
+  SpecInput,
+} from './types.ts'
 
 /** What both runc 1.1 and crun 1.8 read in full. */
 export const OCI_VERSION = '1.0.2'
@@ -34,7 +45,7 @@ export function buildSpec(input: SpecInput, host: HostFacts): { config: OciConfi
     mounts: buildMounts(input, host),
     annotations: ownAnnotations(input.ids),
     linux: {
-      namespaces: buildNamespaces(input.namespaces),
+      ...buildNamespaces(input.namespaces),
       cgroupsPath: input.cgroupPath,
       resources: buildResources(input, host, notices),
       devices: hostDevices(input),
@@ -91,21 +102,30 @@ export function ownAnnotations(ids: SpecInput['ids']): Record<string, string> {
 }
 
 /** Mount and cgroup namespaces are always private; one that is not listed is the host's, `private` a fresh one. */
-export function buildNamespaces(namespaces: SpecInput['namespaces']): { type: string; path?: string }[] {
+export function buildNamespaces(
+  namespaces: SpecInput['namespaces'],
+): Pick<OciLinux, 'namespaces' | 'uidMappings' | 'gidMappings'> {
   const joined = (type: string, path: string | undefined): { type: string; path?: string }[] => {
     if (path === undefined) return []
     return path === 'private' ? [{ type }] : [{ type, path }]
   }
-  const { net, ipc, uts, pid = 'private' } = namespaces
-  return [
-    { type: 'mount' },
-    { type: 'cgroup' },
-    ...joined('pid', pid === 'host' ? undefined : pid),
-    ...joined('network', net),
-    ...joined('ipc', ipc),
-    ...joined('uts', uts),
-  ]
+  const { net, ipc, uts, pid = 'private', user } = namespaces
+  return {
+    namespaces: [
+      ...joined('user', user?.path),
+      { type: 'mount' },
+      { type: 'cgroup' },
+      ...joined('pid', pid === 'host' ? undefined : pid),
+      ...joined('network', net),
+      ...joined('ipc', ipc),
+      ...joined('uts', uts),
+    ],
+    ...(user !== undefined && { uidMappings: mappings(user.maps.uids), gidMappings: mappings(user.maps.gids) }),
+  }
 }
+
+const mappings = (ranges: readonly IdRange[]): OciIdMapping[] =>
+  ranges.map(({ inside, outside, count }) => ({ containerID: inside, hostID: outside, size: count }))
 
 function chooseSeccomp(
   input: SpecInput,

@@ -16,4 +16,5 @@ export type {
   OciResources,
   ResolvedMount,
   SpecInput,
+  UserNamespace,
 } from './types.ts'

@@ -103,7 +103,7 @@ export function buildPauseSpec(input: PauseInput, host: HostFacts): OciConfig {
     mounts: [...coreMounts(), { destination: PAUSE_BINARY, ...bind }],
     annotations: ownAnnotations(input.ids),
     linux: {
-      namespaces: buildNamespaces({ ...input.namespaces, pid: 'private' }),
+      ...buildNamespaces({ ...input.namespaces, pid: 'private' }),
       cgroupsPath: input.cgroupPath,
       resources: {
         devices: [{ allow: false, access: 'rwm' }],

@@ -1,5 +1,5 @@
 /** What the spec builder is given, and the part of the OCI runtime configuration that it writes. */
-import type { ContainerSpec, Id, ImageConfig, PodSpec } from '../../model.ts'
+import type { ContainerSpec, Id, IdMaps, ImageConfig, PodSpec } from '../../model.ts'
 
 /** What this host can do, as far as a container's configuration depends on it. */
 export type HostFacts = {
@@ -49,6 +49,9 @@ export type Identity = { uid: number; gid: number; groups: number[]; home: strin
 /** A host device that a privileged container gets as it is. */
 export type HostDevice = DeviceNumber & { path: string; mode: number; uid: number; gid: number }
 
+/** A pinned user namespace and what it maps: runtimes want both. */
+export type UserNamespace = { path: string; maps: IdMaps }
+
 export type SpecInput = {
   container: ContainerSpec
   pod: PodSpec
@@ -62,8 +65,8 @@ export type SpecInput = {
   rootfs: string
   /** Volumes and managed files, sources checked, in the order of the manifest. */
   mounts: ResolvedMount[]
-  /** Paths of pinned namespaces; an absent `net`, `ipc` or `uts` means the host's, an absent `pid` a private one. */
-  namespaces: { net?: string; ipc?: string; uts?: string; pid?: string | 'private' | 'host' }
+  /** Paths of pinned namespaces; an absent `net`, `ipc`, `uts` or `user` is the host's, an absent `pid` a private one. */
+  namespaces: { net?: string; ipc?: string; uts?: string; pid?: string | 'private' | 'host'; user?: UserNamespace }
   /** linux.cgroupsPath. */
   cgroupPath: string
   /** A parsed profile in the format of containers-common or of OCI; unused when unconfined or privileged. */
@@ -126,8 +129,12 @@ export type OciResources = {
   pids?: { limit: number }
 }
 
+export type OciIdMapping = { containerID: number; hostID: number; size: number }
+
 export type OciLinux = {
   namespaces: { type: string; path?: string }[]
+  uidMappings?: OciIdMapping[]
+  gidMappings?: OciIdMapping[]
   cgroupsPath: string
   resources: OciResources
   devices: OciDevice[]

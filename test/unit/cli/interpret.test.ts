@@ -78,8 +78,6 @@ describe('complaints, in the words of Podman and cobra', () => {
     'kube play --force a.yaml': 'Error: --force may be specified only with --down\n  see `tspod kube play --help`\n',
     'kube play --annotation a a.yaml':
       'Error: annotation "a" must include an \'=\' sign\n  see `tspod kube play --help`\n',
-    'kube play --userns auto a.yaml':
-      'Error: --userns=auto is not yet supported\n  leave it out: without it pods run in the user namespace of the host\n  see `tspod kube play --help`\n',
     'kube play - a.yaml':
       'Error: "-" reads standard input and must be the only source\n  put everything in one stream: (cat a.yaml; echo ---; cat b.yaml) | tspod kube play -\n  see `tspod kube play --help`\n',
     'kube play --ip 1.2.3 --mac-address x --log-opt y --start=perhaps':

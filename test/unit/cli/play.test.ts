@@ -149,7 +149,7 @@ describe('what the engine is asked for', () => {
       runtime: 'runc',
       pull: { quiet: true, creds: 'me:secret', tlsVerify: false },
     })
-    expect(bundle?.pods[0]?.annotations).toEqual({ k: 'a,b=c' })
+    expect(bundle?.pods[0]?.annotations).toEqual({ k: 'a,b=c', 'io.podman.annotations.userns': 'host' })
     expect(bundle?.pods[0]?.containers[0]?.ports).toContainEqual({
       containerPort: 80,
       hostPort: 8080,

@@ -7,7 +7,10 @@ type Row = { spec?: string; container?: string; finds: string | string[] }
 const MAIN = 'spec.containers[0]'
 
 const rows: Record<string, Row> = {
-  'a user namespace': { spec: 'hostUsers: false', finds: 'NOT_SUPPORTED spec.hostUsers' },
+  'a user namespace with the network of the host': {
+    spec: 'hostUsers: false, hostNetwork: true',
+    finds: 'FORBIDDEN spec.hostNetwork',
+  },
   'pull policy': { container: 'imagePullPolicy: always', finds: `UNSUPPORTED_VALUE ${MAIN}.imagePullPolicy` },
   'termination policy': {
     container: 'terminationMessagePolicy: X',
