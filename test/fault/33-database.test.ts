@@ -163,7 +163,7 @@ test(`F37 killed while it migrates (seed ${seed}): the schema is the old or the 
       cell,
       `cd ${cell.checkout}; ${nodeOf(cell)} --disable-warning=ExperimentalWarning --input-type=module -`,
       `import { DatabaseSync } from 'node:sqlite'
-       import { MIGRATIONS } from '${cell.checkout}/src/engine/migrations.ts'
+       import { MIGRATIONS } from '${cell.checkout}/src/engine/state/migrations.ts'
        import { rmSync } from 'node:fs'
        rmSync('/tmp/old.db', { force: true })
        const d = new DatabaseSync('/tmp/old.db')
