@@ -36,6 +36,8 @@ export function pathsFor(root: string | undefined, runRoot: string | undefined):
 }
 
 export const databasePath = (paths: Paths): string => join(paths.root, 'state.db')
+/** One file with the records of each pod: see state/copies.ts. */
+export const copyDirectory = (paths: Paths): string => join(paths.root, 'records')
 export const lockDirectory = (paths: Paths): string => join(paths.root, 'locks')
 export const volumeDirectory = (paths: Paths, volume: string): string => join(paths.root, 'volumes', volume)
 

@@ -1,12 +1,18 @@
 /** `tspod system fsck`: is everything as the records say, and is there nothing else. */
 import type { CheckedFinding } from '../engine/index.ts'
+import { databasePath } from '../paths.ts'
 import type { FlagTable } from './flags.ts'
 import { type Colour, paint, printable } from './output.ts'
 import { json } from './table.ts'
-import { defineVerb, type Output } from './verb.ts'
+import { defineVerb, type Output, type World } from './verb.ts'
 
 const FLAGS = {
   format: { kind: 'choice', choices: ['text', 'json'], help: 'lines for people or one JSON document for scripts' },
+  rebuild: {
+    kind: 'switch',
+    initial: false,
+    help: 'make a damaged database anew, with the pods and volumes that are there',
+  },
   repair: { kind: 'switch', initial: false, help: 'heal what can be healed' },
 } as const satisfies FlagTable
 
@@ -22,18 +28,29 @@ export const fsck = defineVerb({
     'record tells of; I8 locks that stand for nothing. Without --repair nothing is changed. With it lost containers are ' +
     'recorded, interrupted plays and removals are finished, and what is provably of this installation and of no use is ' +
     'removed; volumes are never touched. Pods that somebody is working on are left out. The exit code is 0 when all is ' +
-    'well (or healed), 1 when something is not, 125 when it could not look.',
+    'well (or healed), 1 when something is not, 125 when it could not look.\n' +
+    'With --rebuild a damaged database is put aside and made anew from the copies of their records that pods have ' +
+    'beside it. What runs goes on running, and nothing else is started or removed. Secrets of earlier plays, the ' +
+    'progress of Jobs and the events are lost: they are in the file put aside only.',
   examples: [
     { does: 'Look', line: 'tspod system fsck' },
     { does: 'Heal', line: 'tspod system fsck --repair' },
+    { does: 'After "state.db is damaged"', line: 'tspod system fsck --rebuild' },
     {
       does: 'What a repair left, for a script',
       line: `tspod system fsck --repair --format json | jq '.findings[] | select(.state == "left")'`,
     },
   ],
   flags: FLAGS,
+  check: ({ flags }) =>
+    flags.rebuild && flags.repair
+      ? [{ message: '--rebuild and --repair exclude each other', remedy: 'rebuild first, and look at what is left' }]
+      : [],
   async run({ flags }, world) {
-    const report = await (await world.engine()).check(flags.repair, world.signal)
+    const aside = flags.rebuild ? await putAside(world) : undefined
+    const wish = flags.rebuild ? 'adoption' : flags.repair ? 'everything' : 'nothing'
+    const checked = await (await world.engine()).check(wish, world.signal)
+    const report = aside === undefined ? checked : { ...checked, findings: [madeAnew(aside), ...checked.findings] }
     const open = report.findings.filter(({ state }) => state !== 'repaired')
     const exitCode = open.length > 0 ? EXIT_FOUND : 0
     if (flags.format === 'json') return { stdout: json(report), exitCode }
@@ -46,6 +63,19 @@ export const fsck = defineVerb({
         : `${open.length} found${repaired > 0 ? `, ${repaired} repaired` : ''}`
     return { stdout: `${[...lines, ...busy, sum].join('\n')}\n`, exitCode }
   },
+})
+
+async function putAside(world: World): Promise<string> {
+  const { setAside } = await import('../engine/index.ts')
+  return setAside(databasePath(world.paths), world.clock.nowMs())
+}
+
+const madeAnew = (aside: string): CheckedFinding => ({
+  invariant: 'I1',
+  object: 'database',
+  problem: 'it was damaged',
+  remedy: `made anew; what was there is ${aside}, and Secrets and events are only in it`,
+  state: 'repaired',
 })
 
 const COLOUR_OF: Record<CheckedFinding['state'], Colour> = { found: 'yellow', repaired: 'green', left: 'red' }

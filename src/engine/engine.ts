@@ -112,7 +112,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     operatePods: (ids, action, signal) => tendWith(context, ids, () => operatePods(context, ids, action, signal)),
     rename: (podId, id, name, signal) => rename(context, podId, id, name, signal),
     waitFor: (ids, states, intervalMs, signal) => waitFor(context, ids, states, intervalMs, signal),
-    check: async (repair, signal) => (await import('./fsck/index.ts')).check(context, repair, signal),
+    check: async (wish, signal) => (await import('./fsck/index.ts')).check(context, wish, signal),
     startAfterReboot: () => startAfterReboot(context),
     events: (request, signal) => readEvents(context, request, signal),
     cleanup: containerId => cleanup(context, containerId),

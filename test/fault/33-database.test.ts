@@ -102,7 +102,11 @@ for (const [what, line] of Object.entries(damage)) {
       }
       expect(await sh(cell, `sha256sum <${DATABASE}`)).toBe(sum)
       expect(await sh(cell, `test -e /proc/${pid} && echo runs`)).toBe('runs')
-      await sh(cell, back)
+      const made = await tspod(cell, ['system', 'fsck', '--rebuild'])
+      expect(`${made.exitCode} ${made.stdout}`).toMatch(/^0 repaired I1 database: it was damaged/)
+      expect((await others(cell)) as object[]).toMatchObject([{ state: 'running', pid }])
+      expect(await tspod(cell, ['system', 'fsck'])).toMatchObject({ exitCode: 0, stdout: 'all is well\n' })
+      await sh(cell, 'rm /var/lib/tspod/state.db.damaged-*')
       expect(await down()).toMatchObject({ exitCode: 0 })
     }))
 }
@@ -198,7 +202,6 @@ test('F38 the database is from before the pod was played: nothing is killed in s
     expect(await play()).toMatchObject({ exitCode: 0 })
     const [{ pid }] = (await others(cell)) as unknown as [{ pid: number }]
     const address = (await pods(cell)).find(({ name }) => name === 'kept')!.ips
-    await sh(cell, 'mkdir /tmp/newer; cp -a /var/lib/tspod/state.db* /tmp/newer')
     await sh(cell, back)
     const checked = await tspod(cell, ['system', 'fsck'])
     expect(checked).toMatchObject({ exitCode: 1 })
@@ -208,7 +211,9 @@ test('F38 the database is from before the pod was played: nothing is killed in s
     expect(await sh(cell, `test -e /proc/${pid} && echo runs`)).toBe('runs')
     expect((await pods(cell)).find(({ name }) => name === 'younger')!.ips).not.toEqual(address)
     await succeeds(cell, ['kube', 'down', '-'], { input: other })
-    await sh(cell, 'cd /var/lib/tspod; rm state.db*; cp -a /tmp/newer/. .; rm -r /tmp/newer')
+    const repaired = await tspod(cell, ['system', 'fsck', '--repair'])
+    expect(`${repaired.exitCode} ${repaired.stdout}`).toMatch(/^0 repaired I3 pod kept: it was played/)
+    expect(((await others(cell)) as object[])[0]).toMatchObject({ state: 'running', pid })
     expect(await down()).toMatchObject({ exitCode: 0 })
   }))
 

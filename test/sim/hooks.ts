@@ -13,6 +13,7 @@ const REPLACED = new Set(
     'random.ts',
     'engine/run/bundle.ts',
     'engine/run/hold.ts',
+    'engine/state/copies.ts',
     'engine/state/lock.ts',
     'engine/run/sandbox.ts',
     'engine/run/strays.ts',

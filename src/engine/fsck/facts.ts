@@ -12,12 +12,18 @@ export type Facts = {
   leases: Lease[]
   sessions: { id: string; alive: boolean }[]
   objects: HostObject[]
+  /** Pods by the files beside the database. */
+  copies: CopyFacts[]
+  /** Named volumes by their directories, and by their rows. */
+  volumes: { directories: string[]; rows: string[] }
   locks: LockFacts[]
   /** Some process waits for clocks. */
   timekeeper: boolean
   /** Ids of pods that were ours once, by the events. */
   history: ReadonlySet<string>
 }
+
+export type CopyFacts = { id: Id; name: string; kind: 'pod' | 'service'; containers: Id[] }
 
 export type Lease = { network: string; address: string; pod: Id }
 
@@ -65,6 +71,7 @@ export type HostObject =
   | { is: 'namespaces'; path: string; id: Id }
   | { is: 'pod directory'; path: string; id: Id }
   | { is: 'log directory'; path: string; id: Id }
+  | { is: 'copy of records'; path: string; id: Id }
 
 export type LockFacts = {
   name: string
@@ -88,6 +95,8 @@ export type Repair =
   | { do: 'end session'; session: string }
   | { do: 'wake' }
   | { do: 'remove services' }
+  | { do: 'adopt'; pod: Id }
+  | { do: 'adopt volume'; volume: string }
   | { do: 'remove'; object: HostObject }
   | { do: 'remove lock'; name: string }
 

@@ -5,7 +5,7 @@ import { isMissing } from '../../errors.ts'
 import { processStart } from '../../files.ts'
 import type { Id } from '../../model.ts'
 import { podCgroups } from '../../oci/index.ts'
-import { exitDirectory, lockDirectory, type Paths } from '../../paths.ts'
+import { copyDirectory, exitDirectory, lockDirectory, type Paths } from '../../paths.ts'
 import type { EngineContext } from '../context.ts'
 import type { HostObject, LockFacts } from './facts.ts'
 
@@ -28,6 +28,10 @@ export async function lookAtObjects(context: EngineContext): Promise<HostObject[
     ...podCgroups(hierarchies, cgroupPlace).map(one => ({ is: 'cgroup' as const, ...one })),
     ...idsIn(join(paths.runRoot, 'pods')).map(one => ({ is: 'namespaces' as const, ...one })),
     ...idsIn(join(paths.root, 'pods')).map(one => ({ is: 'pod directory' as const, ...one })),
+    ...idsIn(copyDirectory(paths), name => name.replace(/\.json$/, '')).map(one => ({
+      is: 'copy of records' as const,
+      ...one,
+    })),
     ...idsIn(join(paths.logRoot, 'pods'), name => name.split('_').at(-1) ?? '').map(one => ({
       is: 'log directory' as const,
       ...one,

@@ -4,17 +4,24 @@ import { join } from 'node:path'
 import { isTspodError } from '../../errors.ts'
 import type { Id } from '../../model.ts'
 import { cgroupExists, containerCgroup, isKnown, isPinned, podCgroup } from '../../oci/index.ts'
-import { containerRunDirectory } from '../../paths.ts'
+import { containerRunDirectory, volumeDirectory } from '../../paths.ts'
 import type { EngineContext } from '../context.ts'
 import { sessionOf } from '../exec/index.ts'
 import type { SandboxState } from '../plan/index.ts'
 import { observe, ownNamespaces } from '../run/index.ts'
-import { type ContainerRecord, type PodRecord, readContainers, readPods, type SandboxFacts } from '../state/index.ts'
+import {
+  type ContainerRecord,
+  type PodRecord,
+  readContainers,
+  readCopies,
+  readPods,
+  type SandboxFacts,
+} from '../state/index.ts'
 import { timekeeperPid } from '../timekeeper.ts'
 import { readMountPoints } from '../volumes/index.ts'
 import type { ContainerFacts, Facts, PodFacts } from './facts.ts'
 import { lookAtNetwork, type NetworkFacts, networkOf } from './gather-network.ts'
-import { lookAtLocks, lookAtObjects } from './gather-objects.ts'
+import { lookAtLocks, lookAtObjects, namesIn } from './gather-objects.ts'
 
 /** Everything that fsck judges. Things are listed before the records are read: what is made meanwhile has a record. */
 export async function gather(context: EngineContext): Promise<Facts> {
@@ -26,13 +33,14 @@ export async function gather(context: EngineContext): Promise<Facts> {
     ...(await lookAtObjects(context)),
     ...network.records.map(one => ({ is: 'network' as const, ...one })),
   ]
-  const [pods, containers, sandboxes, leases, sessions, history] = await Promise.all([
+  const [pods, containers, sandboxes, leases, sessions, history, volumes] = await Promise.all([
     readPods(store),
     readContainers(store),
     store.all('SELECT * FROM sandbox'),
     store.all('SELECT * FROM lease'),
     store.all('SELECT * FROM exec_session WHERE finished_ms IS NULL'),
     store.all('SELECT DISTINCT pod FROM event WHERE pod IS NOT NULL'),
+    store.all('SELECT name FROM volume'),
   ])
   const seen = await seeLayers(context)
   const facts: PodFacts[] = []
@@ -60,6 +68,13 @@ export async function gather(context: EngineContext): Promise<Facts> {
       .map(row => sessionOf(context, row))
       .map(({ id, running, finishedMs }) => ({ id, alive: running || finishedMs !== undefined })),
     objects,
+    copies: readCopies(context.paths).map(({ pod: { id, name, kind }, containers: own }) => ({
+      id,
+      name,
+      kind,
+      containers: own.map(container => container.id),
+    })),
+    volumes: { directories: namesIn(volumeDirectory(context.paths, '')), rows: volumes.map(row => String(row.name)) },
     locks,
     timekeeper: timekeeperPid(context) !== undefined,
     history: new Set(history.map(row => String(row.pod))),

@@ -23,8 +23,13 @@ export type CheckReport = {
   busy: string[]
 }
 
-/** Looks at everything, and with `repair` heals what it can. */
-export async function check(context: EngineContext, repair: boolean, signal: AbortSignal): Promise<CheckReport> {
+/** `adoption` takes lost pods and volumes into the database again and leaves everything else as it is. */
+export type RepairWish = 'nothing' | 'adoption' | 'everything'
+
+/** Looks at everything, and heals what is wished and can be. */
+export async function check(context: EngineContext, wish: RepairWish, signal: AbortSignal): Promise<CheckReport> {
+  const isWished = ({ repair }: Finding): boolean =>
+    wish === 'everything' || (wish === 'adoption' && (repair?.do === 'adopt' || repair?.do === 'adopt volume'))
   const all = new Map<string, CheckedFinding>()
   for (let round = 1; ; round++) {
     const { findings, busy } = await lookTwice(context)
@@ -34,11 +39,12 @@ export async function check(context: EngineContext, repair: boolean, signal: Abo
       if (state === 'repaired' && open.has(key)) all.set(key, { ...finding, state: 'left', error: 'it is there again' })
     }
     const fresh = findings.filter(finding => !all.has(keyOf(finding)))
-    for (const finding of fresh) all.set(keyOf(finding), { ...shown(finding), state: repair ? 'left' : 'found' })
-    if (!repair || fresh.length === 0 || round === MAX_ROUNDS || signal.aborted) {
+    for (const finding of fresh)
+      all.set(keyOf(finding), { ...shown(finding), state: isWished(finding) ? 'left' : 'found' })
+    if (wish === 'nothing' || fresh.length === 0 || round === MAX_ROUNDS || signal.aborted) {
       return { findings: [...all.values()], busy }
     }
-    for (const finding of fresh) {
+    for (const finding of fresh.filter(isWished)) {
       const outcome = await healed(context, finding.repair, signal)
       all.set(keyOf(finding), { ...shown(finding), ...outcome })
     }

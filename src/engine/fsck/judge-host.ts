@@ -1,5 +1,6 @@
 /** Findings about what is on the host without a record, and about locks. Pure. */
-import type { Facts, Finding, HostObject } from './facts.ts'
+import type { Id } from '../../model.ts'
+import type { CopyFacts, Facts, Finding, HostObject } from './facts.ts'
 
 /** What has to end before what: processes, then what they use. */
 const ORDER: readonly HostObject['is'][] = [
@@ -14,6 +15,7 @@ const ORDER: readonly HostObject['is'][] = [
   'namespaces',
   'pod directory',
   'log directory',
+  'copy of records',
 ]
 
 const OF_CONTAINER: ReadonlySet<HostObject['is']> = new Set([
@@ -24,15 +26,55 @@ const OF_CONTAINER: ReadonlySet<HostObject['is']> = new Set([
   'exit file',
 ])
 
+/** Pods that only their copies tell of, and whose names are free; services first, since their pods name them. */
+function adoptable({ copies, pods }: Facts): CopyFacts[] {
+  const taken = new Set(pods.flatMap(({ id, name }) => [id as string, name]))
+  return copies
+    .filter(({ id, name }) => !taken.has(id) && !taken.has(name))
+    .toSorted((a, b) => Number(a.kind === 'pod') - Number(b.kind === 'pod'))
+}
+
+/** What a database that is older than its pods, or new, does not know. */
+export function judgeCopies(facts: Facts): Finding[] {
+  return adoptable(facts).map(({ id, name, kind }) => ({
+    invariant: 'I3',
+    object: `${kind} ${name}`,
+    problem: 'it was played, and the database does not tell of it',
+    remedy: 'takes it into the database again; what runs goes on, and nothing is started',
+    repair: { do: 'adopt', pod: id },
+  }))
+}
+
+/** Volumes outlive their pods, and a database as well. */
+export function judgeVolumes({ volumes: { directories, rows } }: Facts): Finding[] {
+  return directories
+    .filter(name => !rows.includes(name))
+    .map(name => ({
+      invariant: 'I3',
+      object: `volume ${name}`,
+      problem: 'nothing in the database tells of it',
+      remedy: 'takes it into the database again, with what is in it',
+      repair: { do: 'adopt volume', volume: name },
+    }))
+}
+
 /** Things with our mark that no record tells of. */
-export function judgeObjects({ objects, pods, history }: Facts): Finding[] {
+export function judgeObjects(facts: Facts): Finding[] {
+  const { objects, pods, history } = facts
   const podIds = pods.map(({ id }) => id as string)
   const containers = new Set(pods.flatMap(pod => pod.containers.map(({ id }) => id as string)))
   const isKnown = ({ is, id }: HostObject): boolean => {
     if (OF_CONTAINER.has(is)) return containers.has(id)
     return podIds.some(pod => (is === 'cgroup' ? pod.startsWith(id) : pod === id))
   }
-  const orphans = objects.filter(object => !isKnown(object))
+  const coming = adoptable(facts)
+  const isExplained = ({ is, id }: HostObject): boolean =>
+    coming.some(copy =>
+      OF_CONTAINER.has(is)
+        ? copy.containers.includes(id as Id)
+        : copy.id === id || (is === 'cgroup' && copy.id.startsWith(id)),
+    )
+  const orphans = objects.filter(object => !isKnown(object) && !isExplained(object))
   // A cgroup carries no mark of an installation: it is ours when its pod's id is known to have been ours.
   const wereOurs = [...history, ...orphans.filter(({ is }) => is !== 'cgroup').map(({ id }) => id as string)]
   return orphans
@@ -62,6 +104,7 @@ const REMEDY: { [K in HostObject['is']]: string } = {
   namespaces: 'unpins and removes them',
   'pod directory': 'removes it',
   'log directory': 'removes it',
+  'copy of records': 'removes it',
 }
 
 function nameOf(object: HostObject): string {
@@ -84,8 +127,8 @@ function nameOf(object: HostObject): string {
 const OTHER_LOCK = /^(@|image-)/
 
 /** Locks that stand for nothing, and holders that will not let go. */
-export function judgeLocks({ locks, pods }: Facts): Finding[] {
-  const names = new Set(pods.map(({ name }) => name as string))
+export function judgeLocks({ locks, pods, copies }: Facts): Finding[] {
+  const names = new Set([...pods, ...copies].map(({ name }) => name))
   return locks.flatMap(({ name, heldBy, sideFileOnly }): Finding[] => {
     const find = (problem: string, remedy: string): Finding => ({
       invariant: 'I8',

@@ -1,6 +1,6 @@
 /** From facts to findings, pure: what is not as the records say, and what would heal it. */
 import type { ContainerFacts, Facts, Finding, PodFacts } from './facts.ts'
-import { judgeLocks, judgeObjects } from './judge-host.ts'
+import { judgeCopies, judgeLocks, judgeObjects, judgeVolumes } from './judge-host.ts'
 
 /** All findings, in the order in which they are to be repaired. */
 export function judge(facts: Facts): Finding[] {
@@ -9,6 +9,8 @@ export function judge(facts: Facts): Finding[] {
     ...facts.pods.filter(pod => !pod.busy).flatMap(pod => judgePod(pod)),
     ...judgeLeases(facts),
     ...judgeSessions(facts),
+    ...judgeCopies(facts),
+    ...judgeVolumes(facts),
     ...judgeObjects(facts),
     ...judgeServices(facts),
     ...judgeClock(facts),

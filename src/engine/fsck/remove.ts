@@ -42,6 +42,7 @@ export async function removeObject(context: EngineContext, object: HostObject): 
     case 'run directory':
     case 'exit file':
     case 'log directory':
+    case 'copy of records':
       return removeTree(object.path)
   }
 }

@@ -12,6 +12,7 @@ import { removeIdleServices, tearDown } from '../run/index.ts'
 import { type PodRecord, readPodById, takeLock, updateSandbox } from '../state/index.ts'
 import { wakeTimekeeper } from '../timekeeper.ts'
 import { loadWork, lockPod, look } from '../work.ts'
+import { adoptPod, adoptVolume } from './adopt.ts'
 import type { Repair } from './facts.ts'
 import { removeObject } from './remove.ts'
 
@@ -71,6 +72,8 @@ function executors(context: EngineContext, signal: AbortSignal): Executors {
       const failures = await removeIdleServices(context)
       if (failures.length > 0) throw new Error(failures.join('; '))
     },
+    adopt: ({ pod }) => adoptPod(context, pod),
+    'adopt volume': ({ volume }) => adoptVolume(context, volume),
     remove: ({ object }) => removeObject(context, object),
     'remove lock': async ({ name }) => {
       const lock = await takeLock({ paths: context.paths, clock, name, command: COMMAND, timeoutMs: 0 })
@@ -81,7 +84,7 @@ function executors(context: EngineContext, signal: AbortSignal): Executors {
 }
 
 /** Tables whose rows may be forgotten alone; of pods only the service's name is cut. */
-const CUTTABLE: readonly string[] = ['container', 'sandbox', 'lease', 'exec_session']
+const CUTTABLE: readonly string[] = ['container', 'sandbox', 'lease', 'exec_session', 'manifest']
 
 async function cut({ store }: EngineContext, table: string, rowid: number): Promise<void> {
   if (table === 'pod') return store.write(tx => tx.run('UPDATE pod SET service = NULL WHERE rowid = ?', [rowid]))

@@ -21,7 +21,7 @@ import { artifactDirectory, exitDirectory, podDirectory, podLogDirectory } from 
 import { containerOf, type PodWork, patch, placesOf } from '../context.ts'
 import { insertEvents, noteEvent } from '../events/index.ts'
 import type { Executors } from '../plan/index.ts'
-import { type ContainerRecord, deleteContainerRow, deletePod } from '../state/index.ts'
+import { type ContainerRecord, deleteContainerRow, deletePod, dropCopy } from '../state/index.ts'
 import { removeVolumes } from '../volumes/index.ts'
 import { look } from '../work.ts'
 import { recordEnd } from './ends.ts'
@@ -84,6 +84,7 @@ export function endExecutors(work: PodWork): Pick<Executors, Ending> {
     forget: async () => {
       for (const record of work.containers) noteEvent(work, record, { action: 'remove', reason: '' })
       noteEvent(work, undefined, { action: 'remove', reason: 'Removed' })
+      dropCopy(paths, pod.id)
       await context.store.write(async tx => {
         await insertEvents(tx, work.events)
         await deletePod(tx, pod.id)

@@ -221,7 +221,8 @@ export function asStoreError(error: unknown, path: string): unknown {
   const code = (error as { code?: string } | null)?.code ?? ''
   if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') {
     return new TspodError('STORE_CORRUPT', `${path} is damaged: ${(error as Error).message}`, {
-      remedy: `keep a copy of ${path} with its -wal file and move them aside; what runs goes on running`,
+      remedy:
+        'what runs goes on running: `tspod system fsck --rebuild` makes a new one from the records kept beside it',
       cause: error,
     })
   }

@@ -5,7 +5,7 @@ import type { CriuOptions, Limits, PullOptions } from '../../oci/index.ts'
 import type { Paths } from '../../paths.ts'
 import type { Detach, Interact, Run, RunStreaming } from '../../process.ts'
 import type { Terminal } from '../../terminal.ts'
-import type { CheckReport } from '../fsck/index.ts'
+import type { CheckReport, RepairWish } from '../fsck/index.ts'
 import type { Inside } from '../inside/index.ts'
 import type { EventRequest, EventView } from './events.ts'
 import type { DownOptions, DownReport, DownRequest, PlayOptions, PlayReport } from './play.ts'
@@ -134,8 +134,8 @@ export type Engine = Inside & {
     intervalMs: number,
     signal: AbortSignal,
   ): Promise<number[]>
-  /** Compares records and host, and with `repair` heals what can be. */
-  check(repair: boolean, signal: AbortSignal): Promise<CheckReport>
+  /** Compares records and host, and heals what is wished and can be. */
+  check(wish: RepairWish, signal: AbortSignal): Promise<CheckReport>
   /** Brings every pod that wants to run to its goal, after a reboot; answers for each what became of it. */
   startAfterReboot(): Promise<Outcome[]>
   /** What has happened, and with `follow` what happens, until the signal. */

@@ -3,6 +3,7 @@ import { withLeakCheck } from '../../support/leaks.ts'
 import { nodeOf, type Place } from '../../support/place.ts'
 import {
   containers,
+  DEMO_IMAGE,
   launcher,
   pods,
   podText,
@@ -170,6 +171,7 @@ describe('what nobody knows any more is removed', () => {
       await succeeds(cell, ['kube', 'play', '-'], { input: podText('other') })
       const [other] = await containers(cell)
       await succeeds(cell, ['kube', 'play', '-'], { input: podText('lost', { port: PORT }) })
+      await cell.sh(`rm /var/lib/tspod/records/${(await pods(cell)).find(({ name }) => name === 'lost')?.id}.json`)
       await sql("DELETE FROM pod WHERE name = 'lost'")
       const seen = await fsck()
       const kinds = seen.findings.map(
@@ -179,6 +181,7 @@ describe('what nobody knows any more is removed', () => {
         new Set([
           'I1 container',
           'I1 lease',
+          'I1 manifest',
           'I1 sandbox',
           'I3 container',
           'I3 monitor',
@@ -223,7 +226,7 @@ describe('what nobody knows any more is removed', () => {
     expect(left).toEqual([['cgroup /tspod/pod-who-666666666666', 'is left alone: it may be of another installation']])
     expect(repaired.exitCode).toBe(1)
     expect(repaired.findings.map(({ object }) => object.split(' ')[0]).sort()).toEqual(
-      ['cgroup', 'cgroup', 'exit', 'lock', 'log', 'monitor', 'namespaces', 'pod', 'run'].sort(),
+      ['cgroup', 'cgroup', 'exit', 'lock', 'log', 'monitor', 'namespaces', 'pod', 'run', 'volume'].sort(),
     )
     const found = await cell.sh(
       `find / -xdev -name '*${id}*' -not -path '/proc/*' -not -path '/var/lib/containers/*' 2>/dev/null; ls /run/tspod/containers /var/lib/tspod/volumes/kept/_data`,
@@ -232,8 +235,9 @@ describe('what nobody knows any more is removed', () => {
     expect(found.stdout).toContain('file\n')
     expect((await cell.sh('containers-storage containers')).stdout).toContain(id)
     await cell.sh(
-      `containers-storage delete-container ${id}; rm /run/tspod/containers/README; find /sys/fs/cgroup -name 'pod-who-6*' -exec rmdir {} ';'`,
+      `containers-storage delete-container ${id}; rm /run/tspod/containers/README; find /sys/fs/cgroup -name 'pod-who-6*' -exec rmdir {} ';'; rm -r /var/lib/tspod/volumes/kept`,
     )
+    await sql("DELETE FROM volume WHERE name = 'kept'")
     expect(await fsck()).toMatchObject(CLEAN)
     expect((await containers(cell)).map(({ state }) => state)).toEqual(['running'])
   })
@@ -303,4 +307,65 @@ test('a lock whose holder is stopped is told of and never taken', async () => {
   })
   expect(report.findings[0]?.problem).toBe(`process ${pid} (tspod kube down) has it and is stopped`)
   expect(await fsck()).toMatchObject(CLEAN)
+})
+
+const KEPT = `
+apiVersion: v1
+kind: Secret
+metadata: { name: key }
+stringData: { value: secret-of-the-pod }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: kept }
+spec:
+  terminationGracePeriodSeconds: 2
+  volumes: [{ name: data, persistentVolumeClaim: { claimName: records } }]
+  initContainers:
+    - { name: once, image: ${DEMO_IMAGE}, command: [sh, -c, 'echo begun >>/data/log'], volumeMounts: [{ name: data, mountPath: /data }] }
+  containers:
+    - name: main
+      image: ${DEMO_IMAGE}
+      command: [sh, -c, "${WAIT_COMMAND}"]
+      env: [{ name: KEY, valueFrom: { secretKeyRef: { name: key, key: value } } }]
+      volumeMounts: [{ name: data, mountPath: /data }]
+    - { name: done, image: ${DEMO_IMAGE}, command: ['true'] }
+  restartPolicy: OnFailure
+`
+
+describe('a database that is damaged', () => {
+  test('is made anew from what is kept beside it: what runs goes on, what was stopped stays so, nothing is left by down', () =>
+    withLeakCheck(cell, async () => {
+      await succeeds(cell, ['kube', 'play', '--service-container', '-'], { input: KEPT })
+      await succeeds(cell, ['kube', 'play', '-'], { input: TEXT })
+      await succeeds(cell, ['pod', 'stop', 'web'])
+      const before = await containers(cell)
+      expect(await tspod(cell, ['system', 'fsck', '--rebuild'])).toMatchObject({ exitCode: 125 })
+      await cell.sh('echo nonsense >/var/lib/tspod/state.db; rm -f /var/lib/tspod/state.db-*')
+      const { stderr } = await tspod(cell, ['ps'])
+      expect(stderr).toContain('tspod system fsck --rebuild')
+      const report = await fsck('--rebuild')
+      expect(report.findings.filter(({ state }) => state !== 'repaired')).toEqual([])
+      expect(report.findings.map(({ object, state }) => `${object} ${state}`).sort()).toEqual([
+        'database repaired',
+        'pod kept repaired',
+        'pod web repaired',
+        expect.stringMatching(/^service /),
+        'volume records repaired',
+      ])
+      expect(await fsck()).toEqual(CLEAN)
+      const now = await containers(cell)
+      const told = (list: typeof before) =>
+        list.map(({ name, state, pid, exitCode }) => ({ name, state, pid, exitCode }))
+      const kept = (list: typeof before) => told(list.filter(({ name }) => name.startsWith('kept')))
+      expect(kept(now)).toEqual(kept(before))
+      expect(now.filter(({ pod }) => pod === 'web').map(({ state }) => state)).toEqual(['exited', 'exited'])
+      expect(await succeeds(cell, ['exec', 'kept-main', 'sh', '-c', 'echo $KEY; cat /data/log'])).toBe(
+        'secret-of-the-pod\nbegun',
+      )
+      await succeeds(cell, ['pod', 'start', 'web'])
+      await cell.sh('rm /var/lib/tspod/state.db.damaged-*')
+      await succeeds(cell, ['kube', 'down', '--force', '-'], { input: KEPT })
+      await succeeds(cell, ['kube', 'down', '-'], { input: TEXT })
+    }))
 })

@@ -47,6 +47,8 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
   leases: [{ ...LEASE, pod: id('a') }],
   sessions: [],
   objects: [],
+  copies: [],
+  volumes: { directories: [], rows: [] },
   locks: [],
   timekeeper: true,
   history: new Set(),
@@ -82,6 +84,30 @@ const cases: Record<string, { facts: Facts; found: string[] }> = {
   'a damaged database is told of and left alone': {
     facts: facts({ damage: ['row 3 missing'] }),
     found: ['I1 database: nothing'],
+  },
+  'a pod that only its copy tells of is adopted, with everything it has, after its service': {
+    facts: facts({
+      pods: [],
+      leases: [],
+      objects: [...objectsOf(id('a'), id('c')), { is: 'copy of records', path: '/a', id: id('a') }],
+      copies: [
+        { id: id('a'), name: 'web', kind: 'pod', containers: [id('c')] },
+        { id: id('d'), name: 'x-service', kind: 'service', containers: [] },
+      ],
+      locks: [{ name: 'web', sideFileOnly: false }],
+    }),
+    found: ['I3 service x-service: adopt', 'I3 pod web: adopt'],
+  },
+  'a copy of a pod whose name another one has by now is removed': {
+    facts: facts({
+      objects: [{ is: 'copy of records', path: '/f', id: id('f') }],
+      copies: [{ id: id('f'), name: 'web', kind: 'pod', containers: [] }],
+    }),
+    found: ['I3 copy of records /f: remove copy of records'],
+  },
+  'a volume without a row is adopted': {
+    facts: facts({ volumes: { directories: ['data', 'new'], rows: ['data'] } }),
+    found: ['I3 volume new: adopt volume'],
   },
   'a row that dangles is cut': {
     facts: facts({ dangling: [{ table: 'container', rowid: 4, parent: 'pod' }] }),

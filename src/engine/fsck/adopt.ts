@@ -1,0 +1,125 @@
+/**
+ * Taking into the database again what it lost: pods by the copies of their records, and volumes by their directories.
+ * What lives is found by the pid files that conmon wrote, and believed only when it is in the pod's own cgroup.
+ */
+import { join } from 'node:path'
+import { TspodError } from '../../errors.ts'
+import { processStart } from '../../files.ts'
+import type { Id } from '../../model.ts'
+import { podCgroup, readExit } from '../../oci/index.ts'
+import { containerRunDirectory, exitDirectory } from '../../paths.ts'
+import type { EngineContext } from '../context.ts'
+import { eventAbout, insertEvents } from '../events/index.ts'
+import {
+  type ContainerRecord,
+  insertContainer,
+  insertManifest,
+  insertPod,
+  type PodCopy,
+  readCopies,
+  readPod,
+  readPodById,
+  type Transaction,
+  updateContainer,
+  updatePod,
+} from '../state/index.ts'
+import { lockPod } from '../work.ts'
+import { textOf } from './gather-objects.ts'
+
+/** Nobody saw the end of a container that is found gone. */
+const UNSEEN_EXIT = 255
+
+/**
+ * Writes the records of a pod anew from its copy. What runs goes on; what does not run is not started: whether it was
+ * to run is not known.
+ * @throws NAME_IN_USE when another pod has its name meanwhile.
+ */
+export async function adoptPod(context: EngineContext, id: Id): Promise<void> {
+  const copy = readCopies(context.paths).find(({ pod }) => pod.id === id)
+  if (copy === undefined) return
+  const { name } = copy.pod
+  const lock = await lockPod(context, name, 'tspod system fsck --repair')
+  try {
+    const other = await readPod(context.store, name)
+    if (other?.id === id) return
+    if (other !== undefined) {
+      throw new TspodError('NAME_IN_USE', `another pod is called ${name} now`, { remedy: 'remove that one first' })
+    }
+    const service = copy.pod.service && (await readPodById(context.store, copy.pod.service))
+    await context.store.write(tx => write(tx, context, service === undefined ? withoutService(copy) : copy))
+  } finally {
+    await lock[Symbol.asyncDispose]()
+  }
+}
+
+function withoutService(copy: PodCopy): PodCopy {
+  const { service: _, ...pod } = copy.pod
+  return { ...copy, pod }
+}
+
+async function write(tx: Transaction, context: EngineContext, copy: PodCopy): Promise<void> {
+  const { pod, containers, sandbox, manifest } = copy
+  const found = containers.map(record => asFound(context, copy, record))
+  const lives = found.some(({ state }) => state === 'running')
+  const goal = lives ? 'running' : pod.goal === 'created' ? 'created' : 'stopped'
+  await insertPod(tx, { ...pod, goal })
+  if (manifest !== undefined) await insertManifest(tx, pod.id, manifest)
+  for (const record of found) {
+    await insertContainer(tx, { ...record, state: 'configured' })
+    const { id, pod: _, shortName, kind, ordinal, createdMs, ...rest } = record
+    await updateContainer(tx, id, { ...rest, goal: lives ? record.goal : goal })
+  }
+  await tx.run('INSERT INTO sandbox (pod, boot, facts, state) VALUES (?, ?, ?, ?)', [
+    pod.id,
+    context.boot,
+    JSON.stringify(sandbox),
+    lives ? 'up' : 'down',
+  ])
+  const startedMs = pod.startedMs === undefined ? {} : { startedMs: pod.startedMs }
+  await updatePod(tx, pod.id, { complete: true, ...startedMs })
+  const about = { kind: pod.kind, object: pod.id, name: pod.name, labels: pod.spec.labels } as const
+  const what = { action: 'adopt', reason: 'Adopted', message: 'taken into the database again' }
+  await insertEvents(tx, [eventAbout(context.clock.nowMs(), about, what)])
+}
+
+/** The record with the process that is there now, or with the end that conmon wrote down. */
+function asFound(context: EngineContext, { pod }: PodCopy, record: ContainerRecord): ContainerRecord {
+  const { pid: _, pidStart: __, monitorPid: ___, monitorStart: ____, boot: _____, ...rest } = record
+  const directory = containerRunDirectory(context.paths, record.id)
+  const container = processIn(join(directory, 'container.pid'))
+  const exit = readExit(exitDirectory(context.paths), record.id)
+  const { path } = podCgroup(context.cgroupPlace, pod)
+  const isOurs = container !== undefined && textOf(`/proc/${container.pid}/cgroup`).includes(path)
+  if (container !== undefined && isOurs && exit === undefined) {
+    const monitor = processIn(join(directory, 'conmon.pid'))
+    return {
+      ...rest,
+      state: 'running',
+      boot: context.boot,
+      pid: container.pid,
+      pidStart: container.start,
+      ...(monitor !== undefined && { monitorPid: monitor.pid, monitorStart: monitor.start }),
+    }
+  }
+  if (exit === undefined && record.startedMs === undefined) return { ...rest, state: 'configured' }
+  const finishedMs = exit?.finishedMs ?? record.finishedMs ?? context.clock.nowMs()
+  return { ...rest, state: 'exited', exitCode: exit?.code ?? record.exitCode ?? UNSEEN_EXIT, finishedMs }
+}
+
+function processIn(file: string): { pid: number; start: string } | undefined {
+  const pid = Number.parseInt(textOf(file), 10)
+  const start = Number.isInteger(pid) ? processStart(pid) : undefined
+  return start === undefined ? undefined : { pid, start }
+}
+
+/** A row for a volume that is there; its labels and annotations are lost. */
+export async function adoptVolume({ store, clock }: EngineContext, name: string): Promise<void> {
+  await store.write(tx =>
+    tx.run('INSERT OR IGNORE INTO volume (name, labels, annotations, created_ms) VALUES (?, ?, ?, ?)', [
+      name,
+      '{}',
+      '{}',
+      clock.nowMs(),
+    ]),
+  )
+}
