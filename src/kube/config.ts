@@ -17,6 +17,9 @@ const TYPED: Record<string, { keys: string[]; any?: boolean }> = {
   'kubernetes.io/tls': { keys: ['tls.crt', 'tls.key'] },
 }
 
+const TOKEN_TYPE = 'kubernetes.io/service-account-token'
+const TOKEN_ACCOUNT = 'kubernetes.io/service-account.name'
+
 /** The data of a ConfigMap document. */
 export function readConfigMap(document: Field): ConfigData {
   const data = new Map<string, ConfigValue>()
@@ -37,6 +40,7 @@ export function readSecret(document: Field): SecretSpec {
   checkSize(document, data)
   const type = document.at('type').string() || 'Opaque'
   checkTyped(document, type, data)
+  checkContent(document, type, data)
   const record = emptyRecord<string>()
   for (const [key, value] of data) record[key] = value.base64
   return {
@@ -78,6 +82,23 @@ function checkSize(document: Field, data: ConfigData): void {
   for (const value of data.values()) bytes += Math.floor((value.base64.length * 3) / 4)
   if (bytes > MAX_BYTES)
     document.issue('TOO_LONG', `the data is ${bytes} bytes, and ${MAX_BYTES} are allowed`, 'split it, or use a volume')
+}
+
+/** What else Kubernetes wants of two types. */
+function checkContent(document: Field, type: string, data: ConfigData): void {
+  if (type === TOKEN_TYPE) {
+    const annotations = document.at('metadata').at('annotations')
+    if (!annotations.entry(TOKEN_ACCOUNT).string())
+      annotations.issue('REQUIRED', `a Secret of type ${type} must have the annotation ${TOKEN_ACCOUNT}`, 'add it')
+  }
+  const config = data.get('.dockerconfigjson')
+  if (type !== 'kubernetes.io/dockerconfigjson' || config === undefined) return
+  try {
+    JSON.parse(Buffer.from(config.base64, 'base64').toString('utf8'))
+  } catch {
+    // Its text is never shown.
+    document.at('type').issue('INVALID_VALUE', 'the value of ".dockerconfigjson" is not JSON', 'correct it')
+  }
 }
 
 function checkTyped(document: Field, type: string, data: ConfigData): void {

@@ -31,32 +31,53 @@ export async function noteJobWish({ store, clock }: EngineContext, id: Id): Prom
 
 /** Brings a Job on. Returns at once when it is gone. Throws LOCK_TIMEOUT. What fails is told of and tried again. */
 export async function tendJob(context: EngineContext, id: Id, command: string): Promise<void> {
+  // Who waits for the end of pods must not keep others from taking the Job down: that is done without the lock.
+  for (let stops: readonly Id[] = await tendOnce(context, id, command); stops.length > 0; ) {
+    const outcomes = await operatePods(context, stops, { do: 'stop' }, new AbortController().signal)
+    const failures = outcomes.filter(({ error }) => error !== undefined)
+    for (const { name, error } of failures) context.note(`pod ${name}: ${error?.message}`)
+    // Of what could not be stopped the wish stands that somebody looks again.
+    if (failures.length > 0) return
+    stops = await tendOnce(context, id, command)
+  }
+}
+
+/** One look under the lock; answers which pods are to be stopped now. */
+async function tendOnce(context: EngineContext, id: Id, command: string): Promise<readonly Id[]> {
   const before = await readJob(context.store, id)
   if (before === undefined) {
     // It may have been waited for.
     nudgeTimekeeper(context)
-    return
+    return []
   }
   const lock = await lockJobs(context, [before.name], command)
+  let step: Step = { again: true, stop: [] }
   let wakeMs: number | undefined
   let services: Id[] = []
   try {
-    for (let round = 0; ; round++) {
+    for (let round = 0; step.again && round < MAX_ROUNDS; round++) {
       const job = await readJob(context.store, id)
-      if (job === undefined) return
+      if (job === undefined) return []
       const members = await cleaned(context, await membersOf(context, job))
       services = [...new Set(members.flatMap(({ pod }) => pod.service ?? []))]
-      const goesOn = job.outcome === undefined ? await work(context, job, members) : await retire(context, job, members)
+      step = job.outcome === undefined ? await work(context, job, members) : await retire(context, job, members)
       wakeMs = job.wakeMs
-      if (!goesOn || round === MAX_ROUNDS) break
     }
   } finally {
     await lock[Symbol.asyncDispose]()
   }
-  if (wakeMs !== undefined) await wakeTimekeeper(context)
+  // Pods that end faster than this can make new ones: somebody goes on from here.
+  if (step.again) await noteJobWish(context, id)
+  if (wakeMs !== undefined || step.again) await wakeTimekeeper(context)
   else nudgeTimekeeper(context)
-  for (const service of services) await settleService(context, service)
+  if (step.stop.length === 0) for (const service of services) await settleService(context, service)
+  return step.stop
 }
+
+/** `again`: there may be more to do at once. `stop`: what is to be stopped before. */
+type Step = { again: boolean; stop: readonly Id[] }
+
+const DONE: Step = { again: false, stop: [] }
 
 /** Takes away what an interrupted look has left half made; while a play is at it, all of a Job is half made. */
 async function cleaned(context: EngineContext, members: readonly JobMember[]): Promise<JobMember[]> {
@@ -73,9 +94,9 @@ async function cleaned(context: EngineContext, members: readonly JobMember[]): P
   return whole
 }
 
-/** One step of a Job that has not ended; true when there may be another one at once. */
-async function work(context: EngineContext, job: JobRecord, members: readonly JobMember[]): Promise<boolean> {
-  if (members.length === 0) return false
+/** One step of a Job that has not ended. */
+async function work(context: EngineContext, job: JobRecord, members: readonly JobMember[]): Promise<Step> {
+  if (members.length === 0) return DONE
   const nowMs = context.clock.nowMs()
   const started = members.flatMap(({ pod }) => pod.startedMs ?? [])
   const plan = planJob({
@@ -88,16 +109,16 @@ async function work(context: EngineContext, job: JobRecord, members: readonly Jo
   job.progress = plan.progress
   if (plan.outcome !== undefined) settle(job, plan.outcome, nowMs)
   const isBusy = plan.create.length + plan.stop.length > 0
-  const nextMs = plan.outcome === undefined ? plan.againAtMs : removalMs(job, members)
   // Until this step has come to its end somebody is to look again.
-  setWake(job, isBusy ? nowMs + RETRY_MS : nextMs, nowMs)
+  setWake(job, isBusy ? nowMs + RETRY_MS : plan.againAtMs, nowMs)
   await context.store.write(tx => write(tx, context, job, plan))
-  if (plan.create.length > 0 && !(await create(context, job, members, plan))) return false
-  if (plan.stop.length > 0) await stopAll(context, plan.stop)
-  if (!isBusy) return plan.outcome !== undefined
-  setWake(job, nextMs, nowMs)
+  if (plan.outcome !== undefined)
+    return plan.stop.length > 0 ? { again: false, stop: plan.stop } : { again: true, stop: [] }
+  if (plan.create.length === 0 || !(await create(context, job, members, plan))) return DONE
+  setWake(job, plan.againAtMs, nowMs)
   await context.store.write(tx => updateJob(tx, job))
-  return true
+  // They may have ended already, or never have started.
+  return { again: true, stop: [] }
 }
 
 async function write(tx: Transaction, context: EngineContext, job: JobRecord, plan: JobPlan): Promise<void> {
@@ -154,24 +175,19 @@ function setWake(job: JobRecord, atMs: number | undefined, nowMs: number): void 
 }
 
 /** What is left to do for a Job that has ended: its last pods stop, and some day it goes. */
-async function retire(context: EngineContext, job: JobRecord, members: readonly JobMember[]): Promise<boolean> {
+async function retire(context: EngineContext, job: JobRecord, members: readonly JobMember[]): Promise<Step> {
   const nowMs = context.clock.nowMs()
   const running = members.filter(({ told }) => told?.phase === 'active').map(({ pod }) => pod.id)
-  if (running.length > 0) await stopAll(context, running)
+  if (running.length > 0) return { again: false, stop: running }
   const atMs = removalMs(job, members)
   if (atMs !== undefined && atMs <= nowMs) {
     const ids = members.map(({ pod }) => pod.id)
     const outcomes = await operatePods(context, ids, { do: 'remove', force: true }, new AbortController().signal)
     for (const { error } of outcomes) if (error !== undefined) throw error
     delete job.wakeMs
-    return false
+    return DONE
   }
   setWake(job, atMs, nowMs)
   await context.store.write(tx => updateJob(tx, job))
-  return false
-}
-
-async function stopAll(context: EngineContext, ids: readonly Id[]): Promise<void> {
-  const outcomes = await operatePods(context, ids, { do: 'stop' }, new AbortController().signal)
-  for (const { name, error } of outcomes) if (error !== undefined) context.note(`pod ${name}: ${error.message}`)
+  return DONE
 }

@@ -1,7 +1,7 @@
 /** Pods that a workload makes after its play. */
 import type { Bundle, PodSpec } from '../../model.ts'
 import type { EngineContext } from '../context.ts'
-import type { JobRecord, Transaction } from '../state/index.ts'
+import { type JobRecord, podsMadeBy, type Transaction } from '../state/index.ts'
 import { lockPods, releaseAll } from '../work.ts'
 import { beginAll, prepared } from './begin.ts'
 import { resolveImages } from './images.ts'
@@ -32,7 +32,9 @@ export async function playMore(
   const locks = await lockPods(context, names, 'tspod, making pods of a Job')
   try {
     await refuseContainerNames(context, bundle, full, names)
-    await refusePortsInUse(context, bundle, drafts)
+    // The pods before them have given the ports back; a Job with ports has no two pods at once.
+    const siblings = [...how.ids.jobs.keys()].map(name => ({ kind: 'Job', name }))
+    await refusePortsInUse(context, bundle, drafts, await podsMadeBy(context.store, siblings))
     const intents = await context.store.write(async tx => {
       await how.alongside(tx)
       return await writeIntents(tx, context, drafts, bundle.manifests, full, how.ids)

@@ -65,15 +65,19 @@ export async function refuseContainerNames(
 
 type Wanted = { pod: string; port: PortSpec & { hostPort: number } }
 
-/** Host ports that another pod or another program has. Throws PORT_IN_USE naming all of them and who has each. */
+/**
+ * Host ports that another pod or another program has. Throws PORT_IN_USE naming all of them and who has each.
+ * @param done pods whose ports are free whenever they are at rest.
+ */
 export async function refusePortsInUse(
   context: EngineContext,
   bundle: Bundle,
   drafts: readonly Draft[],
+  done: readonly string[] = [],
 ): Promise<void> {
   const bridged = drafts.filter(draft => draft.plan.mode === 'bridge').flatMap(draft => publishedBy(draft.spec))
   if (bridged.length === 0) return
-  const names = new Set<string>(bundle.pods.map(pod => pod.name))
+  const names = new Set<string>([...bundle.pods.map(pod => pod.name), ...done])
   const others = (await readPods(context.store))
     .filter(pod => !names.has(pod.name) && pod.settings.network === 'bridge')
     .flatMap(pod => publishedBy(pod.spec))

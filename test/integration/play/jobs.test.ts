@@ -81,15 +81,25 @@ describe('a Job', () => {
       expect(await pods(cell)).toEqual([])
     }))
 
-  test('gives each pod its index, tries again after a pause, and --wait ends with its success', () =>
+  test('gives each pod its index, and tries again after a pause, whoever ends what waits for it', () =>
     withLeakCheck(cell, async () => {
       // Index 1 fails the first time.
       const script =
         'echo $JOB_COMPLETION_INDEX $(hostname) >>/diary/indexed; [ $JOB_COMPLETION_INDEX = 0 ] || [ $(grep -c ^1 /diary/indexed) = 2 ]'
       const spec = { completions: 2, parallelism: 1, completionMode: 'Indexed', backoffLimit: 1 }
-      const { exitCode, stderr } = await tspod(cell, ['kube', 'play', '--wait', '-'], {
-        input: job('parts', script, { spec }),
-      })
+      const waited = tspod(cell, ['kube', 'play', '--wait', '-'], { input: job('parts', script, { spec }) })
+      await eventually(
+        () => pods(cell),
+        all => all.some(({ name, phase }) => name === 'parts-pod-2' && phase === 'Failed'),
+      )
+      await eventually(
+        () => cell.sh('pgrep -x timekeeper'),
+        ({ exitCode }) => exitCode === 0,
+      )
+      await cell.sh('pkill -9 -x timekeeper')
+      // The next look finds that somebody has to wait.
+      await pods(cell)
+      const { exitCode, stderr } = await waited
       expect([exitCode, stderr]).toEqual([0, ''])
       expect(diary('indexed').sort()).toEqual(['0 parts-0', '1 parts-1', '1 parts-1'])
       expect(await pods(cell)).toEqual([])
