@@ -13,8 +13,10 @@ import {
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { systemClock } from '../../../src/clock.ts'
+import { endSilentMonitor } from '../../../src/engine/run/strays.ts'
 import { processStart } from '../../../src/files.ts'
 import {
+  type Created,
   deleteContainer,
   isAlive,
   isKnown,
@@ -22,6 +24,7 @@ import {
   readExit,
   readHierarchies,
   signalContainer,
+  waitGone,
   wasOomKilled,
 } from '../../../src/oci/index.ts'
 import { exitDirectory } from '../../../src/paths.ts'
@@ -115,6 +118,47 @@ describe('conmon', () => {
     killCgroup(readHierarchies(), lab.cgroup.path)
     for (let attempt = 0; attempt < 100 && isAlive(created); attempt++) await systemClock.sleep(10)
     expect(await lab.wait(created)).toEqual({ is: 'lost' })
+  })
+})
+
+describe('a monitor that no record names', () => {
+  const runDir = (): string => join(lab.directory, 'c')
+  const end = (): Promise<void> => endSilentMonitor(runDir(), exitDirectory(lab.paths), lab.id, systemClock)
+  const monitorOf = (created: Created) => ({ pid: created.conmonPid, start: created.conmonStart })
+
+  test('is ended and tells nothing any more', async () => {
+    lab.configure('sleep 60')
+    const created = await lab.create()
+    await lab.start()
+    await end()
+    expect(isAlive(monitorOf(created))).toBe(false)
+    expect(isAlive(created)).toBe(true)
+    signalContainer(created.pid, created.start, 'SIGKILL')
+    expect(await waitGone(created, 20_000, systemClock)).toBe(true)
+    expect(readExit(exitDirectory(lab.paths), lab.id)).toBeUndefined()
+  })
+
+  test('is left to its exit hook when it has told how the container ended', async () => {
+    lab.configure('exit 3')
+    const created = await lab.create({ exitHook: ['/bin/sleep', '1'] })
+    await lab.start()
+    expect(await lab.wait(created)).toMatchObject({ is: 'exited', exit: { code: 3 } })
+    await end()
+    expect(isAlive(monitorOf(created))).toBe(true)
+  })
+
+  test('is gone, and its pid is a stranger’s: that one is left alone', async () => {
+    lab.configure('sleep 60')
+    const created = await lab.create()
+    const stranger = spawn('sleep', ['60'])
+    try {
+      const [pid, start] = [stranger.pid!, processStart(stranger.pid!)!]
+      writeFileSync(join(runDir(), 'conmon.pid'), String(pid))
+      await end()
+      expect([isAlive({ pid, start }), isAlive(monitorOf(created))]).toEqual([true, true])
+    } finally {
+      stranger.kill('SIGKILL')
+    }
   })
 })
 
