@@ -79,6 +79,22 @@ const cases: Record<string, { input: PlanInput; steps: string[] }> = {
       'start b (create b; start a)',
     ],
   },
+  'a sidecar in back-off holds up what comes after it': {
+    input: input([
+      container('s', 'sidecar', exited(1), { startedMs: NOW, crashes: 3 }),
+      container('t', 'sidecar'),
+      container('a', 'regular'),
+    ]),
+    steps: [],
+  },
+  'and nothing any more once a regular container has run, as in Kubernetes': {
+    input: input([
+      container('s', 'sidecar', exited(1), { startedMs: NOW, crashes: 3 }),
+      container('t', 'sidecar'),
+      container('a', 'regular', RUNNING),
+    ]),
+    steps: ['rootfs t (; )', 'create t (rootfs t; )', 'start t (create t; )'],
+  },
   'init containers run one by one and gate the rest': {
     input: input([container('i', 'init'), container('j', 'init'), container('a', 'regular')]),
     steps: [
