@@ -11,7 +11,7 @@ import { stateOf } from '../view/index.ts'
 import { look } from '../work.ts'
 import { addFailures, commitGoals, each, type Failures, haste, outcome, withPod } from './batch.ts'
 import { checkpoint, restore } from './checkpoint.ts'
-import { reset, wantRunning } from './goals.ts'
+import { isPast, reset, wantRunning } from './goals.ts'
 
 /**
  * Does one thing to many containers; those of one pod together, pods side by side. Never throws for a container: the
@@ -204,12 +204,13 @@ async function restart(
 ): Promise<void> {
   if (graceMs !== undefined) work.stopping.graceMs = graceMs
   const executors = endExecutors(work)
-  for (const record of targets) {
+  const able = targets.filter(record => !isPast(work, record))
+  for (const record of able) {
     if (record.state === 'running') patch(work, record.id, { state: advance('running', 'stopRequested') })
   }
   await commitGoals(work)
   const stopped: ContainerRecord[] = []
-  await each(targets, failures, async record => {
+  await each(able, failures, async record => {
     await executors.stop({ do: 'stop', container: record.id, id: '', after: [], order: [], because: 'restart' })
     await deleteRun(work, record)
     if (record.state !== 'configured') reset(work, record)

@@ -10,12 +10,13 @@ import type { ContainerRecord } from '../state/index.ts'
  */
 export function wantRunning(work: PodWork, wanted: readonly ContainerRecord[]): void {
   const { pod } = work
-  const isComing = pod.goal !== 'running' || work.sandboxState !== 'up'
+  const isComing = isAtRest(work)
+  const isOver = new Set(work.containers.filter(record => isPast(work, record)))
   pod.goal = 'running'
   const helpers = work.containers.filter(record => isHelper(record) && (isComing || holdsUp(record)))
   for (const record of new Set([...helpers, ...wanted])) {
     patch(work, record.id, { goal: 'running', crashes: 0, killed: false })
-    if (hasEnded(record) && !staysDone(work, record)) reset(work, record)
+    if (hasEnded(record) && !isOver.has(record) && !staysDone(work, record)) reset(work, record)
   }
 }
 
@@ -28,9 +29,24 @@ const holdsUp = ({ kind, goal }: ContainerRecord): boolean =>
 const hasEnded = ({ state }: ContainerRecord): boolean =>
   state === 'exited' || state === 'stopped' || state === 'unknown'
 
-/** An init container that succeeded runs again only where Podman's annotation says so. */
-function staysDone(work: PodWork, { kind, exitCode, state }: ContainerRecord): boolean {
-  return kind === 'init' && state === 'exited' && exitCode === 0 && work.pod.spec.initType !== 'always'
+const isAtRest = ({ pod, sandboxState }: PodWork): boolean => pod.goal !== 'running' || sandboxState !== 'up'
+
+const isDone = ({ kind, exitCode, state }: ContainerRecord): boolean =>
+  kind === 'init' && state === 'exited' && exitCode === 0
+
+/** An init container that succeeded runs again only where Podman's annotation says so, and then with its pod. */
+const staysDone = (work: PodWork, record: ContainerRecord): boolean =>
+  isDone(record) && work.pod.spec.initType !== 'always'
+
+/**
+ * An init container that succeeded, in a pod that is up and of which a regular container has run: its time is over,
+ * whoever asks for it. It keeps its exit code.
+ */
+export function isPast(work: PodWork, record: ContainerRecord): boolean {
+  const { boot } = work.context
+  const hasRun = (other: ContainerRecord): boolean => other.startedMs !== undefined && other.boot === boot
+  const hasBegun = work.containers.some(other => other.kind === 'regular' && hasRun(other))
+  return isDone(record) && hasBegun && !isAtRest(work)
 }
 
 /** The container is to be made again, on the layer that it had. */

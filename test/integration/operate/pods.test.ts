@@ -134,6 +134,11 @@ describe('order', () => {
     await play(podWith([{ name: 'i', script: 'echo +i >>/order/log' }], [{ name: 'a', script: ENDS }], { annotations }))
     await succeeds(cell, ['pod', 'restart', 'p'])
     expect(await order()).toEqual(['+i', '+i'])
+    // In a pod that has begun its time is over: nobody has it run again, and how it ended stays known.
+    await succeeds(cell, ['start', 'p-i'])
+    await succeeds(cell, ['restart', 'p-i'])
+    expect((await containers(cell)).find(({ name }) => name === 'p-i')).toMatchObject({ state: 'exited', exitCode: 0 })
+    expect(await order()).toEqual([''])
   })
 
   test('dependencies start before and stop after what needs them', async () => {
