@@ -61,6 +61,8 @@ export type PodWork = {
   patient: boolean
   /** The pods whose locks this process has and lets go together: a play those of all its pods. */
   together: readonly string[]
+  /** What steps have begun beside them; over before the next plan, so that nothing comes after what undoes it. */
+  begun: Promise<unknown>[]
   /** Set when the record of the pod is gone. */
   forgotten: boolean
   signal: AbortSignal | undefined

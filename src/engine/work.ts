@@ -99,6 +99,7 @@ export function workOn(
     stopping: {},
     patient: true,
     together: [intent.pod.name],
+    begun: [],
     forgotten: false,
     signal,
   }

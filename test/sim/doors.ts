@@ -136,8 +136,14 @@ export const forgetContainer: typeof oci.forgetContainer = async (runtime, id) =
 
 const runAt = (path: string): Run | undefined =>
   [...world().kernel.runs.values()].find(
-    run => path.includes(run.pod.slice(0, 12)) && run.name.endsWith(`-${basename(path)}`),
+    run => path.includes(run.pod.slice(0, 12)) && `-${run.name}`.endsWith(`-${basename(path)}`),
   )
+
+/** Those of a container's cgroup, or of a pod's. */
+const runsBelow = (path: string): Run[] => {
+  const ofPod = [...world().kernel.runs.values()].filter(run => path.endsWith(`-${run.pod.slice(0, 12)}`))
+  return ofPod.length > 0 ? ofPod : [runAt(path) ?? []].flat()
+}
 
 export const thawCgroup: typeof oci.thawCgroup = (_hierarchies, path) => {
   const run = runAt(path)
@@ -157,8 +163,8 @@ export const removeCgroup: typeof oci.removeCgroup = (_hierarchies, path) =>
   effect('cgroup', () => {
     const { kernel, rules } = world()
     const { cgroups } = kernel
-    const run = runAt(path)
-    if (run?.process.alive) {
+    for (const run of runsBelow(path)) {
+      if (!run.process.alive) continue
       rules.deletion(run)
       kernel.end(run, 137)
     }

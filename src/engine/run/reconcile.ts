@@ -43,6 +43,7 @@ export async function reconcile(work: PodWork, fresh: boolean): Promise<Reconcil
     holdPod(context.paths, pod.id)
     if (!fresh || round > 0) await writeIntent(work, planned.steps)
     const done = await execute(planned.steps, executorsOf(work, fresh && round === 0))
+    await Promise.all(work.begun.splice(0))
     const { failures, skipped } = done
     all.failures.push(...failures)
     all.skipped.push(...skipped)

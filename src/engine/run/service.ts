@@ -74,10 +74,14 @@ export async function startService(context: EngineContext, id: Id): Promise<void
   await withService(context, id, 'starting the service', async work => {
     const [container] = work.containers
     observeEnds(work)
-    if (container === undefined || container.state === 'running') return
+    if (container === undefined) return
+    const isUp = (): boolean => container.state === 'running'
+    if (isUp() && work.pod.goal === 'running') return
+    // A stop that was begun cannot be taken back: it is ended first.
+    if (container.state === 'stopping') await reconcile(work, false)
     work.pod.goal = 'running'
     container.goal = 'running'
-    if (container.state !== 'configured') container.state = advance(container.state, 'reset')
+    if (container.state !== 'configured' && !isUp()) container.state = advance(container.state, 'reset')
     await context.store.write(async tx => {
       await updatePod(tx, id, { goal: 'running' })
       await writePatches(tx, work)
@@ -98,9 +102,15 @@ export async function reviveService(context: EngineContext, { service, goal }: P
   if (ended.length > 0) await startService(context, service)
 }
 
-/** Stops the service once all its pods are at rest, with the exit code that their containers' codes make. */
+/**
+ * Stops the service once all its pods are at rest, with the exit code that their containers' codes make; has it run as
+ * long as one is not, should a stop that failed have wanted it otherwise.
+ */
 export async function settleService(context: EngineContext, id: Id): Promise<void> {
-  if (!(await isIdle(context, id))) return
+  if (!(await isIdle(context, id))) {
+    if ((await readPodById(context.store, id))?.goal === 'stopped') await startService(context, id)
+    return
+  }
   await withService(context, id, 'stopping the service', async work => {
     // A pod may have been started while this waited for the lock.
     if (!(await isIdle(context, id)) || work.pod.goal === 'removed') return

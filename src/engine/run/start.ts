@@ -37,7 +37,7 @@ export function startExecutors(work: PodWork): Pick<Executors, Starting> {
     sandbox: async () => {
       const pinned = pinSandbox(work)
       // Begun here, awaited where they are needed: the network does not have to wait for them.
-      files().catch(() => undefined)
+      work.begun.push(files().catch(() => undefined))
       await pinned
     },
     network: () => attachNetwork(work),

@@ -17,3 +17,15 @@ function simulate(runs: number, seed: number): string {
 test('random histories of the engine in virtual time: nothing is lost, nothing is left', () => {
   expect(simulate(70, 4_000)).toBe('0 failed')
 }, 60_000)
+
+// Each was the first to show a defect of the engine.
+test.each([
+  [20_263_258, 'what prepares volumes is over before a play without namespaces is undone'],
+  [20_268_280, 'a service that could not be stopped runs on with a pod that came back'],
+])(
+  'seed %i: %s',
+  seed => {
+    expect(simulate(1, seed)).toBe('0 failed')
+  },
+  60_000,
+)
