@@ -113,6 +113,12 @@ export type ContainerSpec = {
   stdinOnce: boolean
   terminationMessagePath: string
   terminationMessagePolicy: 'File' | 'FallbackToLogsOnError'
+  /** Kept for when something runs them. Absent: none. */
+  probes?: ContainerProbes
+  /** Kept like probes. */
+  hooks?: ContainerHooks
+  /** Absent: the image's. */
+  stopSignal?: string
 }
 
 /** The containers of a pod that run while it serves: its sidecars, then its regular containers. */
@@ -163,6 +169,35 @@ export type ResourceSpec = {
 }
 
 export type SeccompSpec = { type: 'RuntimeDefault' } | { type: 'Unconfined' } | { type: 'Localhost'; profile: string }
+
+/** What a probe or a hook does. `host` absent: the pod's address. */
+export type Handler =
+  | { kind: 'exec'; command: string[] }
+  | {
+      kind: 'http'
+      scheme: 'http' | 'https'
+      host?: string
+      port: number
+      path: string
+      headers: { name: string; value: string }[]
+    }
+  | { kind: 'tcp'; host?: string; port: number }
+  | { kind: 'grpc'; port: number; service: string }
+  | { kind: 'sleep'; ms: number }
+
+/** `graceMs`: between the stop signal and KILL when the probe is why a container is stopped; absent: the pod's. */
+export type ProbeSpec = {
+  handler: Handler
+  initialDelayMs: number
+  periodMs: number
+  timeoutMs: number
+  successThreshold: number
+  failureThreshold: number
+  graceMs?: number
+}
+
+export type ContainerProbes = { liveness?: ProbeSpec; readiness?: ProbeSpec; startup?: ProbeSpec }
+export type ContainerHooks = { postStart?: Handler; preStop?: Handler }
 
 export type ContainerSecurity = {
   runAsUser?: number

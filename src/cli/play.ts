@@ -14,6 +14,11 @@ import { readSources, type Source, sourceProblems } from './source.ts'
 import { defineVerb, type Input, type Outcome, usageError, type World } from './verb.ts'
 
 const FLAGS = {
+  'allow-unsupported': {
+    kind: 'switch',
+    initial: false,
+    help: 'keep probes and hooks, which nothing runs yet, instead of refusing them',
+  },
   annotation: { kind: 'list', value: 'KEY=VALUE', help: 'add an annotation to every Pod and PersistentVolumeClaim' },
   build: {
     kind: 'tristate',
@@ -127,6 +132,7 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
     publish: flags.publish,
     publishAll: flags['publish-all'],
     noHosts: flags['no-hosts'],
+    allowUnsupported: flags['allow-unsupported'],
     storedSecret: await engine.storedSecrets(),
     baseDirectory: world.cwd,
     hostNetwork: flags.network.some(name => /^host(?::|$)/.test(name)),

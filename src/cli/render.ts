@@ -6,6 +6,11 @@ import { readSources, sourceProblems } from './source.ts'
 import { defineVerb } from './verb.ts'
 
 const FLAGS = {
+  'allow-unsupported': {
+    kind: 'switch',
+    initial: false,
+    help: 'as of kube play: probes and hooks are noted, not refused',
+  },
   annotation: { kind: 'list', value: 'KEY=VALUE', help: 'add an annotation to every Pod and PersistentVolumeClaim' },
   configmap: { kind: 'list', value: 'FILE', help: 'take ConfigMaps from this file as well' },
   ...CHECK_FLAGS,
@@ -38,6 +43,7 @@ export const render = defineVerb({
       publish: [],
       publishAll: false,
       noHosts: false,
+      allowUnsupported: flags['allow-unsupported'],
       storedSecret: () => undefined,
       baseDirectory: world.cwd,
       ...checkOptions(flags),

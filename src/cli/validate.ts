@@ -9,6 +9,11 @@ import { json, table } from './table.ts'
 import { defineVerb, type World } from './verb.ts'
 
 const FLAGS = {
+  'allow-unsupported': {
+    kind: 'switch',
+    initial: false,
+    help: 'as of kube play: probes and hooks are noted, not refused',
+  },
   annotation: { kind: 'list', value: 'KEY=VALUE', help: 'as of kube play: added to every Pod and claim' },
   configmap: { kind: 'list', value: 'FILE', help: 'take ConfigMaps from this file as well' },
   output: { kind: 'choice', choices: ['json'], short: 'o', help: 'everything as JSON, for programs' },
@@ -44,6 +49,7 @@ export const validate = defineVerb({
       publish: [],
       publishAll: false,
       noHosts: false,
+      allowUnsupported: flags['allow-unsupported'],
       storedSecret: () => undefined,
       baseDirectory: world.cwd,
       ...checkOptions(flags),

@@ -5,10 +5,11 @@ import { parseQuantity } from './quantity.ts'
 import type { YamlNode } from './read.ts'
 import { asBoolean, asInteger, asQuantityText, kindOf } from './scalar.ts'
 import { entryOf, type FieldType, fieldsOf, itemOf, type TypeCode } from './schema.ts'
-import { isHarmless, verdictOn } from './support.ts'
+import { isHarmless, verdictOn } from './verdicts.ts'
 
 /** Required by the API, but an empty text is a value too. */
-const MAY_BE_EMPTY = new Set(['Sysctl.value'])
+const MAY_BE_EMPTY = new Set(['Sysctl.value', 'HTTPHeader.value'])
+const LATER_REMEDY = 'remove it, or allow it with --allow-unsupported: then it is kept and does nothing'
 
 /**
  * Reports everything about `field` that the schema alone decides. Below a field that is accepted without effect,
@@ -62,6 +63,12 @@ function checkMember(child: Field, type: TypeCode, name: string, known: FieldTyp
   const row = judged ? verdictOn(type, name) : undefined
   if (row === undefined || row.verdict === 'honoured') {
     checkField(child, known.type, judged)
+    return
+  }
+  if (row.later) {
+    if (child.context.allowUnsupported) child.note(row.note)
+    else child.issueAt(child.key, 'NOT_SUPPORTED', `${name} is ${row.note}`, LATER_REMEDY)
+    checkField(child, known.type)
     return
   }
   const { node } = child

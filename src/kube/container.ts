@@ -6,6 +6,7 @@ import { didYouMean, quote } from './issue.ts'
 import { labelProblem, parseImage } from './names.ts'
 import { pathProblem, textProblem, tidyPath } from './path.ts'
 import { readPorts } from './ports.ts'
+import { readHooks, readProbes, readStopSignal, refuseOnInit } from './probe.ts'
 import { readResources } from './resources.ts'
 import { readContainerSecurity } from './security.ts'
 
@@ -14,6 +15,7 @@ const DEFAULT_TERMINATION_LOG = '/dev/termination-log'
 /** What a container needs to know of its pod. */
 export type ContainerContext = EnvContext & {
   podSecurity: Field
+  graceMs: number
   hostNetwork: boolean
   /** By name; undefined for a volume that has a mistake. */
   volumes: ReadonlyMap<string, VolumeSpec | undefined>
@@ -39,6 +41,10 @@ export function readContainer(field: Field, context: ContainerContext, isInit: b
   const command = words(field.at('command'))
   const args = words(field.at('args'))
   const workingDir = absolute(field.at('workingDir'))
+  if (!serves) refuseOnInit(field)
+  const probes = readProbes(field, ports)
+  const hooks = readHooks(field, ports, context.graceMs)
+  const stopSignal = readStopSignal(field)
   const spec: ContainerSpec = {
     name: (field.at('name').string() ?? '') as ContainerName,
     ...(isSidecar && { restartPolicy: 'Always' }),
@@ -57,6 +63,9 @@ export function readContainer(field: Field, context: ContainerContext, isInit: b
     stdinOnce: field.at('stdinOnce').boolean() ?? false,
     terminationMessagePath: absolute(field.at('terminationMessagePath')) ?? DEFAULT_TERMINATION_LOG,
     terminationMessagePolicy: field.at('terminationMessagePolicy').oneOf(['File', 'FallbackToLogsOnError'], 'File'),
+    ...(probes !== undefined && { probes }),
+    ...(hooks !== undefined && { hooks }),
+    ...(stopSignal !== undefined && { stopSignal }),
   }
   return { spec, ports: published }
 }

@@ -9,9 +9,14 @@ import { NOTED_KINDS, PLAYED_KINDS } from './support.ts'
 export type KindDocument = { kind: string; field: Field }
 
 /** Reads all sources; syntax errors go to `issues`. Items of a List come in its place. */
-export function readKinds(sources: readonly SourceFile[], issues: Issues, notes: Notes): KindDocument[] {
+export function readKinds(
+  sources: readonly SourceFile[],
+  issues: Issues,
+  notes: Notes,
+  allowUnsupported = false,
+): KindDocument[] {
   return sources.flatMap(source => {
-    const context: DocumentContext = { source, issues, notes }
+    const context: DocumentContext = { source, issues, notes, allowUnsupported }
     return readDocuments(source, issues).flatMap(node => unlist(new Field(context, node, firstKey(node))))
   })
 }

@@ -4,8 +4,8 @@ import { type IssueCode, type Issues, quote, type SourceFile, type Span } from '
 import type { YamlNode } from './read.ts'
 import { asBoolean, asInteger, asQuantityText, asString, isNull } from './scalar.ts'
 
-/** What all fields of one document share. */
-export type DocumentContext = { source: SourceFile; issues: Issues; notes: Notes }
+/** What all fields of one document share; `allowUnsupported`: fields that do nothing yet are noted, not refused. */
+export type DocumentContext = { source: SourceFile; issues: Issues; notes: Notes; allowUnsupported: boolean }
 
 /**
  * One value of a document, or the place where it could be. Reading never complains about a wrong type: the walk

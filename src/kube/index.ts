@@ -37,8 +37,8 @@ export type { FieldValidation, Mistake } from './issue.ts'
 export { subdomainProblem } from './names.ts'
 export { namesIn } from './names-in.ts'
 export type { Level, Mode, Policy } from './pod-security/index.ts'
-export { support } from './support.ts'
 export { usernsAnnotation } from './userns.ts'
+export { support } from './verdicts.ts'
 export {
   type GenerateOptions,
   generate,
@@ -60,6 +60,8 @@ export type TranslateOptions = {
   publish: readonly string[]
   publishAll: boolean
   noHosts: boolean
+  /** Fields that are understood and do nothing yet are noted and kept, instead of refused. */
+  allowUnsupported?: boolean
   /** Secrets of earlier plays: key → base64. */
   storedSecret: (name: string) => Record<string, string> | undefined
   /** Absolute directory that relative hostPaths begin at. */
@@ -106,7 +108,7 @@ function read(sources: readonly SourceText[], options: TranslateOptions): Read {
   const configFiles = options.configMaps.map(({ file, text }) => new SourceFile(file, text))
   const reader = new BundleReader(options)
   const pods = collecting(issues, () => {
-    const documents = readKinds(files, issues, notes)
+    const documents = readKinds(files, issues, notes, options.allowUnsupported)
     reader.readConfigFiles(readKinds(configFiles, issues, notes), documents)
     const read = reader.read(documents, issues)
     if (issues.list.length === 0) checkSomething(documents, issues, files[0])

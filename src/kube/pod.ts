@@ -76,6 +76,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
   for (const volume of own?.volumes ?? []) volumes.set(volume.name, volume)
   const securityContext = spec.at('securityContext')
   const all = [...spec.at('initContainers').items(), ...spec.at('containers').items()]
+  const graceMs = readGraceMs(spec.at('terminationGracePeriodSeconds'))
   const containerContext: ContainerContext = {
     store: context.store,
     podName: name,
@@ -85,6 +86,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     serviceAccountName,
     resourcesOf: wanted => all.find(field => field.at('name').string() === wanted)?.at('resources'),
     podSecurity: securityContext,
+    graceMs,
     hostNetwork,
     volumes,
   }
@@ -110,7 +112,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     dns: readDns(spec, hostNetwork),
     restartPolicy: readRestartPolicy(spec.at('restartPolicy'), origin),
     initType,
-    graceMs: readGraceMs(spec.at('terminationGracePeriodSeconds')),
+    graceMs,
     hostNetwork,
     hostPid,
     hostIpc,

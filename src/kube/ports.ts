@@ -5,7 +5,7 @@ import type { Field } from './field.ts'
 import { quote } from './issue.ts'
 import { isIp, portNameProblem } from './names.ts'
 
-const MAX_PORT = 65535
+export const MAX_PORT = 65535
 
 /** The ports of one container. With the host's network nothing is published: the ports are the host's already. */
 export function readPorts(list: Field, hostNetwork: boolean): PortSpec[] {

@@ -3,18 +3,15 @@
  * is made from. A field that is neither honoured nor accepted is refused; nothing is ignored in silence.
  */
 
-export type Verdict = 'honoured' | 'accepted' | 'refused'
-
-/** `path` is TYPE.FIELD with the names of the Kubernetes API reference, such as `Container.env`. */
-export type SupportRow = { path: string; verdict: Verdict; note: string }
-
-type Verdicts = {
+export type Verdicts = {
   /** Names of fields that do what Kubernetes says. */
   honoured?: string
   /** Fields that have no effect on a single host, each with the reason. */
   accepted?: Record<string, string>
   /** Fields that would have an effect and have none yet, with what to do instead. */
   refused?: Record<string, string>
+  /** Fields that are translated and kept, and do nothing yet: refused without --allow-unsupported. */
+  later?: Record<string, string>
 }
 
 const BOOKKEEPING = 'kept by an API server, and there is none'
@@ -22,6 +19,7 @@ const ONE_NODE = 'there is only one node'
 const NO_TOKEN = 'there is no API server to have an account at'
 const STATUS = 'it is reported, not read'
 const NOT_YET = 'remove it'
+const NOT_RUN = 'not run yet'
 const NO_SUCH_STORAGE = 'use persistentVolumeClaim, hostPath or emptyDir'
 const MOUNT_ON_HOST = 'mount it on the host and use hostPath'
 const NO_SERVICE_ADDRESS = 'a Service has no address here: its name leads to its pods'
@@ -31,7 +29,7 @@ const OWN_PODS = 'a Job knows the pods that it has made'
 const ROLLOUT = 'pods are replaced by the next play, not by a controller'
 const CLAIM = 'a claim is a directory of this host'
 
-const TABLE: Record<string, Verdicts> = {
+export const TABLE: Record<string, Verdicts> = {
   Pod: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
   Deployment: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
   ReplicaSet: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
@@ -194,17 +192,27 @@ const TABLE: Record<string, Verdicts> = {
   Container: {
     honoured:
       'name image imagePullPolicy command args workingDir env envFrom ports resources securityContext volumeMounts ' +
-      'tty stdin stdinOnce terminationMessagePath terminationMessagePolicy restartPolicy',
+      'tty stdin stdinOnce terminationMessagePath terminationMessagePolicy restartPolicy lifecycle',
     accepted: { resizePolicy: 'a container is not resized while it runs' },
     refused: {
-      lifecycle: NOT_YET,
-      livenessProbe: NOT_YET,
-      readinessProbe: NOT_YET,
       restartPolicyRules: 'use the restartPolicy of the pod',
-      startupProbe: NOT_YET,
       volumeDevices: 'use a hostPath volume',
     },
+    later: { livenessProbe: NOT_RUN, readinessProbe: NOT_RUN, startupProbe: NOT_RUN },
   },
+  Lifecycle: { honoured: 'stopSignal', later: { postStart: NOT_RUN, preStop: NOT_RUN } },
+  LifecycleHandler: { honoured: 'exec httpGet sleep tcpSocket' },
+  Probe: {
+    honoured:
+      'exec httpGet tcpSocket grpc initialDelaySeconds periodSeconds timeoutSeconds successThreshold ' +
+      'failureThreshold terminationGracePeriodSeconds',
+  },
+  ExecAction: { honoured: 'command' },
+  HTTPGetAction: { honoured: 'host port path scheme httpHeaders' },
+  HTTPHeader: { honoured: 'name value' },
+  TCPSocketAction: { honoured: 'host port' },
+  GRPCAction: { honoured: 'port service' },
+  SleepAction: { honoured: 'seconds' },
   ContainerPort: { honoured: 'containerPort hostPort hostIP name protocol' },
   EnvVar: { honoured: 'name value valueFrom' },
   EnvVarSource: {
@@ -273,7 +281,7 @@ const TABLE: Record<string, Verdicts> = {
 }
 
 /** Values that ask for what happens anyway: they are neither refused nor noted. */
-const HARMLESS: Record<string, string> = {
+export const HARMLESS: Record<string, string> = {
   'DeploymentSpec.paused': 'false',
   'PodSpec.automountServiceAccountToken': 'false',
   'ServiceSpec.sessionAffinity': 'None',
@@ -284,33 +292,6 @@ const HARMLESS: Record<string, string> = {
   'PodSecurityContext.supplementalGroupsPolicy': 'Merge',
   'VolumeMount.recursiveReadOnly': 'Disabled',
 }
-
-/** The table as rows, for the documentation and for tests. */
-export const support: readonly SupportRow[] = Object.entries(TABLE).flatMap(([type, verdicts]) => [
-  ...(verdicts.honoured ?? '')
-    .split(' ')
-    .filter(Boolean)
-    .map(field => row(type, field, 'honoured', '')),
-  ...Object.entries(verdicts.accepted ?? {}).map(([field, note]) => row(type, field, 'accepted', note)),
-  ...Object.entries(verdicts.refused ?? {}).map(([field, note]) => row(type, field, 'refused', note)),
-])
-
-function row(type: string, field: string, verdict: Verdict, note: string): SupportRow {
-  return { path: `${type}.${field}`, verdict, note }
-}
-
-const byPath = new Map(support.map(entry => [entry.path, entry]))
-
-/** The verdict on a field. Throws for a field that the table does not know, which a test excludes. */
-export function verdictOn(type: string, field: string): SupportRow {
-  const found = byPath.get(`${type}.${field}`)
-  if (found === undefined) throw new Error(`no verdict on ${type}.${field}`)
-  return found
-}
-
-/** True when `value` is what happens without the field. */
-export const isHarmless = (path: string, value: string | undefined): boolean =>
-  value !== undefined && Object.hasOwn(HARMLESS, path) && HARMLESS[path] === value
 
 /** Kinds that are played; every other kind of Kubernetes is refused by name. */
 export const PLAYED_KINDS: Record<string, string> = {

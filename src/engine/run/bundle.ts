@@ -106,7 +106,7 @@ async function workloadBundle(
     stdin: container.stdin && container.stdinOnce ? 'once' : container.stdin,
     imageId: image.id,
     command: args,
-    stopSignal: image.config.stopSignal || 'SIGTERM',
+    stopSignal: container.stopSignal ?? (image.config.stopSignal || 'SIGTERM'),
   }
 }
 
