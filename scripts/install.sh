@@ -72,6 +72,7 @@ install_all() {
   for file in templates/*; do
     case $file in
       *.service | *.timer | *.path) put_filled 644 "$file" "$prefix/lib/systemd/system/${file#templates/}" ;;
+      *.txt) put 644 "$file" "$home/$file" ;;
       *) put 755 "$file" "$home/$file" ;;
     esac
   done

@@ -17,6 +17,8 @@ import { openTerminal, PROXIED_SIGNALS, type Terminal } from './terminal.ts'
 
 /** How long whatever is left over may keep a finished process alive. */
 const LINGER_MS = 500
+/** The bundle is in dist/, this file in src/: both one below the folder that holds the launcher and the templates. */
+const HOME = resolve(import.meta.dirname, '..')
 
 async function main(argv: readonly string[]): Promise<number> {
   process.umask(0o077)
@@ -81,6 +83,7 @@ async function runVerb(
     clock: systemClock,
     run,
     paths,
+    template: async name => (await import('node:fs/promises')).readFile(join(HOME, 'templates', name), 'utf8'),
     engine: () => {
       engine ??= openEngineIn(paths, { run, stream: runStreaming, interact, detach, note: text => log?.info(text) })
       return engine
@@ -115,15 +118,13 @@ type ProcessDoors = Pick<Doors, 'run' | 'stream' | 'detach' | 'interact' | 'note
 
 async function openEngineIn(paths: Paths, doors: ProcessDoors): Promise<Engine> {
   const { openEngine } = await import('./engine/index.ts')
-  // The bundle is in dist/, this file in src/: both one below the folder that holds the launcher and the templates.
-  const home = resolve(import.meta.dirname, '..')
   return openEngine({
     ...doors,
     clock: systemClock,
     paths,
-    launcher: join(home, 'bin/tspod'),
-    exitHook: join(home, 'templates/exit-hook'),
-    timekeeper: join(home, 'templates/timekeeper'),
+    launcher: join(HOME, 'bin/tspod'),
+    exitHook: join(HOME, 'templates/exit-hook'),
+    timekeeper: join(HOME, 'templates/timekeeper'),
   })
 }
 

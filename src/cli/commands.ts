@@ -35,6 +35,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./validate.ts')).validate,
   },
   {
+    name: 'explain',
+    aliases: [],
+    group: 'Look',
+    summary: 'Tell what a field of a manifest means, and what tspod does with it',
+    load: async () => (await import('./explain.ts')).explain,
+  },
+  {
     name: 'kube render',
     aliases: [],
     group: 'Look',

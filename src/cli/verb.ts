@@ -33,6 +33,8 @@ export type World = {
   clock: Clock
   run: Run
   paths: Paths
+  /** The text of a file that is installed beside the program. */
+  template(name: string): Promise<string>
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   signal: AbortSignal
   /** Opens the engine when first called; main.ts closes it. */

@@ -9,7 +9,7 @@ import { isHarmless, verdictOn } from './verdicts.ts'
 
 /** Required by the API, but an empty text is a value too. */
 const MAY_BE_EMPTY = new Set(['Sysctl.value', 'HTTPHeader.value'])
-const LATER_REMEDY = 'remove it, or allow it with --allow-unsupported: then it is kept and does nothing'
+const LATER_REMEDY = 'remove it, or keep it for later with --allow-unsupported'
 
 /**
  * Reports everything about `field` that the schema alone decides. Below a field that is accepted without effect,

@@ -43,7 +43,8 @@ export function withDefaults(value: Json, type: TypeCode): Json {
   return full
 }
 
-function defaultsOf(type: TypeCode): ReadonlyMap<string, Json> {
+/** The defaults of the fields of one type, by name. */
+export function defaultsOf(type: TypeCode): ReadonlyMap<string, Json> {
   const known = unpacked.get(type)
   if (known !== undefined) return known
   const packed = Object.hasOwn(TABLE, type) ? (TABLE[type] as string) : ''

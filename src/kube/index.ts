@@ -32,6 +32,7 @@ import { isReplicated, makesPods, readWorkload } from './workload.ts'
 import { podManifest } from './write/index.ts'
 
 export { expandEnv, expandWords } from './expand.ts'
+export { type ExplainOptions, explain, listKinds } from './explain.ts'
 export { parseAnnotations } from './flags.ts'
 export type { FieldValidation, Mistake } from './issue.ts'
 export { subdomainProblem } from './names.ts'

@@ -116,7 +116,12 @@ function readHandler(field: Field, names: HandlerName[], ports: Ports, graceMs =
 }
 
 const HANDLERS: Record<HandlerName, (field: Field, ports: Ports, graceMs: number) => Handler> = {
-  exec: field => ({ kind: 'exec', command: field.at('command').strings() ?? [] }),
+  exec: field => {
+    const command = field.at('command').strings() ?? []
+    if (command.length === 0)
+      field.at('command').issue('REQUIRED', 'a value is required', 'add the program and its arguments')
+    return { kind: 'exec', command }
+  },
   httpGet: (field, ports) => ({
     kind: 'http',
     scheme: field.at('scheme').oneOf(['HTTP', 'HTTPS'], 'HTTP') === 'HTTPS' ? 'https' : 'http',

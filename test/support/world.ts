@@ -1,4 +1,5 @@
 /** A world for verbs: what they write is kept, what they ask of the engine is what the test says. */
+import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import type { Output, World } from '../../src/cli/verb.ts'
 import type { Engine, ListedContainer, ListedPod } from '../../src/engine/index.ts'
@@ -44,6 +45,7 @@ export function recordedWorld(engine: Partial<Engine> = {}, overrides: Partial<W
       throw new Error('this test runs no program')
     },
     paths: SYSTEM_PATHS,
+    template: async name => readFileSync(new URL(`../../templates/${name}`, import.meta.url), 'utf8'),
     signal: new AbortController().signal,
     engine: async () => engine as Engine,
     ...overrides,

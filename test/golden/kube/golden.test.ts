@@ -61,8 +61,8 @@ const bare = ({ origin: _, ...spec }: PodSpec): Omit<PodSpec, 'origin'> => spec
 const secretOf = (bundle: Bundle, name: string) => bundle.secrets.find(secret => secret.name === name)?.data
 
 /** Flags are in what was written already. */
-const reread = (text: string, { storedSecret }: TranslateOptions): Bundle =>
-  translate([{ file: 'again.yaml', text }], { ...DEFAULTS, storedSecret }).bundle
+const reread = (text: string, { storedSecret, allowUnsupported = false }: TranslateOptions): Bundle =>
+  translate([{ file: 'again.yaml', text }], { ...DEFAULTS, storedSecret, allowUnsupported }).bundle
 
 function read(folder: string): [Bundle, TranslateOptions] {
   const given = join(folder, 'options.json')
