@@ -170,7 +170,9 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
         image.id,
       )
       if (made.exitCode !== 0 && !/already in use/.test(made.stderr)) throw createFailed(image, made)
-      return mount(id)
+      return mount(id).catch(error => {
+        throw maps !== undefined && maps.uids.length + maps.gids.length > 2 ? noSeveralRanges(error) : error
+      })
     },
     remount: id => mount(id),
     unmount: id => unmount(id),
@@ -195,10 +197,18 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
 }
 
 const mapFlags = (maps: IdMaps | undefined): string[] => {
-  const flags = (name: string, ranges: readonly IdRange[]): string[] =>
-    ranges.flatMap(({ inside, outside, count }) => [name, `${inside}:${outside}:${count}`])
-  return maps === undefined ? [] : [...flags('--uidmap', maps.uids), ...flags('--gidmap', maps.gids)]
+  // All ranges in one: of several flags the last alone counts.
+  const text = (ranges: readonly IdRange[]): string =>
+    ranges.map(({ inside, outside, count }) => `${inside}:${outside}:${count}`).join(':')
+  return maps === undefined ? [] : ['--uidmap', text(maps.uids), '--gidmap', text(maps.gids)]
 }
+
+/** 1.43 of Debian 12 is one that cannot, 1.57 of Debian 13 can. */
+const noSeveralRanges = (cause: Error): TspodError =>
+  new TspodError('HOST_LACKS', `containers-storage cannot map several ranges of ids here: ${cause.message}`, {
+    remedy: 'leave out uidmapping and gidmapping of --userns, or use a newer containers-storage',
+    cause,
+  })
 
 function createFailed(image: LocalImage, made: Finished): TspodError {
   const label = image.names[0] ?? image.id.slice(0, 12)
@@ -289,22 +299,26 @@ function mountedRoots(store: Store, owner: string): Map<Id, MountedRoot> {
 }
 
 type StorageMap = { container_id: number; host_id: number; size: number }
-type StorageLayer = { uidmap?: StorageMap[]; gidmap?: StorageMap[] }
-type StorageContainer = { id: Id; layer: string; metadata?: string }
-
-const ownContainers = (store: Store, owner: string): StorageContainer[] =>
-  readLists<StorageContainer>(store, 'containers').filter(container => ownerOf(container.metadata) === owner)
-
-/** One of the store's lists: what is kept, and what a reboot may take. */
-function readLists<T>({ graphRoot, driver }: Store, what: 'containers' | 'layers'): T[] {
-  const directory = join(graphRoot, `${driver}-${what}`)
-  const texts = [`${what}.json`, `volatile-${what}.json`].map(file => readOptional(join(directory, file)))
-  return texts.flatMap(text => (text ? (JSON.parse(text) as T[]) : []))
+type StorageContainer = {
+  id: Id
+  layer: string
+  metadata?: string
+  uidmap?: StorageMap[]
+  gidmap?: StorageMap[]
 }
 
-/** Ids of the host that layers of the store are mapped to, whoever made them; spawns nothing. */
+const ownContainers = (store: Store, owner: string): StorageContainer[] =>
+  allContainers(store).filter(container => ownerOf(container.metadata) === owner)
+
+function allContainers({ graphRoot, driver }: Store): StorageContainer[] {
+  const directory = join(graphRoot, `${driver}-containers`)
+  const texts = ['containers.json', 'volatile-containers.json'].map(file => readOptional(join(directory, file)))
+  return texts.flatMap(text => (text ? (JSON.parse(text) as StorageContainer[]) : []))
+}
+
+/** Ids of the host that containers of the store are mapped to, whoever made them; spawns nothing. */
 export function idsInUse(store: Store): IdRange[] {
-  return readLists<StorageLayer>(store, 'layers').flatMap(({ uidmap = [], gidmap = [] }) =>
+  return allContainers(store).flatMap(({ uidmap = [], gidmap = [] }) =>
     [...uidmap, ...gidmap].map(({ container_id, host_id, size }) => ({
       inside: container_id,
       outside: host_id,
