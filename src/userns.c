@@ -85,7 +85,7 @@ static napi_value hold(napi_env env, napi_callback_info info) {
   if (pipe2(ends, O_CLOEXEC) < 0) return answer(env, -1);
   sigset_t all, before;
   sigfillset(&all);
-  /* No handler of Node may run in the copy. */
+  /* No handler of Node may run in the copy, nor interrupt what waits for it. */
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pid_t pid = fork();
   if (pid == 0) {
@@ -93,7 +93,6 @@ static napi_value hold(napi_env env, napi_callback_info info) {
     stay(flags, userns, ends[1]);
   }
   int why = errno;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
   close(ends[1]);
   if (pid > 0 && (read(ends[0], &failed, sizeof(failed)) != sizeof(failed) || failed)) {
     waitpid(pid, NULL, 0);
@@ -101,6 +100,7 @@ static napi_value hold(napi_env env, napi_callback_info info) {
     why = failed;
   }
   close(ends[0]);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
   errno = why;
   return answer(env, pid);
 }
