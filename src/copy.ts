@@ -15,6 +15,7 @@ import {
   readlinkSync,
   renameSync,
   type Stats,
+  statfsSync,
   symlinkSync,
   unlinkSync,
   utimesSync,
@@ -35,6 +36,10 @@ const MAX_DEPTH = 300
 const MAX_ENTRIES = 5_000_000
 const CHUNK_BYTES = 256 * 1024
 const ZEROS = Buffer.alloc(CHUNK_BYTES)
+/** proc, sysfs, cgroup (both), devpts, mqueue, securityfs, debugfs, tracefs and bpf, by statfs(2): views of the kernel. */
+const KERNEL_FILE_SYSTEMS: readonly number[] = [
+  0x9fa0, 0x62656572, 0x27e0eb, 0x63677270, 0x1cd1, 0x19800202, 0x73636673, 0x64626720, 0x74726163, 0xcafe4a11,
+]
 /** Files of the kernel say that they are empty and hold more. */
 const MAX_UNSAID_BYTES = 1024 * 1024
 
@@ -51,7 +56,7 @@ export type CopyHow = {
   overwrite: boolean
   /** Sum of the sizes files claim to have; without it as much as there is. */
   maxBytes?: number
-  /** Told what is left out: FIFOs, sockets and devices. */
+  /** Told what is left out: FIFOs, sockets, devices, and file systems of the kernel below what is copied. */
   note(text: string): void
   signal: AbortSignal
 }
@@ -121,6 +126,10 @@ async function copyEntry(
   if (stat.isDirectory()) {
     // The copy of a directory into itself does not contain itself.
     if (job.destination.has(keyOf(stat))) return
+    if (parent !== undefined && isKernelMount(from.at.fd, stat, parent.at.fd)) {
+      job.note(`${from.at.path} is a file system of the kernel and was left out`)
+      return
+    }
     await copyDirectory(job, from, stat, to, name, depth)
     return
   }
@@ -133,6 +142,10 @@ async function copyEntry(
   else if (stat.isSymbolicLink() && parent !== undefined) await copyLink(job, parent, stat, to, name)
   else job.note(`${from.at.path} is ${kindOf(stat)} and was left out`)
 }
+
+/** A mount of what is made up by the kernel on the way: who copies a root does not mean it, and much of it reads badly. */
+const isKernelMount = (fd: number, stat: Stats, parent: number): boolean =>
+  stat.dev !== fstatSync(parent).dev && KERNEL_FILE_SYSTEMS.includes(statfsSync(`/proc/self/fd/${fd}`).type)
 
 async function copyDirectory(
   job: Job,
@@ -209,7 +222,7 @@ async function copyFile(job: Job, from: Step, stat: Stats, to: Side, name: strin
 
 /** At most as much as the file held when it was looked at; blocks of zeros become holes. */
 async function copyBytes(from: number, stat: Stats, target: FileHandle, signal: AbortSignal): Promise<void> {
-  const source = await open(`/proc/self/fd/${from}`, O_RDONLY | O_NONBLOCK)
+  const source = await openToRead(from)
   try {
     const limit = stat.size === 0 ? MAX_UNSAID_BYTES : stat.size
     const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
@@ -225,6 +238,16 @@ async function copyBytes(from: number, stat: Stats, target: FileHandle, signal: 
     await target.truncate(length)
   } finally {
     await source.close()
+  }
+}
+
+/** @throws UNSAFE_PATH for a file of the kernel that nobody may read, root neither. */
+async function openToRead(fd: number): Promise<FileHandle> {
+  try {
+    return await open(`/proc/self/fd/${fd}`, O_RDONLY | O_NONBLOCK)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error
+    throw unsafePath(readlinkSync(`/proc/self/fd/${fd}`), 'it may be written and not read')
   }
 }
 

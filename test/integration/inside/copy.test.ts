@@ -64,6 +64,16 @@ describe('what goes where, as docker cp has it', () => {
     expect(await inside('up-c', 'cat /tmp/file /tmp/other; stat -c %a /tmp/file')).toBe('filefile640')
   })
 
+  test('the whole root, without what the kernel makes up', async () => {
+    const { exitCode, stderr } = await tspod(cell, ['cp', 'up-c:/', path('root')])
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 })
+    for (const name of ['proc', 'sys', 'dev/pts', 'dev/mqueue']) {
+      expect(stderr).toContain(`/${name} is a file system of the kernel and was left out`)
+      expect(existsSync(path(`root/${name}`))).toBe(false)
+    }
+    expect(readFileSync(path('root/etc/passwd'), 'utf8')).toContain('app:')
+  })
+
   test('a directory: into one that exists, as one that does not, and its content', async () => {
     await cp(path('tree'), 'up-c:/tmp')
     await cp(path('tree'), 'up-c:/tmp/new')
