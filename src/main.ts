@@ -22,7 +22,7 @@ const HOME = resolve(import.meta.dirname, '..')
 
 async function main(argv: readonly string[]): Promise<number> {
   process.umask(0o077)
-  const { failureText, interpret, makeOutput, signalExitCode } = await import('./cli/index.ts')
+  const { failureText, interpret, lostOutput, makeOutput, signalExitCode } = await import('./cli/index.ts')
   const out = makeOutput(process.stdout, process.env)
   const err = makeOutput(process.stderr, process.env)
   const crash = (error: unknown): void => {
@@ -32,6 +32,13 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
+  // Known only once everything has been written.
+  process.once('exit', () => {
+    const lost = lostOutput(out)
+    if (lost === undefined) return
+    err.write(failureText(lost).text)
+    process.exitCode ||= EXIT_OWN_ERROR
+  })
   const stop = listenForSignals(signalExitCode)
   try {
     const invocation = await interpret(argv, out.columns)

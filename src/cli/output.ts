@@ -1,4 +1,5 @@
 /** Standard output and standard error, with what is known about who reads them. */
+import { hostTrouble, TspodError } from '../errors.ts'
 import type { Output } from './verb.ts'
 
 /** The part of a Node stream that is needed, so that tests can bring their own. */
@@ -33,6 +34,20 @@ export function makeOutput(stream: TextStream, env: Readonly<Record<string, stri
     columns: stream.columns ?? DEFAULT_COLUMNS,
     closed: gone.signal,
   }
+}
+
+/** A full disk or quota: the reader is there and has not got all. A reader that has gone, or hung up, wanted no more. */
+const LOSSES: readonly unknown[] = ['ENOSPC', 'EDQUOT']
+
+/** What to say of output that was lost, if any was: the exit code may not tell that all went well. */
+export function lostOutput({ closed }: Pick<Output, 'closed'>): TspodError | undefined {
+  const reason = closed.reason as NodeJS.ErrnoException | undefined
+  if (!LOSSES.includes(reason?.code)) return undefined
+  const { message, remedy } = hostTrouble(reason) ?? {}
+  return new TspodError('HOST_EXHAUSTED', `cannot write standard output: ${message}`, {
+    remedy: remedy ?? 'free some space',
+    cause: reason,
+  })
 }
 
 const COLOURS = { red: 31, green: 32, yellow: 33, blue: 34, magenta: 35, cyan: 36, bold: 1 } as const

@@ -164,6 +164,11 @@ async function prepare(
       remedy: `${container.name} is ${container.state}; see tspod ps -a`,
     })
   }
+  if (container.kind === 'service' || container.kind === 'infra') {
+    throw new TspodError('EXEC_NOT_FOUND', `${container.name} is the ${container.kind} container: it has no programs`, {
+      remedy: 'name a container of the manifest',
+    })
+  }
   const pod = await readPodOf(context.store, container.id)
   const sandbox = pod && (await readSandbox(context.store, pod.id, context.boot))?.facts
   const spec = pod && specNamed(pod.spec, container.shortName)

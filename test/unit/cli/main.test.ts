@@ -1,6 +1,6 @@
 /** The whole process, from argv to exit code: src/main.ts run by Node itself, without a bundle. */
-import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -88,4 +88,14 @@ describe('the process', () => {
       expect(ended).toMatchObject({ code, out: '', err: expect.stringContaining(`Error: interrupted by ${signal}\n`) })
     })
   }
+})
+
+describe('standard output that takes nothing', () => {
+  test('a full disk is told, and is no success', () => {
+    const full = openSync('/dev/full', 'w')
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, 'version'], { stdio: ['ignore', full, 'pipe'] })
+    closeSync(full)
+    expect(String(stderr)).toContain('Error: cannot write standard output: no space left on device')
+    expect(status).toBe(125)
+  })
 })
