@@ -1,8 +1,9 @@
 /** From argv to the verb that is meant, or to the help text that is wanted. */
 import { TspodError } from '../errors.ts'
 import { VERSION } from '../version.ts'
+import { closest } from '../words.ts'
 import { COMMANDS, type Command, spellings } from './commands.ts'
-import { closest, type Problem, parseFlags } from './flags.ts'
+import { type FlagTable, type Problem, parseFlags, refusedFlags } from './flags.ts'
 import { groupHelp, rootHelp, verbHelp } from './help.ts'
 import { GLOBAL_FLAGS, type Input, usageError, type Verb } from './verb.ts'
 
@@ -44,7 +45,7 @@ async function findVerb(words: string[], before: string[], rest: string[], colum
 async function readVerb(command: Command, called: string, args: string[], columns: number): Promise<Invocation> {
   const verb = await command.load()
   const how = verb.stopAtOperand ? { stopAtOperand: true } : {}
-  const { values, operands, problems } = parseFlags({ ...GLOBAL_FLAGS, ...verb.flags }, args, how)
+  const { values, operands, problems } = parseFlags(flagsOf(verb), args, how)
   if (values.help === true) return { kind: 'text', text: verbHelp(command, verb, columns) }
   const seeAlso = `tspod ${called}`
   const input: Input = { flags: values as Input['flags'], operands }
@@ -52,6 +53,12 @@ async function readVerb(command: Command, called: string, args: string[], column
   if (all.length > 0) throw usageError(all, seeAlso)
   return { kind: 'verb', command, verb, input }
 }
+
+const flagsOf = ({ flags, refused = {} }: Verb): FlagTable => ({
+  ...refusedFlags(refused),
+  ...GLOBAL_FLAGS,
+  ...flags,
+})
 
 function miscount(verb: Verb, count: number, called: string): Problem[] {
   const { minimum, maximum } = verb.count

@@ -24,6 +24,7 @@ import { readEvents } from './events/index.ts'
 import { attach, exec, execDetached, execOnTerminal, startAttached } from './exec/index.ts'
 import { openInside } from './inside/index.ts'
 import { tendNamed, tendWith } from './jobs/index.ts'
+import { once } from './once.ts'
 import {
   exportCheckpoint,
   importCheckpoint,
@@ -148,14 +149,6 @@ function cached<T>(known: Map<string, Promise<T>>, key: string, make: () => Prom
   const value = known.get(key) ?? make()
   known.set(key, value)
   return value
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let value: Promise<T> | undefined
-  return () => {
-    value ??= make()
-    return value
-  }
 }
 
 async function readProfile(candidates: readonly string[]): Promise<unknown> {

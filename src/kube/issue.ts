@@ -1,4 +1,5 @@
 /** Mistakes in manifests, collected and printed the way a compiler does. */
+import { editDistance } from '../words.ts'
 
 export type IssueCode =
   | 'YAML_SYNTAX'
@@ -207,11 +208,6 @@ export function quote(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text)
 }
 
-/** `a, b or c`. */
-export function either(words: readonly string[]): string {
-  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
-}
-
 /** The candidate that `word` is most probably a slip of, or undefined when none is near. */
 function nearest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > 64) return undefined
@@ -232,24 +228,4 @@ function nearest(word: string, candidates: Iterable<string>): string | undefined
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
   const candidate = nearest(word, candidates)
   return candidate === undefined ? undefined : `did you mean ${quote(candidate)}?`
-}
-
-/** Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other. */
-function editDistance(a: string, b: string): number {
-  let beforeLast: number[] = []
-  let last = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1]
-      let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + (same ? 0 : 1))
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        cost = Math.min(cost, (beforeLast[j - 2] ?? 0) + 1)
-      }
-      row.push(cost)
-    }
-    beforeLast = last
-    last = row
-  }
-  return last[b.length] ?? 0
 }

@@ -1,5 +1,5 @@
 /** What a wrong name may have been meant to be. */
-import { closest } from '../flags.ts'
+import { closest } from '../../words.ts'
 
 /** `did you mean X?`, or `otherwise` when nothing known comes near; upper and lower case do not matter. */
 export function didYouMean(word: string, known: readonly string[], otherwise: string): string {

@@ -7,6 +7,7 @@ import { type CreateInput, createContainer, isKnown, startContainer, type Verdic
 import { exitDirectory } from '../../paths.ts'
 import { containerOf, type PodWork, patch, placesOf } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
+import { once } from '../once.ts'
 import type { Executors } from '../plan/index.ts'
 import type { ContainerRecord } from '../state/index.ts'
 import { wantedBy } from '../state/index.ts'
@@ -174,13 +175,4 @@ export async function discard(work: PodWork, id: Id): Promise<void> {
   await releaseRoot(work, id)
   const rootfs = await work.context.rootfs()
   await Promise.all([rootfs.remove(id), removeTree(run), removeTree(join(exits, id))])
-}
-
-/** A function that does its work on the first call and gives every caller the same outcome. */
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let outcome: Promise<T> | undefined
-  return () => {
-    outcome ??= work()
-    return outcome
-  }
 }

@@ -1,0 +1,42 @@
+/** Lists of words for people, and what a wrong one was meant to be. */
+
+/** "a", "a or b", "a, b or c". */
+export function either(words: readonly string[]): string {
+  if (words.length < 2) return words.join('')
+  return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
+}
+
+/** The candidate that `word` most likely stood for, if any is close: at most two edits, or a third of the word. */
+export function closest(word: string, candidates: readonly string[]): string | undefined {
+  const limit = Math.max(1, Math.min(2, Math.floor(word.length / 3)))
+  let best: { candidate: string; edits: number } | undefined
+  for (const candidate of candidates) {
+    const edits = editDistance(word, candidate)
+    if (edits <= limit && (best === undefined || edits < best.edits)) best = { candidate, edits }
+  }
+  return best?.candidate ?? candidates.find(candidate => word.length >= 3 && candidate.startsWith(word))
+}
+
+/** Edits (insert, delete, replace, swap neighbours) between two short words; long ones count as far apart. */
+export function editDistance(from: string, to: string): number {
+  if (from.length > 64 || to.length > 64) return Number.POSITIVE_INFINITY
+  const rows: number[][] = [Array.from({ length: to.length + 1 }, (_, column) => column)]
+  const at = (row: number, column: number): number => rows[row]?.[column] ?? Number.POSITIVE_INFINITY
+  for (let row = 1; row <= from.length; row++) {
+    const line = [row]
+    rows.push(line)
+    for (let column = 1; column <= to.length; column++) {
+      const replace = from[row - 1] === to[column - 1] ? 0 : 1
+      const swapped = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
+      line.push(
+        Math.min(
+          at(row - 1, column) + 1,
+          at(row, column - 1) + 1,
+          at(row - 1, column - 1) + replace,
+          swapped ? at(row - 2, column - 2) + 1 : Number.POSITIVE_INFINITY,
+        ),
+      )
+    }
+  }
+  return at(from.length, to.length)
+}
