@@ -17,6 +17,7 @@ export const cleanup = defineVerb({
     'errors are written to tspod.log in the log directory.',
   examples: [{ does: 'What the exit hook does', line: 'tspod container cleanup 4f1c…' }],
   flags: FLAGS,
+  refused: { '`tspod pod cleanup` is for people': 'a|all l|latest rm rmi' },
   async run({ flags, operands }, world) {
     const [id = ''] = operands
     try {

@@ -155,6 +155,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./ps.ts')).ps,
   },
   {
+    name: 'port',
+    aliases: ['container port'],
+    group: 'Look',
+    summary: 'List which ports of the host lead to a container',
+    load: async () => (await import('./operate/index.ts')).port,
+  },
+  {
     name: 'pod ps',
     aliases: ['pod ls', 'pod list'],
     group: 'Look',

@@ -2,8 +2,8 @@
 import type { EventView } from '../engine/index.ts'
 import { eventFilter, eventFilterProblems } from './event-filter.ts'
 import type { FlagTable, Problem } from './flags.ts'
-import { parseSince } from './logs.ts'
 import { printable, printableLines } from './output.ts'
+import { timeBounds, timeProblems } from './since.ts'
 import { age, shortId } from './table.ts'
 import { formatEach, goTime, type Struct, toJsonLine, wantsJson } from './template/index.ts'
 import { defineVerb, type Input, type World } from './verb.ts'
@@ -66,18 +66,11 @@ export const events = defineVerb({
     },
   ],
   flags: FLAGS,
-  check: ({ flags }) => [...wrongTimes(flags), ...conflicts(flags), ...eventFilterProblems(flags.filter)],
+  check: ({ flags }) => [...timeProblems(flags), ...conflicts(flags), ...eventFilterProblems(flags.filter)],
   async run({ flags }, world) {
-    const nowMs = world.clock.nowMs()
     const follow = flags.stream ?? true
-    const sinceMs = timeOf(flags.since, nowMs)
-    const untilMs = timeOf(flags.until, nowMs)
-    const request = {
-      past: !follow || sinceMs !== undefined || untilMs !== undefined,
-      follow,
-      ...(sinceMs !== undefined && { sinceMs }),
-      ...(untilMs !== undefined && { untilMs }),
-    }
+    const bounds = timeBounds(flags, world.clock.nowMs())
+    const request = { past: !follow || Object.keys(bounds).length > 0, follow, ...bounds }
     const show = shower(flags, world)
     const passes = eventFilter(flags.filter)
     const stop = AbortSignal.any([world.signal, world.out.closed])
@@ -88,22 +81,6 @@ export const events = defineVerb({
     return {}
   },
 })
-
-/** Milliseconds since 1970; `+10m` is in the future. */
-function timeOf(text: string | undefined, nowMs: number): number | undefined {
-  if (text === undefined || text === '') return undefined
-  const ahead = /^\+/.test(text)
-  const atMs = parseSince(ahead ? text.slice(1) : text, nowMs) ?? undefined
-  return ahead && atMs !== undefined ? 2 * nowMs - atMs : atMs
-}
-
-function wrongTimes(flags: Flags): Problem[] {
-  return (['since', 'until'] as const).flatMap(name => {
-    const text = flags[name]
-    if (text === undefined || text === '' || timeOf(text, 0) !== undefined) return []
-    return [{ message: `invalid argument "${text}" for "--${name}" flag: no time and no age` }]
-  })
-}
 
 const conflicts = ({ follow, stream, format, output }: Flags): Problem[] => [
   ...(follow && stream === false ? [{ message: '--follow and --stream=false exclude each other' }] : []),

@@ -2,8 +2,8 @@
 import type { ListedContainer, ListedPod } from '../engine/index.ts'
 import { TspodError } from '../errors.ts'
 import type { Problem } from './flags.ts'
-import { parseSince } from './logs.ts'
 import { CONTAINER_STATES, containerState, POD_STATES, restartPolicyName } from './podman-words.ts'
+import { parseSince } from './since.ts'
 
 export type ContainerRow = { pod: ListedPod; container: ListedContainer }
 
@@ -206,5 +206,7 @@ function createdOf(pods: readonly ListedPod[], nameOrId: string): number {
 const timeOf = (value: string, nowMs: number): number => parseSince(value, nowMs) ?? Number.NaN
 
 function badTime(value: string): string | undefined {
-  return parseSince(value, 0) === null ? `invalid filter value ${JSON.stringify(value)}: no time and no age` : undefined
+  return parseSince(value, 0) === undefined
+    ? `invalid filter value ${JSON.stringify(value)}: no time and no age`
+    : undefined
 }

@@ -3,6 +3,7 @@
  * complaint come from that table. The words of the complaints are those of cobra, which Podman users know.
  */
 import { parseArgs } from 'node:util'
+import { closest, either } from '../words.ts'
 
 type FlagBase = {
   /** One letter. */
@@ -28,7 +29,10 @@ export type ListFlag = FlagBase & {
   mayEndLine?: true
 }
 
-export type Flag = SwitchFlag | TristateFlag | TextFlag | NumberFlag | ChoiceFlag | ListFlag
+/** One that Podman has and tspod has not: understood so far that the answer can say why. Made by `refusedFlags`. */
+type RefusedFlag = FlagBase & { kind: 'refused'; value?: string }
+
+export type Flag = RefusedFlag | SwitchFlag | TristateFlag | TextFlag | NumberFlag | ChoiceFlag | ListFlag
 export type FlagTable = { readonly [name: string]: Flag }
 
 type ValueOf<F extends Flag> = F extends SwitchFlag
@@ -76,8 +80,14 @@ export function parseFlags<F extends FlagTable>(
   const values: Record<string, unknown> = initialValues(table)
   const problems: Problem[] = []
   const operands: string[] = []
+  let grouped = -1
   for (const token of tokens) {
-    if (token.kind === 'positional') {
+    if (token.index === grouped) continue
+    const group = token.kind === 'option' ? switchGroup(table, args[token.index] ?? '') : undefined
+    if (group !== undefined) {
+      for (const one of group) applyOption(table, values, problems, one)
+      grouped = token.index
+    } else if (token.kind === 'positional') {
       if (how.stopAtOperand) {
         operands.push(...args.slice(token.index))
         break
@@ -91,6 +101,21 @@ export function parseFlags<F extends FlagTable>(
   return { values: values as FlagValues<F>, operands, problems }
 }
 
+/**
+ * `-qa=false`: letters of switches, the last one with a value. Node would take every character for a letter, all of
+ * them with the same index. Undefined for any other word.
+ */
+function switchGroup(table: FlagTable, word: string): OptionToken[] | undefined {
+  const [, letters = '', value] = /^-([A-Za-z]+)=(.*)$/s.exec(word) ?? []
+  if (value === undefined) return undefined
+  const flags = [...letters].map(letter => Object.entries(table).find(([, { short }]) => short === letter))
+  if (flags.some(entry => entry !== undefined && takesValue(entry[1]))) return undefined
+  return [...letters].map((letter, index) => {
+    const last = index === letters.length - 1
+    return { rawName: `-${letter}`, name: flags[index]?.[0] ?? letter, value: last ? value : undefined, inline: last }
+  })
+}
+
 function nodeOptions(table: FlagTable): Record<string, { type: 'string' | 'boolean'; short?: string }> {
   return Object.fromEntries(
     Object.entries(table).map(([name, flag]) => [
@@ -101,7 +126,26 @@ function nodeOptions(table: FlagTable): Record<string, { type: 'string' | 'boole
 }
 
 /** True when the flag needs a word of its own after it. */
-export const takesValue = (flag: Flag): boolean => flag.kind !== 'switch' && flag.kind !== 'tristate'
+export const takesValue = (flag: Flag): boolean =>
+  flag.kind === 'refused' ? flag.value !== undefined : flag.kind !== 'switch' && flag.kind !== 'tristate'
+
+/**
+ * Flags of Podman's that a verb refuses, by reason: `{ 'the manifest says it': 'dns= p|publish= infra' }`. One that
+ * ends with `=` takes a value, so that its value is not taken for a name.
+ */
+export type Refusals = Readonly<Record<string, string>>
+
+/** The same as a table for the parser; what is refused never shows in `--help`. */
+export function refusedFlags(refusals: Refusals): FlagTable {
+  const rows = Object.entries(refusals).flatMap(([why, words]) =>
+    words.split(' ').map((word): [string, Flag] => {
+      const [, short, name = '', value] = /^(?:(\w)\|)?([^=]+)(=?)$/.exec(word) ?? []
+      const base = { kind: 'refused', help: why, hidden: true } as const
+      return [name, { ...base, ...(short && { short }), ...(value && { value }) }]
+    }),
+  )
+  return Object.fromEntries(rows)
+}
 
 function initialValues(table: FlagTable): Record<string, unknown> {
   return Object.fromEntries(
@@ -116,6 +160,10 @@ function applyOption(table: FlagTable, values: Record<string, unknown>, problems
   const flag = Object.hasOwn(table, token.name) ? table[token.name] : undefined
   if (flag === undefined) {
     problems.push(unknownFlag(table, token))
+    return
+  }
+  if (flag.kind === 'refused') {
+    problems.push({ message: `--${token.name} is not supported`, remedy: flag.help })
     return
   }
   const short = !token.rawName.startsWith('--')
@@ -145,7 +193,7 @@ function applyOption(table: FlagTable, values: Record<string, unknown>, problems
     }
     case 'choice':
       if (flag.choices.includes(text ?? '')) values[token.name] = text
-      else refuse(`want ${alternatives(flag.choices)}`)
+      else refuse(`want ${either(flag.choices)}`)
       return
     case 'list': {
       const list = values[token.name] as string[]
@@ -174,45 +222,4 @@ function unknownFlag(table: FlagTable, token: OptionToken): Problem {
   const close = closest(token.name, visible)
   const problem = { message: `unknown flag: --${token.name}` }
   return close === undefined ? problem : { ...problem, remedy: `did you mean --${close}?` }
-}
-
-/** "a", "a or b", "a, b or c". */
-export function alternatives(words: readonly string[]): string {
-  if (words.length < 2) return words.join('')
-  return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
-}
-
-/** The candidate that `word` most likely stood for, if any is close: at most two edits, or a third of the word. */
-export function closest(word: string, candidates: readonly string[]): string | undefined {
-  const limit = Math.max(1, Math.min(2, Math.floor(word.length / 3)))
-  let best: { candidate: string; edits: number } | undefined
-  for (const candidate of candidates) {
-    const edits = editDistance(word, candidate)
-    if (edits <= limit && (best === undefined || edits < best.edits)) best = { candidate, edits }
-  }
-  return best?.candidate ?? candidates.find(candidate => word.length >= 3 && candidate.startsWith(word))
-}
-
-/** Edits (insert, delete, replace, swap neighbours) between two short words; long ones count as far apart. */
-export function editDistance(from: string, to: string): number {
-  if (from.length > 64 || to.length > 64) return Number.POSITIVE_INFINITY
-  const rows: number[][] = [Array.from({ length: to.length + 1 }, (_, column) => column)]
-  const at = (row: number, column: number): number => rows[row]?.[column] ?? Number.POSITIVE_INFINITY
-  for (let row = 1; row <= from.length; row++) {
-    const line = [row]
-    rows.push(line)
-    for (let column = 1; column <= to.length; column++) {
-      const replace = from[row - 1] === to[column - 1] ? 0 : 1
-      const swapped = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
-      line.push(
-        Math.min(
-          at(row - 1, column) + 1,
-          at(row, column - 1) + 1,
-          at(row - 1, column - 1) + replace,
-          swapped ? at(row - 2, column - 2) + 1 : Number.POSITIVE_INFINITY,
-        ),
-      )
-    }
-  }
-  return at(from.length, to.length)
 }

@@ -6,7 +6,10 @@ import { progressLine } from './progress.ts'
 import { pullOptions, REGISTRY_FLAGS } from './registry-flags.ts'
 import { defineVerb, usageError } from './verb.ts'
 
-const FLAGS = REGISTRY_FLAGS satisfies FlagTable
+const FLAGS = {
+  ...REGISTRY_FLAGS,
+  'disable-content-trust': { kind: 'switch', initial: false, hidden: true, help: 'without effect, as in Podman' },
+} as const satisfies FlagTable
 
 export const imagePull = defineVerb({
   operands: 'IMAGE [IMAGE...]',
@@ -20,6 +23,10 @@ export const imagePull = defineVerb({
     { does: 'From a registry without TLS', line: 'tspod image pull --tls-verify=false localhost:5000/app' },
   ],
   flags: FLAGS,
+  refused: {
+    'images are fetched for the platform of this host': 'arch= os= platform= variant=',
+    'name each image that is wanted': 'a|all-tags',
+  },
   async run({ flags, operands }, world) {
     const problems: Problem[] = []
     const options = await pullOptions(flags, world, problems)

@@ -9,7 +9,12 @@ import { json, size } from './table.ts'
 import { defineVerb } from './verb.ts'
 
 const FLAGS = {
-  format: { kind: 'choice', choices: ['text', 'json'], help: 'lines for people or one JSON object for scripts' },
+  format: {
+    kind: 'choice',
+    choices: ['text', 'json'],
+    short: 'f',
+    help: 'lines for people or one JSON object for scripts',
+  },
 } as const satisfies FlagTable
 
 export const info = defineVerb({

@@ -24,6 +24,7 @@ const TYPE_FLAG = {
   },
 } as const satisfies FlagTable
 
+const NO_SIZES = { 'tspod does not measure containers: leave it out': 's|size' }
 const ANY_NUMBER = { minimum: 0, maximum: Number.POSITIVE_INFINITY }
 
 const DESCRIPTION =
@@ -41,6 +42,7 @@ export const inspect = defineVerb({
     { does: 'One fact', line: `tspod inspect -f '{{.State.Status}}' web-nginx` },
   ],
   flags: { ...FLAGS, ...TYPE_FLAG },
+  refused: NO_SIZES,
   check: ({ flags, operands }) => wrongOperands(flags.latest, operands),
   run: ({ flags, operands }, world) => {
     const kind = flags.type === 'all' ? undefined : flags.type
@@ -61,6 +63,7 @@ export const containerInspect = defineVerb({
     },
   ],
   flags: FLAGS,
+  refused: NO_SIZES,
   check: ({ flags, operands }) => wrongOperands(flags.latest, operands),
   run: ({ flags, operands }, world) => show(operands, { ...flags, kind: 'container' }, world),
 })

@@ -20,7 +20,6 @@ const FLAGS = {
   pod: { kind: 'switch', initial: false, short: 'p', help: 'show the ids of pods as well' },
   sort: { kind: 'choice', choices: SORTS, help: 'the order; without it by pod, oldest first, and manifest' },
   watch: { kind: 'number', value: 'SECONDS', minimum: 0, short: 'w', help: 'show it again and again' },
-  size: { kind: 'switch', initial: false, short: 's', help: 'not supported', hidden: true },
   sync: { kind: 'switch', initial: false, help: 'without effect: the kernel is always asked', hidden: true },
 } as const satisfies FlagTable
 
@@ -44,6 +43,10 @@ export const ps = defineVerb({
     },
   ],
   flags: FLAGS,
+  refused: {
+    'tspod does not measure containers: leave it out': 's|size',
+    'only containers of tspod are listed': 'external',
+  },
   check: ({ flags }) => [...conflicts(flags), ...containerFilterProblems(flags.filter)],
   async run({ flags }, world) {
     const engine = await world.engine()
@@ -62,9 +65,6 @@ function conflicts(flags: Flags): Problem[] {
   refuse(flags.latest && (flags.last ?? -1) >= 0, 'last and latest are mutually exclusive')
   refuse(flags.quiet && flags.ns, 'quiet conflicts with size and namespace')
   refuse((flags.watch ?? 0) > 0 && flags.latest, 'the watch and latest flags cannot be used together')
-  if (flags.size) {
-    problems.push({ message: '--size is not supported', remedy: 'tspod does not measure containers: leave it out' })
-  }
   return problems
 }
 

@@ -34,16 +34,7 @@ export const stats = defineVerb({
   async run({ flags, operands }, world) {
     const engine = await world.engine()
     const names = flags.latest ? [await latestContainer(engine)] : operands
-    const id = shownId(flags['no-trunc'])
-    return watch(world, engine, { names, pods: false, all: flags.all }, flags, all =>
-      shown(all, flags.format, {
-        table: () => containerTable(all, id),
-        record: one => containerRecord(one, id),
-        fields: one => containerFields(one, id),
-        titles: CONTAINER_TITLES,
-        typeName: 'containerStats',
-      }),
-    )
+    return watch(world, engine, { names, pods: false, all: flags.all }, flags, CONTAINER_FORMS)
   },
 })
 
@@ -59,35 +50,36 @@ export const podStats = defineVerb({
   async run({ flags, operands }, world) {
     const engine = await world.engine()
     const names = flags.latest ? [await latestPod(engine)] : operands
-    const id = shownId(flags['no-trunc'])
-    return watch(world, engine, { names, pods: true, all: false }, flags, all =>
-      shown(all, flags.format, {
-        table: () => podTable(all, id),
-        record: one => podRecord(one, id),
-        fields: one => podFields(one, id),
-        titles: POD_TITLES,
-        typeName: 'podStatsReportWrapper',
-      }),
-    )
+    return watch(world, engine, { names, pods: true, all: false }, flags, POD_FORMS)
   },
 })
 
+/** How the figures of containers, or of the containers of pods, are shown. */
 type Forms = {
-  table(): string
-  record(one: Measured): Record<string, unknown>
-  fields(one: Measured): Struct
+  table(all: readonly Measured[], id: ShownId): string
+  record(one: Measured, id: ShownId): Record<string, unknown>
+  fields(one: Measured, id: ShownId): Struct
   titles: Readonly<Record<string, string>>
   typeName: string
 }
 
-function shown(all: readonly Measured[], format: string | undefined, forms: Forms): string {
-  if (format === undefined || format === 'table') return forms.table()
-  if (wantsJson(format)) return json(all.map(forms.record))
-  const { titles, typeName } = forms
-  return formatList(format, all.map(forms.fields), { titles, typeName, heading: true })
+type WatchFlags = {
+  format: string | undefined
+  'no-stream': boolean
+  'no-reset': boolean
+  'no-trunc': boolean
+  interval: number | undefined
 }
 
-const shownId = (whole: boolean) => (id: string) => (whole ? id : shortId(id))
+function shown(all: readonly Measured[], flags: WatchFlags, forms: Forms): string {
+  const { format, 'no-trunc': whole } = flags
+  const id = (text: string): string => (whole ? text : shortId(text))
+  if (format === undefined || format === 'table') return forms.table(all, id)
+  if (wantsJson(format)) return json(all.map(one => forms.record(one, id)))
+  const { titles, typeName } = forms
+  const fields = all.map(one => forms.fields(one, id))
+  return formatList(format, fields, { titles, typeName, heading: true })
+}
 
 /** Long enough for a share of CPU time, short enough to wait for. */
 const FIRST_MS = 500
@@ -95,14 +87,13 @@ const DEFAULT_INTERVAL_S = 5
 const CLEAR = '\u001b[2J\u001b[H'
 
 type Measured = { reading: Reading; shown: Figures }
-type WatchFlags = { 'no-stream': boolean; 'no-reset': boolean; interval: number | undefined }
 
 async function watch(
   world: World,
   engine: Engine,
   request: StatsRequest,
   flags: WatchFlags,
-  render: (all: readonly Measured[]) => string,
+  forms: Forms,
 ): Promise<Outcome> {
   const stop = AbortSignal.any([world.signal, world.out.closed])
   let before = await engine.stats(request)
@@ -111,7 +102,8 @@ async function watch(
     if (stop.aborted) return { interrupted: world.signal.aborted }
     const now = await engine.stats(request)
     const known = new Map(before.map(reading => [reading.id, reading]))
-    const text = render(now.map(reading => ({ reading, shown: figures(reading, known.get(reading.id)) })))
+    const measured = now.map(reading => ({ reading, shown: figures(reading, known.get(reading.id)) }))
+    const text = shown(measured, flags, forms)
     if (flags['no-stream']) return { stdout: text }
     world.out.write(world.out.rewritable && !flags['no-reset'] ? `${CLEAR}${text}` : text)
     before = now
@@ -238,3 +230,19 @@ const podRecord = ({ reading, shown }: Measured, id: ShownId): Record<string, un
   CID: id(reading.id),
   Name: reading.name,
 })
+
+const CONTAINER_FORMS: Forms = {
+  table: containerTable,
+  record: containerRecord,
+  fields: containerFields,
+  titles: CONTAINER_TITLES,
+  typeName: 'containerStats',
+}
+
+const POD_FORMS: Forms = {
+  table: podTable,
+  record: podRecord,
+  fields: podFields,
+  titles: POD_TITLES,
+  typeName: 'podStatsReportWrapper',
+}

@@ -58,10 +58,15 @@ export function portList(ports: readonly PortSpec[]): string {
     .map(port => {
       const inside = `${port.containerPort}/${port.protocol}`
       if (port.hostPort === undefined) return inside
-      const address = port.hostIp === '' ? '0.0.0.0' : port.hostIp
-      return `${address.includes(':') ? `[${address}]` : address}:${port.hostPort}->${inside}`
+      return `${hostAddress(port)}->${inside}`
     })
     .join(', ')
+}
+
+/** Where a published port is on the host: `0.0.0.0:8080`, `[::1]:53`. */
+export function hostAddress({ hostIp, hostPort }: Pick<PortSpec, 'hostIp' | 'hostPort'>): string {
+  const address = hostIp === '' ? '0.0.0.0' : hostIp
+  return `${address.includes(':') ? `[${address}]` : address}:${hostPort}`
 }
 
 /** The part of an id that people read. */

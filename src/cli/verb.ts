@@ -6,7 +6,7 @@ import { TspodError } from '../errors.ts'
 import type { Paths } from '../paths.ts'
 import type { Run } from '../process.ts'
 import type { Terminal } from '../terminal.ts'
-import type { FlagTable, FlagValues, Problem } from './flags.ts'
+import type { FlagTable, FlagValues, Problem, Refusals } from './flags.ts'
 
 /** Where text, or the bytes of a file, go. After the reader has gone away (`| head`) writing is silently without effect. */
 export type Output = {
@@ -79,6 +79,8 @@ export type Verb<F extends FlagTable = FlagTable> = {
   description: string
   examples: readonly Example[]
   flags: F
+  /** What Podman takes here and tspod does not, with the reasons. */
+  refused?: Refusals
   /** The words after the first operand are not ours. */
   stopAtOperand?: true
   /** Works without being root. */

@@ -28,6 +28,8 @@ export type LogOptions = {
   tail?: number
   /** Only lines at or after this time. */
   sinceMs?: number
+  /** Only lines at or before this time. */
+  untilMs?: number
   /** Goes on with what is written from now on, until `isOver` says that no more will come. */
   follow?: { isOver: (container: string) => boolean | Promise<boolean>; clock: Clock; signal?: AbortSignal }
 }
@@ -87,7 +89,9 @@ export class LineJoiner {
  */
 export async function* readLogs(sources: readonly LogSource[], options: LogOptions = {}): AsyncGenerator<LogLine> {
   const readers = sources.map(source => new LogReader(source))
-  const wanted = (line: LogLine): boolean => options.sinceMs === undefined || line.timeMs >= options.sinceMs
+  const wanted = (line: LogLine): boolean =>
+    line.timeMs >= (options.sinceMs ?? Number.NEGATIVE_INFINITY) &&
+    line.timeMs <= (options.untilMs ?? Number.POSITIVE_INFINITY)
   try {
     for await (const line of merged(readers.map(reader => reader.present(options.tail)))) {
       if (wanted(line)) yield line

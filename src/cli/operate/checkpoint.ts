@@ -15,6 +15,7 @@ const CRIU_FLAGS = {
   'file-locks': { kind: 'switch', initial: false, help: 'locks on files are no obstacle and are taken again' },
   // What happens anyway: a file system is never part of a checkpoint.
   'ignore-rootfs': { kind: 'switch', initial: false, hidden: true, help: 'leave the file system out' },
+  'ignore-volumes': { kind: 'switch', initial: false, hidden: true, help: 'leave volumes out' },
 } as const satisfies FlagTable
 
 const CHECKPOINT_FLAGS = {
@@ -49,6 +50,12 @@ export const checkpoint = defineVerb({
     { does: 'Keep a copy while it runs', line: 'tspod checkpoint -R --export /root/web.tar web-nginx' },
   ],
   flags: CHECKPOINT_FLAGS,
+  refused: {
+    'a checkpoint is written whole: leave it out': 'P|pre-checkpoint with-previous',
+    'an archive is one file that is not compressed: pass it to zstd or gzip': 'c|compress=',
+    'a checkpoint is kept with its container, or in an archive: use --export': 'create-image=',
+    'criu keeps its figures in the directory that --keep leaves': 'print-stats',
+  },
   check: ({ flags, operands }) => [
     ...targetProblems(flags, operands),
     ...onlyOne('--export', flags.export, flags, operands),
@@ -77,6 +84,12 @@ export const restore = defineVerb({
     { does: 'Go on from an archive', line: 'tspod restore --import /root/web.tar' },
   ],
   flags: RESTORE_FLAGS,
+  refused: {
+    'a container comes back as the one it was, in its pod': 'n|name= pod= p|publish=',
+    'a pod has the address and the network it had: leave it out': 'ignore-static-ip ignore-static-mac',
+    'a checkpoint is written whole: leave it out': 'import-previous=',
+    'criu keeps its figures in the directory that --keep leaves': 'print-stats',
+  },
   check: ({ flags, operands }) =>
     flags.import === undefined
       ? targetProblems(flags, operands)

@@ -1,6 +1,8 @@
 /** `tspod pod create`: pods that are made and not started, of a manifest or without containers. */
+import { resolve } from 'node:path'
 import { emptyPodSpec, type PlayOptions } from '../../engine/index.ts'
 import { TspodError } from '../../errors.ts'
+import { writeAtomic } from '../../files.ts'
 import type { Bundle } from '../../model.ts'
 import type { FlagTable, Problem } from '../flags.ts'
 import { progressLine } from '../progress.ts'
@@ -13,9 +15,24 @@ const FLAGS = {
   hostname: { kind: 'text', value: 'NAME', help: 'host name of the empty pod (default: its name)' },
   label: { kind: 'list', value: 'KEY=VALUE', short: 'l', help: 'a label of the empty pod' },
   network: { kind: 'list', value: 'MODE|NAME[:OPTIONS]', help: 'host, none, bridge or the name of a network' },
+  'pod-id-file': { kind: 'text', value: 'FILE', help: 'write the ids of the pods to this file' },
   replace: { kind: 'switch', initial: false, help: 'first remove a pod of the same name' },
   ...REGISTRY_FLAGS,
 } as const satisfies FlagTable
+
+/** What Podman gives a pod by flags, since it has no manifest to read it from. */
+const REFUSED = {
+  'the manifest says it: write it there, and name the file':
+    'add-host= device= dns= dns-option= dns-search= ip= ip6= mac-address= network-alias= no-hosts p|publish= ' +
+    'security-opt= share= share-parent shm-size= sysctl= pid= uts= v|volume= volumes-from= exit-policy= restart=',
+  'limits belong to the containers of a manifest: write them there':
+    'c|cpu-shares= cpus= cpuset-cpus= cpuset-mems= m|memory= memory-swap= blkio-weight= blkio-weight-device= ' +
+    'device-read-bps= device-write-bps=',
+  'a pod has an infra container only where its manifest shares the process namespace':
+    'infra infra-command= infra-conmon-pidfile= infra-image= infra-name=',
+  'pods are placed below the unit that starts them: start tspod in the slice that should hold them': 'cgroup-parent=',
+  'give each label with --label': 'label-file=',
+}
 
 type CreateInput = Input<typeof FLAGS>
 
@@ -30,6 +47,7 @@ export const podCreate = defineVerb({
     { does: 'A pod without containers', line: 'tspod pod create --name empty --label app=test' },
   ],
   flags: FLAGS,
+  refused: REFUSED,
   check: input => (input.operands.length === 0 ? emptyProblems(input) : fileProblems(input)),
   async run(input, world) {
     const problems: Problem[] = []
@@ -40,7 +58,10 @@ export const podCreate = defineVerb({
     const progress = progressLine(world.err, input.flags.quiet)
     try {
       const report = await engine.play(bundle, { ...OPTIONS, ...wishes(input), pull }, progress.show, world.signal)
-      return { stdout: report.pods.map(({ id }) => `${id}\n`).join('') }
+      const ids = report.pods.map(({ id }) => `${id}\n`).join('')
+      const file = input.flags['pod-id-file']
+      if (file !== undefined) await writeAtomic(resolve(world.cwd, file), ids, 0o644)
+      return { stdout: ids }
     } finally {
       progress.finish()
     }

@@ -10,6 +10,7 @@ import {
   ID_FILE_FLAG,
   IGNORE_FLAG,
   LONG_FILTER_FLAG,
+  POD_ID_FILE_FLAG,
   report,
   TARGET_FLAGS,
   type Target,
@@ -20,7 +21,7 @@ import {
 const EXIT_MISSING = 1
 const EXIT_STILL_RUNS = 2
 
-const POD_FLAGS = {
+const COMMON_FLAGS = {
   ...TARGET_FLAGS,
   ...IGNORE_FLAG,
   ...TIME_FLAG,
@@ -28,8 +29,10 @@ const POD_FLAGS = {
   force: { kind: 'switch', initial: false, short: 'f', help: 'stop what runs first; what does not exist is no error' },
 } as const satisfies FlagTable
 
+const POD_FLAGS = { ...COMMON_FLAGS, ...POD_ID_FILE_FLAG } as const satisfies FlagTable
+
 const FLAGS = {
-  ...POD_FLAGS,
+  ...COMMON_FLAGS,
   ...ID_FILE_FLAG,
   depend: { kind: 'switch', initial: false, help: 'also what depends on it: the pods of a service container' },
   volumes: {

@@ -3,9 +3,17 @@ import { ATTACH_FLAGS, attachOutcome, detachKeysOf } from '../attach.ts'
 import type { FlagTable, Problem } from '../flags.ts'
 import { latestContainer } from '../latest.ts'
 import { defineVerb } from '../verb.ts'
-import { actOnContainers, actOnPods, FILTER_FLAG, isRegular, TARGET_FLAGS, targetProblems } from './targets.ts'
+import {
+  actOnContainers,
+  actOnPods,
+  FILTER_FLAG,
+  isRegular,
+  POD_ID_FILE_FLAG,
+  TARGET_FLAGS,
+  targetProblems,
+} from './targets.ts'
 
-const FLAGS = { ...TARGET_FLAGS, ...FILTER_FLAG } as const satisfies FlagTable
+const FLAGS = { ...TARGET_FLAGS, ...FILTER_FLAG, ...POD_ID_FILE_FLAG } as const satisfies FlagTable
 
 const START_FLAGS = {
   // Podman has -a for --attach here, and no short form of --all.

@@ -9,6 +9,7 @@ import {
   ID_FILE_FLAG,
   IGNORE_FLAG,
   isRegular,
+  POD_ID_FILE_FLAG,
   TARGET_FLAGS,
   TIME_FLAG,
   targetProblems,
@@ -21,7 +22,13 @@ const FLAGS = {
   ...IGNORE_FLAG,
   ...TIME_FLAG,
 } as const satisfies FlagTable
-const POD_FLAGS = { ...TARGET_FLAGS, ...FILTER_FLAG, ...IGNORE_FLAG, ...TIME_FLAG } as const satisfies FlagTable
+const POD_FLAGS = {
+  ...TARGET_FLAGS,
+  ...FILTER_FLAG,
+  ...POD_ID_FILE_FLAG,
+  ...IGNORE_FLAG,
+  ...TIME_FLAG,
+} as const satisfies FlagTable
 
 export const stop = defineVerb({
   operands: 'CONTAINER [CONTAINER...]',

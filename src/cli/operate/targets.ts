@@ -27,6 +27,10 @@ export const ID_FILE_FLAG = {
   cidfile: { kind: 'list', value: 'FILE', help: 'take an id from this file' },
 } as const satisfies FlagTable
 
+export const POD_ID_FILE_FLAG = {
+  'pod-id-file': { kind: 'list', value: 'FILE', help: 'take the id of a pod from this file' },
+} as const satisfies FlagTable
+
 export const IGNORE_FLAG = {
   ignore: { kind: 'switch', initial: false, short: 'i', help: 'what does not exist is no error' },
 } as const satisfies FlagTable
@@ -47,7 +51,11 @@ type Wish = {
   ignore?: boolean
   filter?: readonly string[]
   cidfile?: readonly string[]
+  'pod-id-file'?: readonly string[]
 }
+
+/** What a command takes ids from, of containers or of pods. */
+const idFilesOf = (wish: Wish): string[] => [...(wish.cidfile ?? []), ...(wish['pod-id-file'] ?? [])]
 
 /** What is wrong with names beside --all, --latest, --filter or --cidfile, or without any of them. */
 export function targetProblems(
@@ -55,8 +63,8 @@ export function targetProblems(
   operands: readonly string[],
   what: 'container' | 'pod' = 'container',
 ): Problem[] {
-  const { filter = [], cidfile = [] } = wish
-  const named = [...operands, ...cidfile]
+  const { filter = [] } = wish
+  const named = [...operands, ...idFilesOf(wish)]
   if (filter.length > 0 && named.length > 0) return [{ message: '--filter takes no names' }]
   const wrong = what === 'pod' ? podFilterProblems(filter) : containerFilterProblems(filter)
   const all = wish.all === true || filter.length > 0
@@ -88,7 +96,7 @@ export async function containersNamed(
     const rows = pods.flatMap(pod => pod.containers.map(container => ({ pod, container }))).filter(passes)
     return { found: rows.map(({ container }) => ({ asked: container.name, view: container })), missing: [] }
   }
-  const named = wish.latest ? [await latestContainer(engine)] : [...operands, ...(await readIds(wish.cidfile))]
+  const named = wish.latest ? [await latestContainer(engine)] : [...operands, ...(await readIds(idFilesOf(wish)))]
   return lookUp(named, wish, async asked => {
     const found = await findOr(engine, asked, noSuchContainer(asked, 'see what there is: tspod ps -a'))
     if (found.kind === 'container') return found.container
@@ -96,20 +104,19 @@ export async function containersNamed(
   })
 }
 
-/** Files that hold one id each, as `podman run --cidfile` and others write them. */
-async function readIds(files: readonly string[] = []): Promise<string[]> {
-  return Promise.all(
-    files.map(async file => {
-      try {
-        return (await readFile(file, 'utf8')).trim()
-      } catch (cause) {
-        throw new TspodError('USAGE', `reading CIDFile: ${(cause as Error).message}`, {
-          remedy: 'name a file that holds an id',
-          cause,
-        })
-      }
-    }),
-  )
+/** Files that hold an id in each line, as `podman run --cidfile`, `pod create --pod-id-file` and others write them. */
+async function readIds(files: readonly string[]): Promise<string[]> {
+  const read = files.map(async file => {
+    try {
+      return (await readFile(file, 'utf8')).split('\n').filter(line => line.trim() !== '')
+    } catch (cause) {
+      throw new TspodError('USAGE', `reading CIDFile: ${(cause as Error).message}`, {
+        remedy: 'name a file that holds an id',
+        cause,
+      })
+    }
+  })
+  return (await Promise.all(read)).flat()
 }
 
 /** The pods that are meant. */
@@ -129,7 +136,7 @@ export async function podsNamed(
     const view = newest(all)
     return view === undefined ? noPod : { found: [{ asked: view.name, view }], missing: [] }
   }
-  const named = [...operands, ...(await readIds(wish.cidfile))]
+  const named = [...operands, ...(await readIds(idFilesOf(wish)))]
   return lookUp(named, wish, async asked => {
     const found = await findOr(engine, asked, noSuchPod(asked))
     if (found.kind === 'pod') return found.pod

@@ -6,8 +6,7 @@ import type { FlagTable, FlagValues, Problem } from '../flags.ts'
 import { LATEST_FLAG, latestContainer, latestProblems } from '../latest.ts'
 import { defineVerb } from '../verb.ts'
 
-const FLAGS = {
-  ...LATEST_FLAG,
+const LIMIT_FLAGS = {
   cpus: { kind: 'text', value: 'NUMBER', help: 'processors it may use up, such as 1.5; 0 for no limit' },
   'cpu-period': { kind: 'number', value: 'MICROSECONDS', minimum: 1000, help: 'period of the quota' },
   'cpu-quota': { kind: 'number', value: 'MICROSECONDS', minimum: -1, help: 'run time in each period, -1 for no limit' },
@@ -19,6 +18,8 @@ const FLAGS = {
   'memory-swap': { kind: 'text', value: 'BYTES', help: 'limit of memory and swap together, -1 for no limit' },
   'pids-limit': { kind: 'number', value: 'NUMBER', minimum: -1, help: 'processes and threads, -1 for no limit' },
 } as const satisfies FlagTable
+const LIMITS = Object.keys(LIMIT_FLAGS) as readonly (keyof typeof LIMIT_FLAGS)[]
+const FLAGS = { ...LATEST_FLAG, ...LIMIT_FLAGS } as const satisfies FlagTable
 
 type Flags = FlagValues<typeof FLAGS>
 
@@ -37,6 +38,11 @@ export const update = defineVerb({
     { does: 'At most 100 processes', line: 'tspod update --pids-limit 100 web-nginx' },
   ],
   flags: FLAGS,
+  refused: {
+    'only processor, memory and process limits can change while a container runs':
+      'blkio-weight= blkio-weight-device= device-read-bps= device-read-iops= device-write-bps= device-write-iops= ' +
+      'cpu-rt-period= cpu-rt-runtime= memory-swappiness=',
+  },
   check: ({ flags, operands }) => [...latestProblems(flags, operands), ...problems(flags)],
   async run({ flags, operands }, world) {
     const engine = await world.engine()
@@ -73,7 +79,9 @@ function problems(flags: Flags): Problem[] {
     ...bad('memory-reservation'),
     ...bad('memory-swap'),
     ...lists,
-    ...(Object.keys(limitsOf(flags)).length > 0 ? [] : [{ message: 'there is nothing to change: name a limit' }]),
+    ...(LIMITS.some(name => flags[name] !== undefined)
+      ? []
+      : [{ message: 'there is nothing to change: name a limit' }]),
   ]
 }
 

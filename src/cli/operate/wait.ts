@@ -1,4 +1,5 @@
 /** `tspod wait`, `tspod pod wait`. */
+import { parseDuration } from '../../duration.ts'
 import type { ContainerState } from '../../engine/index.ts'
 import type { FlagTable, Problem } from '../flags.ts'
 import { defineVerb } from '../verb.ts'
@@ -35,10 +36,8 @@ const CONTAINER_FLAGS = { ...FLAGS, ...ID_FILE_FLAG } as const satisfies FlagTab
 
 /** `250ms`, `2s`, or a bare number of milliseconds, in milliseconds; undefined for anything else. */
 function intervalMs(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text)
-  if (match === null) return undefined
-  const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[(match[2] ?? 'ms') as 'ms' | 's' | 'm' | 'h']
-  return Math.max(1, Number(match[1]) * factor)
+  const ms = parseDuration(/\d$/.test(text) ? `${text}ms` : text)
+  return ms === undefined ? undefined : Math.max(1, ms)
 }
 
 type Flags = { condition: string[]; interval: string | undefined; latest: boolean }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import { alternatives, closest, editDistance, type FlagTable, parseFlags } from '../../../src/cli/flags.ts'
+import { type FlagTable, parseFlags, refusedFlags } from '../../../src/cli/flags.ts'
+import { closest, editDistance, either } from '../../../src/words.ts'
 
 const TABLE = {
   all: { kind: 'switch', initial: false, short: 'a', help: '' },
@@ -46,6 +47,12 @@ describe('values', () => {
     },
     'a short letter with its value attached': { args: ['-uroot', '-n5'], values: { user: 'root', tail: 5 } },
     'a short letter with an equals sign': { args: ['-u=root'], values: { user: 'root' } },
+    'a switch turned off by its letter': { args: ['-a=false', '-it=1'], values: { interactive: true, tty: true } },
+    'a group whose last letter is turned off': { args: ['-ita=false'], values: { interactive: true, tty: true } },
+    'what looks like one is a value': {
+      args: ['-u', '-a=false', '-iu=root'],
+      values: { user: 'root', interactive: true },
+    },
     'the last one counts': { args: ['--user', 'a', '--user=b'], values: { user: 'b' } },
     'a value may begin with a dash': { args: ['--tail', '-1', '-u', '-x'], values: { tail: -1, user: '-x' } },
     'a comma is part of a value': {
@@ -99,6 +106,11 @@ describe('complaints', () => {
       args: ['--constructor', '--__proto__'],
       problems: [{ message: 'unknown flag: --constructor' }, { message: 'unknown flag: --__proto__' }],
     },
+    'an unknown letter with a value': { args: ['-x=1'], problems: [{ message: "unknown shorthand flag: 'x'" }] },
+    'no boolean for a letter': {
+      args: ['-a=maybe'],
+      problems: [{ message: 'invalid argument "maybe" for "-a, --all" flag: want true or false' }],
+    },
     'no argument': { args: ['--user'], problems: [{ message: 'flag needs an argument: --user' }] },
     'no argument for a letter': { args: ['-u'], problems: [{ message: "flag needs an argument: 'u' in -u" }] },
     'no boolean': {
@@ -138,5 +150,13 @@ test('the nearest word', () => {
   expect(closest('conf', ['configmap'])).toBe('configmap')
   expect(closest('zzz', ['replace'])).toBeUndefined()
   expect(closest('x'.repeat(10_000), ['replace'])).toBeUndefined()
-  expect(alternatives(['a', 'b', 'c'])).toBe('a, b or c')
+  expect(either(['a', 'b', 'c'])).toBe('a, b or c')
+})
+
+test("what is refused says why, takes its value with it, and hides no flag of the verb's own", () => {
+  const table = { ...refusedFlags({ 'the manifest says it': 'p|ports= infra' }), ...TABLE }
+  const { problems, operands } = parseFlags(table, ['--infra=false', '-p', '80', '--ports', '81', 'web'])
+  const problem = (flag: string) => ({ message: `${flag} is not supported`, remedy: 'the manifest says it' })
+  expect(problems).toEqual([problem('--infra'), problem('--ports'), problem('--ports')])
+  expect(operands).toEqual(['web'])
 })

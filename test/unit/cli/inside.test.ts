@@ -187,6 +187,24 @@ describe('container artifact', () => {
 })
 
 describe('commit', () => {
+  test('--pause freezes what runs, and lets it go on whatever comes of it', async () => {
+    const did: string[] = []
+    const engine = (state: 'running' | 'paused'): Partial<Engine> => ({
+      find: async () => ({ kind: 'container', pod: podView(), container: containerView({ state }) }),
+      operateContainers: async (ids, action) => {
+        did.push(action.do)
+        return ids.map(id => ({ id, name: id }))
+      },
+      commit: async () => {
+        did.push('commit')
+        throw new TspodError('IMAGE_BAD_NAME', 'no', { remedy: 'no' })
+      },
+    })
+    await expect(run('commit -p web-nginx', engine('running'))).rejects.toMatchObject({ code: 'IMAGE_BAD_NAME' })
+    expect(did.splice(0)).toEqual(['pause', 'commit', 'unpause'])
+    await expect(run('commit -p web-nginx', engine('paused'))).rejects.toMatchObject({ code: 'IMAGE_BAD_NAME' })
+    expect(did).toEqual(['commit'])
+  })
   test('asks as its flags say', async () => {
     const asked: unknown[] = []
     const engine: Partial<Engine> = {
@@ -201,5 +219,32 @@ describe('commit', () => {
       ['web', { image: 'img:1', changes: ['USER=1', 'ENV=A=b,c'], author: 'me', message: 'note' }],
       ['web', { changes: [], author: '', message: '' }],
     ])
+  })
+})
+
+describe('port', () => {
+  const both = containerView({
+    ports: [
+      { containerPort: 80, hostPort: 8080, hostIp: '', protocol: 'tcp' },
+      { containerPort: 53, hostPort: 5353, hostIp: '::1', protocol: 'udp' },
+      { containerPort: 9000, hostIp: '', protocol: 'tcp' },
+    ],
+  })
+  const engine: Partial<Engine> = {
+    find: async () => ({ kind: 'container', pod: podView(), container: both }),
+    pods: async () => [podView({ containers: [both] })],
+  }
+  test.each<[line: string, stdout: string]>([
+    ['port web', '80/tcp -> 0.0.0.0:8080\n53/udp -> [::1]:5353\n'],
+    ['container port web 80', '0.0.0.0:8080\n'],
+    ['port web 53/udp', '[::1]:5353\n'],
+    ['port -l 80/tcp', '0.0.0.0:8080\n'],
+    ['port -a', 'cccccccccccc\t80/tcp -> 0.0.0.0:8080\ncccccccccccc\t53/udp -> [::1]:5353\n'],
+  ])('%s', async (line, stdout) => expect((await run(line, engine)).stdout).toBe(stdout))
+  test.each(['port web 9000', 'port web 53'])('%s: nothing is published', async line => {
+    await expect(run(line, engine)).rejects.toMatchObject({ code: 'NO_SUCH_OBJECT' })
+  })
+  test.each(['port', 'port web http', 'port -a web', 'port -l 80 81'])('%s is a mistake', async line => {
+    await expect(run(line, engine)).rejects.toEqual(usage)
   })
 })

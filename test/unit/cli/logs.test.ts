@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { interpret } from '../../../src/cli/interpret.ts'
-import { logPrefixes, parseSince } from '../../../src/cli/logs.ts'
+import { logPrefixes } from '../../../src/cli/logs.ts'
+import { parseSince } from '../../../src/cli/since.ts'
 import type { Found, ListedPod } from '../../../src/engine/index.ts'
 import type { ContainerName, Id } from '../../../src/model.ts'
 import { containerView, NOW_MS, podView, recordedWorld } from '../../support/world.ts'
@@ -23,6 +24,7 @@ beforeAll(() => {
     containers: [
       containerView({
         id: 'e'.repeat(64) as Id,
+        name: 'web-setup',
         shortName: 'setup' as ContainerName,
         kind: 'init',
         state: 'exited',
@@ -70,6 +72,24 @@ describe('logs', () => {
       message: 'invalid argument "yesterday" for "--since" flag: no time and no age',
     })
   })
+  test('until', async () => {
+    expect(await logs(['--until', '58s'], oneContainer)).toMatchObject({ out: 'one\n', err: 'two\n' })
+  })
+  test('one container of a pod, by any of its names', async () => {
+    const { shortName, name, id } = pod.containers[1]!
+    for (const asked of [shortName, name, id.slice(0, 12)]) {
+      expect(await logs(['-c', asked], wholePod)).toMatchObject({ out: 'one\nthree\n', err: 'two\n' })
+    }
+    await expect(logs(['-c', 'nobody'], wholePod)).rejects.toMatchObject({ code: 'NO_SUCH_OBJECT' })
+  })
+  test('several: names before each line, Podman’s -n changes nothing, and nothing is shown twice', async () => {
+    const out = 'nginx | one\nnginx | two\nnginx | three\n'
+    expect(await logs(['-n', 'web'], oneContainer)).toMatchObject({ out, err: '' })
+  })
+  test('a service container has nothing to say', async () => {
+    const service = { ...pod.containers[2]!, kind: 'service' as const }
+    expect(await logs([], () => ({ kind: 'container', pod, container: service }))).toMatchObject({ out: '', err: '' })
+  })
   test('following ends by itself when the pod has ended', async () => {
     const ended = (): ListedPod[] => [{ ...pod, phase: 'Succeeded' }]
     expect(await logs(['-f'], wholePod, ended)).toMatchObject({ outcome: { interrupted: false } })
@@ -92,16 +112,16 @@ describe('logs', () => {
 test('prefixes have colours on a terminal', () => {
   const prefixes = logPrefixes(
     [
-      { id: 'a' as Id, shortName: 'db' as ContainerName },
-      { id: 'b' as Id, shortName: 'web-server' as ContainerName },
+      { id: 'a', name: 'db' },
+      { id: 'b', name: 'web-server' },
     ],
-    { colour: true },
+    true,
   )
   expect([...prefixes.values()]).toEqual(['\x1b[36mdb         | \x1b[0m', '\x1b[33mweb-server | \x1b[0m'])
 })
 
 describe('--since', () => {
-  const cases: [text: string, ms: number | null][] = [
+  const cases: [text: string, ms: number | undefined][] = [
     ['10m', NOW_MS - 600_000],
     ['1h30m', NOW_MS - 5_400_000],
     ['2d', NOW_MS - 172_800_000],
@@ -111,10 +131,11 @@ describe('--since', () => {
     ['2026-01-02T13:00:00+01:00', NOW_MS],
     ['2026-01-02', NOW_MS - 43_200_000],
     ['10', 10_000],
-    ['', null],
-    ['10x', null],
-    ['2026-13-45T00:00:00Z', null],
-    ['-5m', null],
+    ['+10m', NOW_MS + 600_000],
+    ['', undefined],
+    ['10x', undefined],
+    ['2026-13-45T00:00:00Z', undefined],
+    ['-5m', undefined],
   ]
   for (const [text, ms] of cases) test(JSON.stringify(text), () => expect(parseSince(text, NOW_MS)).toBe(ms))
 })

@@ -108,6 +108,7 @@ describe('tail', () => {
 test('since leaves out what is older', async () => {
   writeFileSync(path(), entry(1, 'old') + entry(5, 'new') + entry(6, 'newer'))
   expect(await texts({ sinceMs: Date.parse(at(5)) })).toEqual(['new', 'newer'])
+  expect(await texts({ untilMs: Date.parse(at(5)) })).not.toContain('newer')
 })
 
 test('several containers come in the order of time, also within one millisecond', async () => {
