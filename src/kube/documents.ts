@@ -1,8 +1,6 @@
 /** Sources → documents of a kind that can be played, Lists taken apart. */
-
-import { either } from '../words.ts'
 import { type DocumentContext, Field, firstKey, type Notes } from './field.ts'
-import { didYouMean, type Issues, quote, type SourceFile } from './issue.ts'
+import { didYouMean, either, type Issues, quote, type SourceFile } from './issue.ts'
 import { readDocuments } from './read.ts'
 import { knownKinds } from './schema.ts'
 import { NOTED_KINDS, PLAYED_KINDS } from './support.ts'

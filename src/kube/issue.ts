@@ -1,6 +1,8 @@
 /** Mistakes in manifests, collected and printed the way a compiler does. */
 import { editDistance } from '../words.ts'
 
+export { either } from '../words.ts'
+
 export type IssueCode =
   | 'YAML_SYNTAX'
   | 'YAML_LIMIT'

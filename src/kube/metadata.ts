@@ -1,8 +1,7 @@
 /** Names, labels and annotations of objects. */
 import { TspodError } from '../errors.ts'
-import { either } from '../words.ts'
 import { emptyRecord, type Field } from './field.ts'
-import { didYouMean, type IssueCode, quote } from './issue.ts'
+import { didYouMean, either, type IssueCode, quote } from './issue.ts'
 import { labelProblem, labelValueProblem, qualifiedProblem, subdomainProblem } from './names.ts'
 
 const MAX_ANNOTATION_BYTES = 256 * 1024

@@ -1,6 +1,5 @@
 /** A pod: its sections in order. */
 import type { PodName, PodSpec, RestartPolicy, VolumeSpec } from '../model.ts'
-import { either } from '../words.ts'
 import {
   type ContainerContext,
   checkContainerName,
@@ -11,7 +10,7 @@ import {
 import { readDependencies } from './dependencies.ts'
 import type { Field } from './field.ts'
 import { readDns, readHostAliases, readHostname } from './hosts.ts'
-import { quote } from './issue.ts'
+import { either, quote } from './issue.ts'
 import { readAnnotations, readLabels, readSettings } from './metadata.ts'
 import { portsClash } from './ports.ts'
 import { readPodSecurity } from './security.ts'

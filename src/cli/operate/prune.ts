@@ -44,6 +44,10 @@ function isOver(pod: PodView, { state, kind, goal, nextStartMs }: ContainerView)
 const isAtRest = (pod: PodView): boolean =>
   pod.phase === 'Succeeded' || pod.phase === 'Failed' || pod.reason === 'Stopped'
 
+/** An ended container that was made again, by `init`, holds a process, though the pod has done its work. */
+const isStill = (pod: PodView): boolean =>
+  pod.containers.every(({ state }) => state === 'configured' || state === 'exited' || state === 'stopped')
+
 export const podPrune = defineVerb({
   operands: '',
   count: { minimum: 0, maximum: 0 },
@@ -55,7 +59,7 @@ export const podPrune = defineVerb({
     const engine = await world.engine()
     const pods = await engine.pods()
     const passes = podFilter(groupFilters(flags.filter), { pods, nowMs: world.clock.nowMs() })
-    const over = pods.filter(pod => pod.kind === 'pod' && isAtRest(pod) && passes(pod))
+    const over = pods.filter(pod => pod.kind === 'pod' && isAtRest(pod) && isStill(pod) && passes(pod))
     const ids = over.map(({ id }) => id)
     const outcomes = await engine.operatePods(ids, { do: 'remove', force: false }, world.signal)
     return report(

@@ -10,7 +10,6 @@ import {
   execArgs,
   execMonitored,
   findProgram,
-  lastMessage,
   type OciConfig,
   openConsole,
   podCgroup,
@@ -28,6 +27,7 @@ import { type PodRecord, readPodOf, readSandbox, specNamed } from '../state/inde
 import type { AttachEnd, ContainerView, ExecRequest } from '../types/index.ts'
 import { oneContainer } from '../view/index.ts'
 import { showConsole } from './attach.ts'
+import { refusalIn } from './refusal.ts'
 import { beginSession, sessionDirectory, sessionEnded, sessionStarted } from './sessions.ts'
 
 /**
@@ -255,25 +255,4 @@ function wantedEnv(entries: readonly string[], config: OciConfig): Record<string
     else throw new TspodError('USAGE', `"${entry}" is no environment variable`, { remedy: 'write -e NAME=value' })
   }
   return env
-}
-
-/** Why there was no command to run, by the runtime's log; undefined when it says nothing against it. */
-function refusalIn(log: string, request: ExecRequest): TspodError | undefined {
-  const said = lastMessage(log)
-  if (said === '') return undefined
-  const command = request.args[0] ?? ''
-  if (/not found|no such file/i.test(said)) {
-    return new TspodError('EXEC_NOT_FOUND', `the container has no program "${command}": ${said}`, {
-      remedy: 'check the command and its path',
-    })
-  }
-  if (/permission denied|open executable|exec format error|is a directory/i.test(said)) {
-    return new TspodError('EXEC_CANNOT_INVOKE', `"${command}" cannot be run: ${said}`, {
-      remedy: 'check its mode and the user (-u)',
-    })
-  }
-  if (/level":"(warning|info)/.test(log.split('\n').filter(Boolean).at(-1) ?? '')) return undefined
-  return new TspodError('START_FAILED', said, {
-    remedy: 'see tspod inspect for the container, and tspod doctor for the host',
-  })
 }

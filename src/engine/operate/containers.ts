@@ -239,6 +239,10 @@ async function remove(
   for (const record of going) {
     if (!failures.has(record.id)) patch(work, record.id, { state: advance(record.state, 'removeRequested') })
   }
+  const stays = ({ id, kind }: ContainerRecord): boolean =>
+    kind !== 'infra' && (failures.has(id) || !going.some(one => one.id === id))
+  // Without its last container a pod is at rest: there is nothing left to hold a network for.
+  if (work.pod.goal === 'running' && !work.containers.some(stays)) work.pod.goal = 'stopped'
   await commitGoals(work)
   addFailures(failures, going, await reconcile(work, false))
 }

@@ -189,6 +189,17 @@ describe('restart, init, rm', () => {
   })
 })
 
+test('a pod whose last container is removed is at rest; one whose ended container was made again is not pruned', async () => {
+  await play(POD)
+  await play(podText('again', { script: 'exit 0', restartPolicy: 'Never' }))
+  await succeeds(cell, ['wait', 'again-c1'])
+  await succeeds(cell, ['init', 'again-c1'])
+  expect(await succeeds(cell, ['pod', 'prune', '-f'])).toBe('')
+  await succeeds(cell, ['rm', '-f', '-t', '0', 'web-c1'])
+  expect(await succeeds(cell, ['pod', 'inspect', 'web', '-f', '{{.State}}'])).toBe('Stopped\n')
+  expect((await cell.sh('ip netns list; ls /run/tspod/sandboxes 2>/dev/null')).stdout).not.toContain('web')
+})
+
 describe('wait', () => {
   test('prints the exit code of each, in the order asked for', async () => {
     await play(podText('job', { scripts: ['sleep 0.3; exit 3', 'exit 0'], restartPolicy: 'Never' }))
