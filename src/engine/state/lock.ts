@@ -96,18 +96,20 @@ type Held = { release(): Promise<void> }
 
 /** The lock, or undefined when somebody else has it or the file was removed while it was being taken. */
 async function tryLock(file: string): Promise<Held | undefined> {
-  const before = await inodeOf(file)
+  const before = await made(file)
+  if (before === undefined) return undefined
   const database = await openDatabase(file)
   const exec = (sql: string): Promise<Error | null> => new Promise(resolve => database.exec(sql, resolve))
   const close = (): Promise<void> => new Promise(resolve => database.close(() => resolve()))
   const error = await exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE')
   if (error !== null) {
     await close()
-    if ((error as { code?: string }).code === 'SQLITE_BUSY') return undefined
+    // SQLite calls a file that was unlinked under it an I/O error.
+    if ((await identity(file)) !== before || (error as { code?: string }).code === 'SQLITE_BUSY') return undefined
     throw asStoreError(error, file)
   }
   // The path may have been unlinked between open and lock: then this is the lock of a file nobody else will see.
-  if ((await inode(file)) !== before) {
+  if ((await identity(file)) !== before) {
     await close()
     return undefined
   }
@@ -120,19 +122,21 @@ async function tryLock(file: string): Promise<Held | undefined> {
 }
 
 /**
- * The inode of the lock file, created when it is not there. O_EXCL, because closing any descriptor of a file
+ * The identity of the lock file, created when it is not there. O_EXCL, because closing any descriptor of a file
  * drops every lock this process has on it: only a file that nobody can have locked yet may be opened and closed.
  */
-async function inodeOf(file: string): Promise<number | undefined> {
+async function made(file: string): Promise<string | undefined> {
   await writeFile(file, '', { flag: 'wx', mode: 0o600 }).catch(error => {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   })
-  return inode(file)
+  return identity(file)
 }
 
-async function inode(file: string): Promise<number | undefined> {
+/** Inode and time of birth: the number of a file that is gone is soon that of the next one. */
+async function identity(file: string): Promise<string | undefined> {
   try {
-    return (await stat(file)).ino
+    const { ino, birthtimeNs } = await stat(file, { bigint: true })
+    return `${ino} ${birthtimeNs}`
   } catch (error) {
     if (isMissing(error)) return undefined
     throw error

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { systemClock } from '../../../../src/clock.ts'
 import { type LockRequest, takeLock, wantedBy } from '../../../../src/engine/state/lock.ts'
-import type { Paths } from '../../../../src/paths.ts'
+import { lockDirectory, type Paths } from '../../../../src/paths.ts'
 
 let root: string
 beforeEach(() => {
@@ -85,3 +85,14 @@ test('a lock file that is removed with its object leaves nothing, and the name c
   await first[Symbol.asyncDispose]()
   expect(existsSync(join(root, 'locks/web.lock'))).toBe(true)
 })
+
+test('removing it again and again while others wait for it is no trouble for them', async () => {
+  const takeAndRemove = async (): Promise<void> => {
+    for (let round = 0; round < 60; round++) {
+      await using lock = await takeLock(request({ timeoutMs: 60_000 }))
+      await lock.removeFile()
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, takeAndRemove))
+  expect(readdirSync(lockDirectory({ root } as Paths))).toEqual([])
+}, 60_000)
