@@ -1,9 +1,9 @@
 /** The walk over a document along the schema: unknown fields, wrong types, missing fields, verdicts. */
-import type { Field } from './field.ts'
+import { type Field, quotedPlace } from './field.ts'
 import { didYouMean, quote } from './issue.ts'
 import { parseQuantity } from './quantity.ts'
 import type { YamlNode } from './read.ts'
-import { asBoolean, asInteger, asQuantityText, kindOf } from './scalar.ts'
+import { asBoolean, asInteger, asQuantityText, isDoubtfulWord, kindOf } from './scalar.ts'
 import { entryOf, type FieldType, fieldsOf, itemOf, type TypeCode } from './schema.ts'
 import { isHarmless, verdictOn } from './verdicts.ts'
 
@@ -87,7 +87,7 @@ function checkRequired(field: Field, path: string): void {
   const { node } = field
   const emptyText = field.string() === '' && !MAY_BE_EMPTY.has(path)
   if (node !== undefined && !emptyText && !(node.kind === 'list' && node.items.length === 0)) return
-  field.issue('REQUIRED', 'a value is required', 'add it')
+  field.issue('REQUIRED', 'a value is required', `add "${path.slice(path.indexOf('.') + 1)}: …"`)
 }
 
 function checkScalar(field: Field, type: TypeCode): void {
@@ -96,6 +96,11 @@ function checkScalar(field: Field, type: TypeCode): void {
   const { fits, wanted } = SCALARS[type] ?? unknownType(type)
   if (!fits(node)) wrongType(field, wanted)
   else if (type === 'q') checkQuantity(field)
+  else if (type === 's' && isDoubtfulWord(node)) {
+    const word = quote(field.string() ?? '')
+    const known = `Kubernetes refuses a boolean here, and Podman makes ${quote(`${asBoolean(node)}`)} of it`
+    field.context.notes.say(`${quotedPlace(field)} is the text ${word}: ${known}; quote it`)
+  }
 }
 
 const SCALARS: Record<string, { fits: (node: YamlNode) => boolean; wanted: string }> = {
@@ -145,9 +150,14 @@ function wrongType(field: Field, wanted: string): void {
 function remedyFor(text: string | undefined, kind: string, wanted: string): string {
   const isScalar = kind === 'number' || kind === 'boolean'
   if (wanted === 'a string' && isScalar) return text === undefined ? 'quote it' : `quote it: ${quote(text)}`
-  if (wanted === 'a list' && kind === 'string' && text !== undefined)
-    return `write it as a list: [${JSON.stringify(text)}]`
+  if (wanted === 'a list' && kind === 'string' && text !== undefined) {
+    // What a shell would do with quotes and signs cannot be told; plain words can.
+    const words = /^[\w./:=,@ -]+$/.test(text) ? text.split(/ +/).filter(Boolean) : [text]
+    return `write it as a list: [${words.map(word => JSON.stringify(word)).join(', ')}]`
+  }
   if (wanted === 'a list' && kind === 'map') return 'begin each item with "- "'
-  if (kind === 'string' && text !== undefined && /^\d+$/.test(text)) return 'remove the quotes'
+  if (kind === 'string' && text !== undefined && /^(?:\d+|true|false)$/.test(text)) return 'remove the quotes'
+  const digits = wanted === 'a whole number' && kind === 'string' ? /^(\d+) ?[a-z]+$/i.exec(text ?? '')?.[1] : undefined
+  if (digits !== undefined) return `write ${digits}, without a unit`
   return `write ${wanted}`
 }

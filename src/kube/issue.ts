@@ -45,7 +45,8 @@ export class SourceFile {
 
   constructor(file: string, text: string) {
     this.file = file
-    this.text = text
+    // A line may end in CR alone; the offsets stay what they are.
+    this.text = text.includes('\r') ? text.replace(/\r(?!\n)/g, '\n') : text
   }
 
   /** True when a value of a Secret lies between the offsets. */
@@ -216,14 +217,24 @@ function nearest(word: string, candidates: Iterable<string>): string | undefined
   const wanted = word.toLowerCase()
   let best: string | undefined
   let bestDistance = Math.min(3, Math.floor(word.length / 3)) + 1
-  for (const candidate of candidates) {
+  const all = [...candidates]
+  for (const candidate of all) {
     const distance = candidate === word ? bestDistance : editDistance(wanted, candidate.toLowerCase())
     if (distance < bestDistance) {
       best = candidate
       bestDistance = distance
     }
   }
-  return best
+  return best ?? all.find(candidate => shortens(candidate.toLowerCase(), wanted))
+}
+
+/** `workdir` for workingDir, `environment` for env: letters left out, or words drawn out. */
+function shortens(candidate: string, word: string): boolean {
+  if (candidate.length >= 3 && word.startsWith(candidate)) return true
+  if (word.length < 4 || candidate === word || candidate[0] !== word[0]) return false
+  let at = 0
+  for (const letter of candidate) if (letter === word[at]) at += 1
+  return at === word.length
 }
 
 /** `did you mean "x"?`, or undefined. */

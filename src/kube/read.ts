@@ -6,6 +6,7 @@
  */
 import { Composer, type CST, type Document, isAlias, isMap, isScalar, isSeq, Lexer, type Pair, Parser } from 'yaml'
 import type { Issue, Issues, SourceFile, Span } from './issue.ts'
+import { badCharacter, syntaxProblem } from './syntax.ts'
 
 export type ScalarNode = Span & { kind: 'scalar'; text: string; plain: boolean; tag?: string }
 export type MapNode = Span & { kind: 'map'; entries: Map<string, Entry> }
@@ -71,15 +72,8 @@ function unreadable(text: string): { code: Issue['code']; at: number; message: s
     const message = `the file is larger than ${LIMITS.characters / 1_000_000} MB`
     return { code: 'YAML_LIMIT', at: 0, message, remedy: 'split the manifest' }
   }
-  // U+FFFD is what a decoder puts in the place of bytes that are no UTF-8; the other two YAML forbids.
-  const at = text.search(/[\0\ufffd\ufffe\uffff]/)
-  if (at === -1) return undefined
-  return {
-    code: 'YAML_SYNTAX',
-    at,
-    message: 'a character that is not valid UTF-8 text',
-    remedy: 'save the file as UTF-8 text',
-  }
+  const bad = badCharacter(text)
+  return bad === undefined ? undefined : { code: 'YAML_SYNTAX', ...bad }
 }
 
 /** Tokenizes and parses into `tokens`; returns where and why it stopped when a limit was met. */
@@ -106,27 +100,15 @@ function scan(text: string, tokens: CST.Token[]): { at: number; message: string 
   return undefined
 }
 
-/** Reports syntax errors of a document; true when there were any. */
+/** Reports the syntax error of a document; true when there was one. */
 function reportSyntax(source: SourceFile, document: Document.Parsed, report: Report): boolean {
-  const problems = [...document.errors, ...document.warnings.filter(warning => warning.code !== 'TAG_RESOLVE_FAILED')]
-  if (
-    problems.length > 0 &&
-    /kind["']?\s*:\s*["']?Secret\b/.test(source.text.slice(document.range[0], document.range[2]))
-  ) {
+  const problem = syntaxProblem(document, source.text)
+  if (problem === undefined) return false
+  if (/kind["']?\s*:\s*["']?Secret\b/.test(source.text.slice(document.range[0], document.range[2]))) {
     source.secret.push({ start: document.range[0], end: document.range[2] })
   }
-  for (const problem of problems) {
-    const [start, end] = problem.pos
-    const tab = problem.code === 'TAB_AS_INDENT' ? 'indent with blanks' : undefined
-    report('YAML_SYNTAX', { start, end: Math.max(end, start + 1) }, syntaxMessage(problem.message), tab)
-  }
-  return problems.length > 0
-}
-
-/** The first line of the library's message; what closes a text is named by its sign. */
-function syntaxMessage(message: string): string {
-  const line = message.split('\n')[0] ?? ''
-  return line.replace(/^Missing closing (["'])quote$/, 'Missing closing $1')
+  report('YAML_SYNTAX', { start: problem.at, end: problem.end }, problem.message, problem.remedy)
+  return true
 }
 
 /** Turns one composed document into a tree of our own. */
@@ -176,6 +158,8 @@ class Builder {
     }
     if (!isScalar(input)) return empty(span)
     const text = String(input.value ?? '').replaceAll(FILLER, '')
+    if (!text.isWellFormed())
+      this.#report('YAML_SYNTAX', span, 'an escape that is half a character', 'write the character itself')
     const plain = input.type === 'PLAIN'
     const tag = input.tag === undefined ? undefined : this.#scalarTag(input.tag, span)
     return { kind: 'scalar', ...span, text, plain, ...(tag === undefined ? {} : { tag }) }
@@ -244,7 +228,7 @@ class Builder {
   #scalarTag(tag: string, span: Span): string | undefined {
     const short = /^tag:yaml\.org,2002:(str|int|float|bool|null)$/.exec(tag)?.[1]
     if (short === undefined && tag !== '!')
-      this.#report('YAML_SYNTAX', span, `the tag ${tag} has no meaning in a manifest`, 'remove it')
+      this.#report('YAML_SYNTAX', span, `the tag ${shortTag(tag)} has no meaning in a manifest`, 'remove it')
     return tag === '!' ? 'str' : short
   }
 
@@ -253,11 +237,13 @@ class Builder {
     this.#report(
       'YAML_SYNTAX',
       { start: span.start, end: span.start + 1 },
-      `the tag ${tag} has no meaning in a manifest`,
+      `the tag ${shortTag(tag)} has no meaning in a manifest`,
       'remove it',
     )
   }
 }
+
+const shortTag = (tag: string): string => tag.replace(/^tag:yaml\.org,2002:/, '!!')
 
 function rangeOf(node: unknown): Span {
   const range = (node as { range?: [number, number, number] | null } | null)?.range

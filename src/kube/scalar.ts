@@ -5,8 +5,8 @@
 import type { YamlNode } from './read.ts'
 
 const NULL = /^(?:|~|null|Null|NULL)$/
-const TRUE = /^(?:true|True|TRUE|yes|Yes|YES|on|On|ON)$/
-const FALSE = /^(?:false|False|FALSE|no|No|NO|off|Off|OFF)$/
+const TRUE = /^(?:true|True|TRUE|y|Y|yes|Yes|YES|on|On|ON)$/
+const FALSE = /^(?:false|False|FALSE|n|N|no|No|NO|off|Off|OFF)$/
 const STRICT_BOOLEAN = /^(?:true|True|TRUE|false|False|FALSE)$/
 const DECIMAL = /^[-+]?(?:0|[1-9][0-9_]*)$/
 const OCTAL = /^([-+]?)0o?([0-7_]+)$/
@@ -40,6 +40,11 @@ export function asBoolean(node: YamlNode): boolean | undefined {
   if (node.kind !== 'scalar' || !node.plain || node.tag === 'str') return undefined
   if (TRUE.test(node.text)) return true
   return FALSE.test(node.text) ? false : undefined
+}
+
+/** True for `yes`, `no`, `on`, `off`, `y` and `n`: words here, and booleans to the parser of Kubernetes. */
+export function isDoubtfulWord(node: YamlNode): boolean {
+  return node.kind === 'scalar' && kindOf(node) === 'string' && asBoolean(node) !== undefined
 }
 
 /** The whole number of a plain scalar, else undefined. Numbers beyond 2^53 are not exact and so refused. */

@@ -37,7 +37,8 @@ describe('scalars mean what Kubernetes takes them for', () => {
     for (const yes of ['yes', 'on', 'True']) expect(containerOf(podText('', `tty: ${yes}`)).tty).toBe(true)
     for (const no of ['no', 'OFF', 'false']) expect(containerOf(podText('', `tty: ${no}`)).tty).toBe(false)
     expect(issuesOf(podText('', 'tty: "yes"'))).toHaveLength(1)
-    expect(issuesOf(podText('', 'tty: y'))).toHaveLength(1)
+    expect(containerOf(podText('', 'tty: y')).tty).toBe(true)
+    expect(issuesOf(podText('', 'tty: ja'))).toHaveLength(1)
   })
 
   test('a mode with a leading zero is octal', () => {
@@ -46,6 +47,85 @@ describe('scalars mean what Kubernetes takes them for', () => {
     )}`
     const modes = podOf(text).volumes.map(volume => (volume.kind === 'files' ? volume.files[0]?.mode : undefined))
     expect(modes).toEqual([0o640, 0o640, 0o640])
+  })
+})
+
+describe('texts are read as by the parser of Kubernetes', () => {
+  const block = (value: string): string =>
+    `apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - name: a\n    image: b\n    env:\n    - name: A\n      value: ${value}\n`
+  const good: Record<string, [yaml: string, text: string]> = {
+    'escapes of bytes and characters': ['"\\x41\\u00e9\\U0001F600"', 'A\u00e9\u{1f600}'],
+    'escapes of control characters': ['"\\a\\b\\e\\f\\v\\t\\n\\r"', '\u0007\b\u001b\f\v\t\n\r'],
+    'escapes of blanks and ends of lines': ['"\\_\\N\\L\\P\\ "', '\u00a0\u0085\u2028\u2029 '],
+    'escapes of JSON': ['"\\/\\ud83d\\ude00"', '/\u{1f600}'],
+    'an escaped end of line': ['"a\\\n        b"', 'ab'],
+    'a folded double quoted text': ['"a\n        b\n\n        c"', 'a b\nc'],
+    'an apostrophe': ["'it''s'", "it's"],
+    'a block': ['|\n        a\n        b\n', 'a\nb\n'],
+    'a block without its last end of line': ['|-\n        a\n\n', 'a'],
+    'a block with all of them': ['|+\n        a\n', 'a\n\n'],
+    'a folded block': ['>\n        a\n        b\n\n        c\n', 'a b\nc\n'],
+    'a block with its indentation told': ['|1-\n        x\n', ' x'],
+    'a plain text of two lines': ['a\n        b', 'a b'],
+    'a sign of comment inside a word': ['a#b # c', 'a#b'],
+    'a date and a time': ['12:30:45', '12:30:45'],
+    'a merge sign': ['<<', '<<'],
+  }
+  for (const [name, [yaml, text]] of Object.entries(good)) {
+    test(name, () => {
+      const [entry] = containerOf(block(yaml)).env
+      expect(entry !== undefined && 'text' in entry ? entry.text : undefined).toBe(text)
+    })
+  }
+
+  const bad: Record<string, [yaml: string, message: string]> = {
+    'an escape that is none': ['"\\q"', '\\q is no escape'],
+    'half a character': ['"\\ud800"', 'an escape that is half a character'],
+    'NUL in an escape': ['"\\0"', 'must not contain a NUL character'],
+    'a control character as it is': ['"a\u0007b"', 'the control character U+0007'],
+    'binary data': ['!!binary aGk=', 'the tag !!binary has no meaning'],
+    'a reserved sign': ['@a', 'must not begin with @'],
+    'a missing quote': ['"a', 'the closing " of this text is missing'],
+    'a colon in a value': ['a: b', 'a ": " in the middle of a value'],
+    'a list beside its key': ['- a', 'a list must begin on a line of its own'],
+    'an anchor of nobody': ['*a', 'no anchor &a before this alias'],
+  }
+  for (const [name, [yaml, message]] of Object.entries(bad)) {
+    test(`not ${name}`, () => expect(detailsOf(block(yaml))).toContain(message))
+  }
+
+  test('an unquoted yes is a text, with a note, because Kubernetes thinks otherwise', () => {
+    const { notes } = translated(block('yes'))
+    expect(notes.join()).toMatch(/^app.yaml:10:7 spec.containers\[0\].env\[0\].value is the text "yes": .*; quote it$/)
+    expect(translated(block('"yes"')).notes).toEqual([])
+  })
+  test('lines may end in CR alone, and places are told by them', () => {
+    const text = block('"x"').replaceAll('\n', '\r')
+    expect(translated(text).bundle.pods).toHaveLength(1)
+    expect(issuesOf(text.replace('image', 'imag'))).toContain('7:5 UNKNOWN_FIELD spec.containers[0].imag')
+  })
+  test('a byte order mark between two joined files is named', () => {
+    expect(detailsOf(`${block('x')}---\n\ufeff${block('x')}`)).toContain('a byte order mark inside the file')
+  })
+  test('JSON with tabs, and KYAML with trailing commas and comments', () => {
+    const json = JSON.stringify(
+      { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'j' }, spec: { containers: [{ name: 'a', image: 'b' }] } },
+      null,
+      '\t',
+    )
+    expect(podOf(json).name).toBe('j')
+    const kyaml =
+      '---\n{\n  apiVersion: "v1", # a\n  kind: "Pod",\n  metadata: {name: "k",},\n  # b\n  spec: {\n    containers: [{\n      name: "a",\n      image: "b",\n    },],\n  },\n}\n'
+    expect(podOf(kyaml).name).toBe('k')
+  })
+  test('directives and ends of documents', () => {
+    const text = `%YAML 1.1\n---\n${block('x')}...\n# c\n---\n...\n---\n${block('x').replace('web', 'two')}`
+    expect(translated(text).bundle.pods.map(pod => pod.name)).toEqual(['web', 'two'])
+  })
+  test('an anchor may be given again, and ends with its document', () => {
+    const env = '&v x\n    - name: &v B\n      value: *v'
+    expect(containerOf(block(env)).env.map(entry => ('text' in entry ? entry.text : ''))).toEqual(['x', 'B'])
+    expect(detailsOf(`${block('&v x')}---\n${block('*v').replace('web', 'two')}`)).toContain('no anchor &v')
   })
 })
 
