@@ -6,8 +6,8 @@ import { TspodError } from '../errors.ts'
 import type { Problem } from './flags.ts'
 import type { World } from './verb.ts'
 
-/** The largest manifest that is read: far beyond any real one, small enough to hold in memory. */
-export const MAX_SOURCE_BYTES = 64 * 1024 * 1024
+/** The largest manifest that is read: no text of more bytes passes the limits of the translator (src/kube/read.ts). */
+export const MAX_SOURCE_BYTES = 16 * 1024 * 1024
 const URL_TIMEOUT_MS = 30_000
 
 export type Source = { file: string; text: string }

@@ -1,5 +1,5 @@
 /** `tspod kube validate`: what is wrong with manifests, and nothing else. */
-import { EXIT_OWN_ERROR } from '../errors.ts'
+import { EXIT_OWN_ERROR, isTspodError } from '../errors.ts'
 import type { Examined } from '../kube/index.ts'
 import { CHECK_FLAGS, checkFlagProblems, checkOptions } from './check-flags.ts'
 import type { FlagTable } from './flags.ts'
@@ -55,9 +55,12 @@ export const validate = defineVerb({
       ...checkOptions(flags),
     }
     const verdicts: Verdict[] = []
-    for (const names of await manifests(operands, world)) {
-      const sources = await readSources(names, world)
-      verdicts.push({ file: names.join(', '), ...examine(sources, options) })
+    const { together, alone } = await manifests(operands, world)
+    if (together.length > 0)
+      verdicts.push({ file: together.join(', '), ...examine(await readSources(together, world), options) })
+    for (const file of alone) {
+      const read = await readSources([file], world).catch(unreadable(file))
+      verdicts.push({ file, ...(Array.isArray(read) ? examine(read, options) : read) })
     }
     const refused = verdicts.filter(({ mistakes }) => mistakes.length > 0)
     const exitCode = refused.length > 0 ? EXIT_OWN_ERROR : 0
@@ -69,16 +72,26 @@ export const validate = defineVerb({
 })
 
 /** The operands as manifests: the files named are one together, each one below a directory is one of its own. */
-async function manifests(operands: readonly string[], world: World): Promise<string[][]> {
+async function manifests(operands: readonly string[], world: World): Promise<{ together: string[]; alone: string[] }> {
   const together: string[] = []
-  const alone: string[][] = []
+  const alone: string[] = []
   for (const name of operands) {
     const below = name === '-' || /^https?:/i.test(name) ? undefined : await manifestsBelow(name, world)
     if (below === undefined) together.push(name)
-    else alone.push(...below.map(file => [file]))
+    else alone.push(...below)
   }
-  return together.length > 0 ? [together, ...alone] : alone
+  return { together, alone }
 }
+
+/** One file of a directory that cannot be read is a verdict on that file, and the others have theirs. */
+const unreadable =
+  (file: string) =>
+  (cause: unknown): Examined => {
+    if (!isTspodError(cause, 'MANIFEST_UNREADABLE')) throw cause
+    const { message, remedy } = cause
+    const mistake = { file, line: 1, column: 1, code: 'YAML_SYNTAX', path: '', message, remedy } as const
+    return { notes: [], mistakes: [mistake], text: `${printable(file)}: ${message}\n   ${remedy}` }
+  }
 
 function summary(verdicts: readonly Verdict[]): string {
   const rows = verdicts.map(({ file, mistakes, notes }) => {

@@ -80,8 +80,9 @@ function checkKey(key: string, value: Field): void {
 function checkSize(document: Field, data: ConfigData): void {
   let bytes = 0
   for (const value of data.values()) bytes += Math.floor((value.base64.length * 3) / 4)
+  const place = document.at('data').present ? document.at('data') : document.at('stringData')
   if (bytes > MAX_BYTES)
-    document.issue('TOO_LONG', `the data is ${bytes} bytes, and ${MAX_BYTES} are allowed`, 'split it, or use a volume')
+    place.issue('TOO_LONG', `the data is ${bytes} bytes, and ${MAX_BYTES} are allowed`, 'split it, or use a volume')
 }
 
 /** What else Kubernetes wants of two types. */
@@ -104,10 +105,24 @@ function checkContent(document: Field, type: string, data: ConfigData): void {
 function checkTyped(document: Field, type: string, data: ConfigData): void {
   const wanted = Object.hasOwn(TYPED, type) ? TYPED[type] : undefined
   if (wanted === undefined) return
+  for (const name of ['data', 'stringData']) {
+    const value = document.at(name).entry(type === 'kubernetes.io/dockercfg' ? '.dockercfg' : '.dockerconfigjson')
+    if (value.present && type.startsWith('kubernetes.io/dockerc')) checkJson(value, name === 'data')
+  }
   const missing = wanted.keys.filter(key => !data.has(key))
   if (missing.length === 0 || (wanted.any === true && missing.length < wanted.keys.length)) return
   const keys = wanted.any === true ? wanted.keys.join(' or ') : missing.join(' and ')
   document
     .at('type')
     .issue('REQUIRED', `a Secret of type ${type} must have the key ${keys}`, 'add it, or use type: Opaque')
+}
+
+/** Its text is never part of a message: it holds passwords. */
+function checkJson(value: Field, base64: boolean): void {
+  const text = value.string() ?? ''
+  try {
+    JSON.parse(base64 ? Buffer.from(text, 'base64').toString('utf8') : text)
+  } catch {
+    value.issue('INVALID_VALUE', 'the value is not JSON', 'take the content of ~/.docker/config.json, or of auth.json')
+  }
 }

@@ -5,6 +5,7 @@ import type { Field } from './field.ts'
 import { either, quote } from './issue.ts'
 import { readLabels, readName, readNamespace } from './metadata.ts'
 import { type PodContext, type ReadPod, readPod } from './pod.ts'
+import { checkSelector } from './selector.ts'
 
 /** Kubernetes' defaults. */
 const BACKOFF_LIMIT = 6
@@ -209,6 +210,12 @@ function parseIndexes(text: string, limit: number): number[] | undefined {
 
 /** Pods are told by what made them; a selector of one's own could only be wrong. */
 function readSelector(spec: Field): void {
+  const selector = spec.at('selector')
+  if (spec.at('manualSelector').boolean()) {
+    if (!selector.present) selector.issue('REQUIRED', 'manualSelector needs a selector', 'add it')
+    checkSelector(selector, spec.at('template').at('metadata').at('labels'))
+  } else if (selector.present)
+    selector.issueAt(selector.key, 'FORBIDDEN', 'is made for each Job', 'remove it, or set manualSelector: true')
   const managed = spec.at('managedBy').string()
   if (managed !== undefined && managed !== 'kubernetes.io/job-controller')
     spec.at('managedBy').issue('NOT_SUPPORTED', `nothing here is called ${quote(managed)}`, 'remove it')

@@ -13,7 +13,7 @@ import { readDns, readHostAliases, readHostname } from './hosts.ts'
 import { either, quote } from './issue.ts'
 import { readAnnotations, readLabels, readSettings } from './metadata.ts'
 import { portsClash } from './ports.ts'
-import { readPodSecurity } from './security.ts'
+import { checkProcMounts, readPodSecurity } from './security.ts'
 import type { ConfigStore } from './store.ts'
 import { readSysctls } from './sysctl.ts'
 import { readUserns } from './userns.ts'
@@ -94,6 +94,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
   const ports = [...initContainers, ...containers].flatMap(container => container.ports)
   const initType = readInitType(metadata, context)
   const userns = readUserns(origin, context.annotations)
+  if (userns === undefined) checkProcMounts(all)
   checkHostPorts(ports)
   const pod: PodSpec = {
     name: name as PodName,

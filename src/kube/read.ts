@@ -16,12 +16,20 @@ export type Entry = { key: Span; value: YamlNode }
 
 /**
  * Limits on one source. A container with a name and an image is 18 tokens and 3 values, a busy one 200 tokens: 10000 of
- * the first kind or 2000 of the second pass, in 1.3 s and 280 MiB. Reading 100000 tokens takes 0.25 s and 25 MiB,
- * composing them half of that again, so that what meets a limit ends within 2 s and 256 MiB.
+ * the first kind or 1500 of the second pass, in 1.3 s and 280 MiB. Reading 100000 tokens takes 0.25 s and 25 MiB,
+ * composing them half of that again, so that what meets a limit ends within 2 s and 256 MiB. One text may be as long
+ * as an object of Kubernetes may be in all.
  */
-const LIMITS = { characters: 4_000_000, tokens: 400_000, nodes: 200_000, depth: 100, documents: 2_000 }
+const LIMITS = {
+  characters: 4_000_000,
+  tokens: 300_000,
+  nodes: 200_000,
+  scalar: 1_500_000,
+  depth: 100,
+  documents: 2_000,
+}
 
-/** One character that YAML forbids: it stands in for the backslash of an escaped apostrophe. */
+/** One character that YAML forbids: behind an apostrophe it stands in for the backslash before it. */
 const FILLER = '\uffff'
 
 /**
@@ -53,7 +61,7 @@ export function readDocuments(source: SourceFile, issues: Issues): YamlNode[] {
   const documents: YamlNode[] = []
   let nodes = 0
   // The failsafe schema leaves every scalar a string: what it means depends on the field (scalar.ts).
-  const composer = new Composer({ schema: 'failsafe', uniqueKeys: false, prettyErrors: false })
+  const composer = new Composer({ schema: 'failsafe', resolveKnownTags: false, uniqueKeys: false, prettyErrors: false })
   for (const document of composer.compose(tokens, false, source.text.length)) {
     if (reportSyntax(source, document, report)) continue
     const builder = new Builder(report, nodes)
@@ -76,6 +84,12 @@ function unreadable(text: string): { code: Issue['code']; at: number; message: s
   return bad === undefined ? undefined : { code: 'YAML_SYNTAX', ...bad }
 }
 
+/** `\'` is an escape to Kubernetes' parser and none to ours; the length stays. Pairs of backslashes are no part of it. */
+function withoutEscapedApostrophes(lexeme: string): string {
+  const parts = lexeme.split('\\\\')
+  return parts.map(part => part.replaceAll("\\'", `'${FILLER}`)).join('\\\\')
+}
+
 /** Tokenizes and parses into `tokens`; returns where and why it stopped when a limit was met. */
 function scan(text: string, tokens: CST.Token[]): { at: number; message: string } | undefined {
   const parser = new Parser()
@@ -85,9 +99,8 @@ function scan(text: string, tokens: CST.Token[]): { at: number; message: string 
     const at = parser.offset
     lexemes += 1
     if (lexemes > LIMITS.tokens) return { at, message: `more than ${LIMITS.tokens} YAML tokens` }
-    const source = lexeme.startsWith('"')
-      ? lexeme.replace(/\\([\s\S])/g, (all, next) => (next === "'" ? `'${FILLER}` : all))
-      : lexeme
+    if (lexeme.length > LIMITS.scalar) return { at, message: `a text of more than ${LIMITS.scalar} characters` }
+    const source = lexeme.startsWith('"') && lexeme.includes("\\'") ? withoutEscapedApostrophes(lexeme) : lexeme
     for (const token of parser.next(source)) {
       tokens.push(token)
       if (token.type === 'document') documents += 1
@@ -157,7 +170,7 @@ class Builder {
       return { kind: 'list', ...span, items }
     }
     if (!isScalar(input)) return empty(span)
-    const text = String(input.value ?? '').replaceAll(FILLER, '')
+    const text = String(input.value ?? '').replaceAll(`'${FILLER}`, "'")
     if (!text.isWellFormed())
       this.#report('YAML_SYNTAX', span, 'an escape that is half a character', 'write the character itself')
     const plain = input.type === 'PLAIN'
@@ -176,7 +189,7 @@ class Builder {
         continue
       }
       const span = rangeOf(key)
-      const name = String(key.value ?? '').replaceAll(FILLER, '')
+      const name = String(key.value ?? '').replaceAll(`'${FILLER}`, "'")
       const node = value === null || value === undefined ? empty(span) : this.#node(value, depth + 1)
       if (name === '<<' && key.type === 'PLAIN') merges.push(node)
       else {

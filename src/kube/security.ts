@@ -66,6 +66,15 @@ function checkContradictions(container: Field, pod: Field, security: ContainerSe
   }
 }
 
+/** Without a user namespace of the pod, an unmasked /proc is the host's to write to. */
+export function checkProcMounts(containers: readonly Field[]): void {
+  for (const container of containers) {
+    const field = container.at('securityContext').at('procMount')
+    if (field.string() === 'Unmasked')
+      field.issue('FORBIDDEN', 'Unmasked needs a user namespace of the pod', 'set hostUsers: false')
+  }
+}
+
 function id(field: Field): number | undefined {
   const value = field.integer()
   if (value === undefined || (value >= 0 && value <= MAX_ID)) return value

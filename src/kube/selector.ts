@@ -12,6 +12,7 @@ export function checkSelector(selector: Field, labels: Field): void {
     return
   }
   readLabels(selector.at('matchLabels'))
+  if (expressions.filter(wrongValues).length > 0) return
   const has = labels.stringMap()
   const failed = expressions.find(expression => !matches(expression, has))
   complain(missedLabel(wanted, has) ?? failed)
@@ -33,6 +34,20 @@ function complain(culprit: Field | undefined): void {
     'the selector does not match the labels of the template',
     'make spec.template.metadata.labels fit',
   )
+}
+
+/** Reports an operator with values that it does not take, or without those that it needs. */
+function wrongValues(expression: Field): boolean {
+  const operator = expression.at('operator').string() ?? ''
+  const values = expression.at('values')
+  const given = values.items().length > 0
+  if (!given && (operator === 'In' || operator === 'NotIn')) {
+    values.issue('REQUIRED', `${operator} needs at least one value`, 'add it, or use Exists')
+    return true
+  }
+  if (!given || (operator !== 'Exists' && operator !== 'DoesNotExist')) return false
+  values.issueAt(values.key, 'FORBIDDEN', `${operator} takes no values`, 'remove them, or use In or NotIn')
+  return true
 }
 
 function matches(expression: Field, labels: Record<string, string>): boolean {

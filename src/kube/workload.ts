@@ -6,6 +6,7 @@ import { quote } from './issue.ts'
 import { readJob } from './job.ts'
 import { readLabels, readName, readNamespace } from './metadata.ts'
 import { type PodContext, type PodOrigin, type PodOwn, type ReadPod, readPod } from './pod.ts'
+import { checkRollout } from './rollout.ts'
 import { checkLabelMap, checkSelector } from './selector.ts'
 import { readStateful, statefulName } from './stateful.ts'
 
@@ -42,6 +43,7 @@ export function readWorkload(kind: string, document: Field, context: PodContext)
   if (how === undefined) return { pods: readPodDocument(document, context), claims: [] }
   const spec = document.at('spec')
   how.selector(spec.at('selector'), spec.at('template').at('metadata').at('labels'))
+  checkRollout(spec)
   const replicas = how.single ? 1 : readReplicas(spec.at('replicas'))
   const stateful = how.stateful ? readStateful(document) : undefined
   const pods = readReplicated(document, { replicas, ...(stateful && { ownOf: stateful.ownOf }) }, context)

@@ -58,8 +58,8 @@ describe('files', () => {
     await expect(text('latin1.yaml')).rejects.toMatchObject({ message: 'latin1.yaml is not UTF-8 text' })
   })
   test('larger than the limit', async () => {
-    await expect(text('/dev/zero')).rejects.toMatchObject({ message: '/dev/zero is larger than 64 MiB' })
-    expect(MAX_SOURCE_BYTES).toBe(64 * 1024 * 1024)
+    await expect(text('/dev/zero')).rejects.toMatchObject({ message: '/dev/zero is larger than 16 MiB' })
+    expect(MAX_SOURCE_BYTES).toBe(16 * 1024 * 1024)
   })
   test('everything that cannot be read, at once', async () => {
     await expect(text('x', 'a,b.yaml', 'y')).rejects.toMatchObject({
@@ -113,7 +113,7 @@ describe('URLs', () => {
     expect(failure).toMatchObject({ code: 'MANIFEST_UNREADABLE' })
   })
   test('more than the limit is not read to its end', async () => {
-    await expect(text(`${base}/huge`)).rejects.toMatchObject({ message: `${base}/huge is larger than 64 MiB` })
+    await expect(text(`${base}/huge`)).rejects.toMatchObject({ message: `${base}/huge is larger than 16 MiB` })
   })
   test('an interrupt while the server says nothing', async () => {
     const stop = new AbortController()

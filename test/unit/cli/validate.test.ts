@@ -56,6 +56,17 @@ describe('kube validate', () => {
     expect((await run('-q .')).stderr).toContain('no ConfigMap is called "words"')
   })
 
+  test('a file of a directory that is no text is refused, and the others have their verdicts', async () => {
+    mkdirSync(join(directory, 'mixed'))
+    writeFileSync(join(directory, 'mixed/a.yaml'), Buffer.from([0xff, 0xfe, 0x61, 0x00]))
+    writeFileSync(join(directory, 'mixed/b.yaml'), POD('b'))
+    const { stdout, stderr, exitCode } = await run('mixed')
+    expect(stdout).toMatch(/mixed\/a\.yaml +refused: 1 error\nmixed\/b\.yaml +ok\n/)
+    expect(stderr).toContain('mixed/a.yaml is not UTF-8 text')
+    expect(exitCode).toBe(125)
+    rmSync(join(directory, 'mixed'), { recursive: true })
+  })
+
   test('tells what has no effect', async () => {
     const { stderr, exitCode } = await run('noted.yml')
     expect(stderr).toContain('note: noted.yml:5:3 spec.nodeName has no effect: ')

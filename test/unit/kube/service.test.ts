@@ -42,7 +42,7 @@ describe('the names of a Service', () => {
   })
 
   test('that lead nowhere are noted', () => {
-    expect(translated(both('selector: {app: no}, ports: [{port: 80}]')).notes).toEqual([
+    expect(translated(both('selector: {app: none}, ports: [{port: 80}]')).notes).toEqual([
       'app.yaml:9:8 spec.selector has no effect: no pod of this play has these labels: the name shop leads nowhere',
     ])
     expect(translated(both('ports: [{port: 80}]')).notes.join()).toContain('without a selector nobody says which pods')
