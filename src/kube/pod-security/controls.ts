@@ -22,6 +22,8 @@ type Row = {
   /** What a value may be: texts, numbers and booleans as text. */
   allowed: readonly string[] | ((value: string) => boolean)
   remedy?: string
+  /** Not asked of a pod with `hostUsers: false`: what it has in its own user namespace it has not on the host. */
+  relaxed?: true
 }
 
 const PODS_CAPABILITIES = [
@@ -38,7 +40,7 @@ const SAFE_SYSCTLS = [
 ]
 const HANDLERS = ['livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle.postStart', 'lifecycle.preStop']
 const PLAIN_VOLUMES = [
-  ...['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'image', 'persistentVolumeClaim', 'projected'],
+  ...['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'persistentVolumeClaim', 'projected'],
   'secret',
 ]
 const SECCOMP = ['RuntimeDefault', 'Localhost']
@@ -91,7 +93,13 @@ const BASELINE: readonly Row[] = [
     paths: ['securityContext.seLinuxOptions.user', 'securityContext.seLinuxOptions.role'],
     allowed: [''],
   },
-  { control: '/proc mount type', on: 'containers', paths: ['securityContext.procMount'], allowed: ['', 'Default'] },
+  {
+    control: '/proc mount type',
+    on: 'containers',
+    paths: ['securityContext.procMount'],
+    allowed: ['', 'Default'],
+    relaxed: true,
+  },
   { control: 'seccomp', on: 'both', paths: ['securityContext.seccompProfile.type'], allowed: SECCOMP },
   { control: 'sysctls', on: 'pod', paths: ['securityContext.sysctls[].name'], allowed: SAFE_SYSCTLS },
 ]
@@ -103,6 +111,7 @@ const RESTRICTED: readonly Row[] = [
     paths: ['securityContext.runAsUser'],
     allowed: value => value !== '0',
     remedy: 'choose another user',
+    relaxed: true,
   },
   {
     control: 'capabilities',
@@ -122,7 +131,11 @@ export function violations(level: Level, pod: PodView): Violation[] {
   return [...baseline, ...volumeTypes(pod, named), ...rows, ...wantedOfPod(pod), ...pod.containers.flatMap(wanted)]
 }
 
-function ofRow({ control, on, paths, allowed, remedy }: Row, { spec, containers }: PodView): Violation[] {
+const ownUsers = ({ spec }: PodView): boolean => spec.at('hostUsers').boolean() === false
+
+function ofRow({ control, on, paths, allowed, remedy, relaxed }: Row, pod: PodView): Violation[] {
+  if (relaxed && ownUsers(pod)) return []
+  const { spec, containers } = pod
   const places = on === 'pod' ? [spec] : on === 'containers' ? containers : [spec, ...containers]
   const isAllowed = typeof allowed === 'function' ? allowed : (value: string) => allowed.includes(value)
   const words = typeof allowed === 'function' ? [] : allowed.filter(word => word !== '')
@@ -182,28 +195,32 @@ function volumeTypes({ spec }: PodView, named: ReadonlySet<string>): Violation[]
 }
 
 /** runAsNonRoot and seccompProfile, which a pod may say for its containers. */
-function wantedOfPod({ spec, containers }: PodView): Violation[] {
-  const nonRoot = spec.at('securityContext').at('runAsNonRoot')
-  const seccomp = spec.at('securityContext').at('seccompProfile')
-  return containers.flatMap(container => {
+function wantedOfPod(pod: PodView): Violation[] {
+  const { spec, containers } = pod
+  const seccomp = spec.at('securityContext').at('seccompProfile').at('type')
+  const unsaid = containers
+    .filter(container => !seccomp.present && !container.at('securityContext').at('seccompProfile').at('type').present)
+    .map(container => ({
+      field: container,
+      what: 'seccomp (no seccompProfile)',
+      remedy: 'set securityContext.seccompProfile.type: RuntimeDefault in the pod or the container',
+    }))
+  return ownUsers(pod) ? unsaid : [...nonRoot(pod), ...unsaid]
+}
+
+/** Whoever says false is wrong, the pod even where every container says true. */
+function nonRoot({ spec, containers }: PodView): Violation[] {
+  const ofPod = spec.at('securityContext').at('runAsNonRoot')
+  const wrong = containers.flatMap(container => {
     const own = container.at('securityContext').at('runAsNonRoot')
-    const root = own.boolean() ?? nonRoot.boolean() ?? false
-    const profile = container.at('securityContext').at('seccompProfile')
-    const found: Violation[] = []
-    if (!root)
-      found.push({
-        field: own.present ? own : nonRoot.present ? nonRoot : container,
-        what: 'running as non-root (runAsNonRoot != true)',
-        remedy: 'set securityContext.runAsNonRoot: true in the pod or the container',
-      })
-    if (!profile.at('type').present && !seccomp.at('type').present)
-      found.push({
-        field: container,
-        what: 'seccomp (no seccompProfile)',
-        remedy: 'set securityContext.seccompProfile.type: RuntimeDefault in the pod or the container',
-      })
-    return found
+    if (own.present) return own.boolean() === false ? own : []
+    return ofPod.present ? [] : container
   })
+  return [...(ofPod.boolean() === false ? [ofPod] : []), ...wrong].map(field => ({
+    field,
+    what: 'running as non-root (runAsNonRoot != true)',
+    remedy: 'set securityContext.runAsNonRoot: true in the pod or the container',
+  }))
 }
 
 /** What each container must say itself. */

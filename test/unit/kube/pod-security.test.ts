@@ -114,6 +114,16 @@ const restricted: Record<string, Row> = {
     container: 'securityContext: {runAsNonRoot: false, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}',
     finds: `${MAIN}.securityContext.runAsNonRoot: running as non-root (runAsNonRoot != true)`,
   },
+  'non-root denied by the pod, whatever its containers say': {
+    spec: 'securityContext: {runAsNonRoot: false, seccompProfile: {type: RuntimeDefault}}',
+    container: 'securityContext: {runAsNonRoot: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}',
+    finds: 'spec.securityContext.runAsNonRoot: running as non-root (runAsNonRoot != true)',
+  },
+  'an image as a volume': {
+    spec: `securityContext: {${GOOD}}, volumes: [{name: a, image: {reference: a}}]`,
+    container: STRICT,
+    finds: 'spec.volumes[0].image: volume types (image)',
+  },
   'user 0': {
     spec: 'securityContext: {runAsUser: 0, seccompProfile: {type: Localhost, localhostProfile: a}}',
     container: STRICT,
@@ -164,6 +174,12 @@ describe('restricted forbids', () => {
 describe('what the standards allow', () => {
   test('baseline, an ordinary pod', () =>
     expect(found('baseline', podText('', 'ports: [{containerPort: 80}]'))).toEqual([]))
+  test('root in a user namespace of its own, and an unmasked /proc there', () => {
+    const spec = 'hostUsers: false, securityContext: {runAsUser: 0, seccompProfile: {type: RuntimeDefault}}'
+    const container =
+      'securityContext: {procMount: Unmasked, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}'
+    expect(found('restricted', podText(spec, container))).toEqual([])
+  })
   test('restricted, a careful one', () => {
     const container = `${STRICT}, ports: [{containerPort: 80}]`
     expect(issuesOf(podText(`securityContext: {${GOOD}}`, container))).toEqual([])
