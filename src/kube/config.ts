@@ -105,24 +105,10 @@ function checkContent(document: Field, type: string, data: ConfigData): void {
 function checkTyped(document: Field, type: string, data: ConfigData): void {
   const wanted = Object.hasOwn(TYPED, type) ? TYPED[type] : undefined
   if (wanted === undefined) return
-  for (const name of ['data', 'stringData']) {
-    const value = document.at(name).entry(type === 'kubernetes.io/dockercfg' ? '.dockercfg' : '.dockerconfigjson')
-    if (value.present && type.startsWith('kubernetes.io/dockerc')) checkJson(value, name === 'data')
-  }
   const missing = wanted.keys.filter(key => !data.has(key))
   if (missing.length === 0 || (wanted.any === true && missing.length < wanted.keys.length)) return
   const keys = wanted.any === true ? wanted.keys.join(' or ') : missing.join(' and ')
   document
     .at('type')
     .issue('REQUIRED', `a Secret of type ${type} must have the key ${keys}`, 'add it, or use type: Opaque')
-}
-
-/** Its text is never part of a message: it holds passwords. */
-function checkJson(value: Field, base64: boolean): void {
-  const text = value.string() ?? ''
-  try {
-    JSON.parse(base64 ? Buffer.from(text, 'base64').toString('utf8') : text)
-  } catch {
-    value.issue('INVALID_VALUE', 'the value is not JSON', 'take the content of ~/.docker/config.json, or of auth.json')
-  }
 }

@@ -532,8 +532,8 @@ const rules: Record<string, Row[]> = {
     { text: secret('type: kubernetes.io/basic-auth'), at: 'type', says: 'username or password' },
     {
       text: secret('type: kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: "{"}'),
-      at: 'stringData[.dockerconfigjson]',
-      says: 'JSON',
+      at: 'type',
+      says: 'is not JSON',
     },
   ],
   '60 Services': [
