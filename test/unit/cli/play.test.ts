@@ -109,6 +109,35 @@ async function run(line: string, input = POD) {
   return { ...asked, outcome, err: recorded.err() }
 }
 
+describe('how strictly a manifest is judged', () => {
+  test('--pod-security looks at the pod with all that flags make of it', async () => {
+    expect((await run('kube play --pod-security baseline -')).bundle?.pods).toHaveLength(1)
+    for (const flag of ['--publish 8080:80', '--publish-all', '--network host']) {
+      const refused = run(`kube play --pod-security baseline ${flag} -`)
+      await expect(refused).rejects.toMatchObject({
+        code: 'MANIFEST_INVALID',
+        details: expect.stringContaining('violates PodSecurity "baseline"'),
+      })
+    }
+    const { bundle, err } = await run('kube play --pod-security baseline --pod-security-mode warn --network host -')
+    expect(bundle?.pods).toHaveLength(1)
+    expect(err).toContain('would violate PodSecurity "baseline": host namespaces (--network host)')
+  })
+  test('a mode without a level is a mistake', async () => {
+    await expect(run('kube play --pod-security-mode warn -')).rejects.toMatchObject({
+      message: '--pod-security-mode needs --pod-security',
+    })
+  })
+  test('--validate=warn plays what has fields that do not exist', async () => {
+    const input = POD.replace('image: nginx', 'image: nginx, imagee: x')
+    await expect(run('kube play -', input)).rejects.toMatchObject({ code: 'MANIFEST_INVALID' })
+    const { bundle, err } = await run('kube play --validate=warn -', input)
+    expect(bundle?.pods).toHaveLength(1)
+    expect(err).toContain('unknown field "imagee"')
+    expect((await run('kube play --validate=ignore -', input)).err).not.toContain('imagee')
+  })
+})
+
 describe('what the engine is asked for', () => {
   test('the defaults', async () => {
     const { bundle, options, err } = await run('kube play -')
