@@ -37,8 +37,8 @@ const FILLER = '\uffff'
  * out, because what the parser made of it is a guess.
  */
 export function readDocuments(source: SourceFile, issues: Issues): YamlNode[] {
-  const report = (code: Issue['code'], span: Span, message: string, remedy?: string): void => {
-    const issue = { code, source, span, path: '', message, ...(remedy === undefined ? {} : { remedy }) }
+  const report: Report = (code, span, message, remedy, path = '') => {
+    const issue = { code, source, span, path, message, ...(remedy === undefined ? {} : { remedy }) }
     if (code === 'DUPLICATE_KEY') issues.addField(issue)
     else issues.add(issue)
   }
@@ -73,7 +73,7 @@ export function readDocuments(source: SourceFile, issues: Issues): YamlNode[] {
   return documents
 }
 
-type Report = (code: Issue['code'], span: Span, message: string, remedy?: string) => void
+type Report = (code: Issue['code'], span: Span, message: string, remedy?: string, path?: string) => void
 
 function unreadable(text: string): { code: Issue['code']; at: number; message: string; remedy: string } | undefined {
   if (text.length > LIMITS.characters) {
@@ -128,6 +128,8 @@ function reportSyntax(source: SourceFile, document: Document.Parsed, report: Rep
 class Builder {
   readonly #report: Report
   readonly #anchors = new Map<string, { node: YamlNode; size: number } | 'open'>()
+  /** From the root to the node that is built: `.name` or `[index]`. */
+  readonly #path: string[] = []
   nodes: number
   stopped = false
 
@@ -163,8 +165,10 @@ class Builder {
     if (isSeq(input)) {
       this.#collectionTag(input.tag, 'seq', span)
       const items: YamlNode[] = []
-      for (const item of input.items) {
+      for (const [index, item] of input.items.entries()) {
+        this.#path.push(`[${index}]`)
         items.push(this.#node(item, depth + 1))
+        this.#path.pop()
         if (this.stopped) break
       }
       return { kind: 'list', ...span, items }
@@ -190,12 +194,21 @@ class Builder {
       }
       const span = rangeOf(key)
       const name = String(key.value ?? '').replaceAll(`'${FILLER}`, "'")
+      this.#path.push(`.${name}`)
       const node = value === null || value === undefined ? empty(span) : this.#node(value, depth + 1)
+      const path = entries.has(name) ? this.#path.join('').slice(1) : ''
+      this.#path.pop()
       if (name === '<<' && key.type === 'PLAIN') merges.push(node)
       else {
         // Where that is let through the last one counts, as in every decoder of Kubernetes.
         if (entries.has(name))
-          this.#report('DUPLICATE_KEY', span, `the key ${JSON.stringify(name)} is given twice`, 'keep one of them')
+          this.#report(
+            'DUPLICATE_KEY',
+            span,
+            `the key ${JSON.stringify(name)} is given twice`,
+            'keep one of them',
+            path,
+          )
         entries.set(name, { key: span, value: node })
       }
     }

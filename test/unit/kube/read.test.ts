@@ -167,13 +167,13 @@ describe('how strictly fields are read', () => {
   const text = podText('replicas: 2, hostPID: false, hostPID: true')
 
   test('strict: what does not exist or is given twice is a mistake', () => {
-    expect(issuesOf(text)).toEqual(['4:52 UNKNOWN_FIELD spec.replicas', '4:81 DUPLICATE_KEY'])
+    expect(issuesOf(text)).toEqual(['4:52 UNKNOWN_FIELD spec.replicas', '4:81 DUPLICATE_KEY spec.hostPID'])
   })
   test('warn: it is a note, and the last one counts', () => {
     const { bundle, notes } = translated(text, { fieldValidation: 'warn' })
     expect(bundle.pods[0]?.hostPid).toBe(true)
     expect(notes.map(note => note.replace(/^app.yaml:\d+:\d+ /, ''))).toEqual([
-      'the key "hostPID" is given twice',
+      'spec.hostPID: the key "hostPID" is given twice',
       'spec.replicas: unknown field "replicas"',
     ])
   })
