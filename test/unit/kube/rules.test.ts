@@ -248,6 +248,14 @@ const rules: Record<string, Row[]> = {
       says: 'privileged',
     },
   ],
+  '32 volumeDevices': [
+    {
+      spec: volume('emptyDir: {}'),
+      container: 'volumeDevices: [{name: v, devicePath: /dev/x}]',
+      at: `${MAIN}.volumeDevices`,
+      says: 'not yet supported',
+    },
+  ],
   '33 names of volumes': [
     { spec: 'volumes: [{emptyDir: {}}]', at: 'spec.volumes[0].name', says: 'a value is required' },
     { spec: 'volumes: [{name: a.b, emptyDir: {}}]', at: 'spec.volumes[0].name', says: '"a.b" must be' },
@@ -309,6 +317,72 @@ const rules: Record<string, Row[]> = {
       spec: volume('configMap: {name: c, optional: true, items: [{key: k, path: ..p}]}'),
       at: 'spec.volumes[0].configMap.items[0].path',
       says: "must not start with '..'",
+    },
+  ],
+  '42 probes and hooks have one handler': [
+    { container: 'livenessProbe: {}', at: `${MAIN}.livenessProbe`, says: 'must specify a handler type' },
+    {
+      container: 'readinessProbe: {exec: {command: [a]}, tcpSocket: {port: 1}}',
+      at: `${MAIN}.readinessProbe.tcpSocket`,
+      says: 'may not specify more than 1 handler type',
+    },
+    { container: 'lifecycle: {preStop: {}}', at: `${MAIN}.lifecycle.preStop`, says: 'must specify a handler type' },
+  ],
+  '43 numbers of probes': [
+    {
+      container: 'livenessProbe: {exec: {command: [a]}, periodSeconds: -1}',
+      at: `${MAIN}.livenessProbe.periodSeconds`,
+      says: 'must be greater than or equal to 0',
+    },
+    {
+      container: 'startupProbe: {exec: {command: [a]}, successThreshold: 2}',
+      at: `${MAIN}.startupProbe.successThreshold`,
+      says: 'must be 1',
+    },
+    {
+      container: 'readinessProbe: {exec: {command: [a]}, terminationGracePeriodSeconds: 5}',
+      at: `${MAIN}.readinessProbe.terminationGracePeriodSeconds`,
+      says: 'readiness',
+    },
+  ],
+  '44 httpGet': [
+    { container: 'livenessProbe: {httpGet: {path: /}}', at: `${MAIN}.livenessProbe.httpGet.port`, says: 'required' },
+    {
+      container: 'livenessProbe: {httpGet: {port: 0}}',
+      at: `${MAIN}.livenessProbe.httpGet.port`,
+      says: 'must be between 1 and 65535',
+    },
+    {
+      container: 'livenessProbe: {httpGet: {port: 1, scheme: FTP}}',
+      at: `${MAIN}.livenessProbe.httpGet.scheme`,
+      says: 'use HTTP or HTTPS',
+    },
+    {
+      container: 'livenessProbe: {httpGet: {port: 1, httpHeaders: [{name: "a b", value: c}]}}',
+      at: `${MAIN}.livenessProbe.httpGet.httpHeaders[0].name`,
+      says: '"a b"',
+    },
+  ],
+  '45 exec has a command': [
+    { container: 'livenessProbe: {exec: {}}', at: `${MAIN}.livenessProbe.exec.command`, says: 'required' },
+  ],
+  '46 sleep and stopSignal': [
+    {
+      container: 'lifecycle: {preStop: {sleep: {seconds: 31}}}',
+      at: `${MAIN}.lifecycle.preStop.sleep.seconds`,
+      says: '30',
+    },
+  ],
+  '47 probes and hooks of init containers': [
+    {
+      spec: 'initContainers: [{name: i, image: a, livenessProbe: {exec: {command: [a]}}}]',
+      at: 'spec.initContainers[0].livenessProbe',
+      says: 'may not be set for init containers without restartPolicy=Always',
+    },
+    {
+      spec: 'initContainers: [{name: i, image: a, lifecycle: {preStop: {exec: {command: [a]}}}}]',
+      at: 'spec.initContainers[0].lifecycle',
+      says: 'may not be set for init containers without restartPolicy=Always',
     },
   ],
   '48 restartPolicy of one container': [
