@@ -61,6 +61,8 @@ export type PodWork = {
   patient: boolean
   /** The pods whose locks this process has and lets go together: a play those of all its pods. */
   together: readonly string[]
+  /** Containers that somebody has just asked to run: whose stop has begun is stopped, and then started. */
+  asked: Set<Id>
   /** What steps have begun beside them; over before the next plan, so that nothing comes after what undoes it. */
   begun: Promise<unknown>[]
   /** Set when the record of the pod is gone. */

@@ -99,6 +99,7 @@ export function workOn(
     stopping: {},
     patient: true,
     together: [intent.pod.name],
+    asked: new Set(),
     begun: [],
     forgotten: false,
     signal,

@@ -16,6 +16,7 @@ export function wantRunning(work: PodWork, wanted: readonly ContainerRecord[]): 
   const helpers = work.containers.filter(record => isHelper(record) && (isComing || holdsUp(record)))
   for (const record of new Set([...helpers, ...wanted])) {
     patch(work, record.id, { goal: 'running', crashes: 0, killed: false })
+    work.asked.add(record.id)
     if (hasEnded(record) && !isOver.has(record) && !staysDone(work, record)) reset(work, record)
   }
 }

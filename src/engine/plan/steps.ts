@@ -33,6 +33,8 @@ export type PlannedContainer = {
   crashes: number
   /** The runtime still knows its last run. */
   leftover: boolean
+  /** Its stop has begun, and somebody wants it to run after that. */
+  ending: boolean
   /** It is to go while its pod stays. */
   removing: boolean
 }

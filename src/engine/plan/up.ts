@@ -66,6 +66,12 @@ class WayUp {
       if (container.kind === 'infra') this.#blocked = true
       return
     }
+    if (container.ending && container.observed.at === 'running') {
+      planOneStop(this.#steps, container, 'its stop had begun')
+      // It is started by the next plan, and what comes after it as well.
+      if (container.kind !== 'regular') this.#blocked = true
+      return
+    }
     if (container.observed.at === 'unmonitored') {
       planOneStop(this.#steps, container, 'its monitor is gone, so nobody would see it end')
       // What comes after it waits for the next plan, which knows how it ended.

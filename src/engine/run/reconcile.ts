@@ -216,6 +216,8 @@ export function observeEnds(work: PodWork): ReadonlyMap<Id, Observed> {
 /** Looks, and plans the next steps. */
 function plan(work: PodWork): Plan {
   const { pod, context } = work
+  observeEnds(work)
+  resetAsked(work)
   const seen = observeEnds(work)
   const observedOf = ({ id }: ContainerRecord): Observed => seen.get(id) ?? { at: 'absent' }
   const planned = planPod({
@@ -236,6 +238,14 @@ function plan(work: PodWork): Plan {
     if (step.do === 'stop') markStopping(work, step.container)
   }
   return planned
+}
+
+/** What was stopped under the hands of somebody who wants it to run is made again, once, whatever its policy says. */
+function resetAsked(work: PodWork): void {
+  for (const { id, state, goal } of work.containers) {
+    if (state !== 'stopped' || goal !== 'running' || !work.asked.delete(id)) continue
+    patch(work, id, { state: advance(state, 'reset'), reason: '', message: '' })
+  }
 }
 
 /** A stop that was begun is never taken for a crash, even by whoever comes after this process was killed. */
@@ -274,6 +284,7 @@ function plannedContainer(work: PodWork, record: ContainerRecord, observed: Obse
     crashes: record.crashes,
     leftover: isKnown(work.sandbox.runtime, record.id),
     removing: record.state === 'removing',
+    ending: record.state === 'stopping' && work.asked.has(record.id),
   }
 }
 

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
-import { containers, podText, readyCell, succeeds, takeDownAll, tspod } from '../../support/tspod.ts'
+import { containers, launcher, podText, readyCell, succeeds, takeDownAll, tspod } from '../../support/tspod.ts'
+import { eventually } from '../../support/wait.ts'
 
 let cell: Place
 beforeAll(async () => {
@@ -136,6 +137,21 @@ describe('pause', () => {
 })
 
 describe('restart, init, rm', () => {
+  test('pod start after a stop that was killed ends that stop first, and then starts', async () => {
+    await play(podText('web', { script: "trap '' TERM; while :; do sleep 0.1; done", restartPolicy: 'Never' }))
+    const before = await one('web-c1')
+    const stop = (await cell.sh(`${launcher(cell)} stop -t 600 web-c1 >/dev/null 2>&1 & echo $!`)).stdout.trim()
+    await eventually(
+      () => one('web-c1'),
+      ({ state }) => state === 'stopping',
+    )
+    await cell.sh(`kill -9 ${stop}`)
+    await succeeds(cell, ['pod', 'start', 'web'])
+    const after = await one('web-c1')
+    expect(after.state).toBe('running')
+    expect(after.pid).not.toBe(before.pid)
+  })
+
   test('a restart keeps the address, and the others of the pod notice nothing', async () => {
     await play(PAIR)
     const before = await one('web-c2')

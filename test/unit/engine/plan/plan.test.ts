@@ -24,6 +24,7 @@ function container(
     hasRun: false,
     crashes: 0,
     leftover: false,
+    ending: false,
     removing: false,
     ...more,
   }
@@ -94,6 +95,10 @@ const cases: Record<string, { input: PlanInput; steps: string[] }> = {
       container('a', 'regular', RUNNING),
     ]),
     steps: ['rootfs t (; )', 'create t (rootfs t; )', 'start t (create t; )'],
+  },
+  'a stop that has begun is ended before its container runs again': {
+    input: input([container('a', 'regular', RUNNING, { ending: true }), container('b', 'regular', RUNNING)]),
+    steps: ['stop a (; )'],
   },
   'init containers run one by one and gate the rest': {
     input: input([container('i', 'init'), container('j', 'init'), container('a', 'regular')]),
