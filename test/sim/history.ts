@@ -76,6 +76,7 @@ export class History {
     this.scheduler.fateOf = (actor, label) => this.#fateOf(actor, label)
     this.scheduler.onDeath = () => {
       this.rules.killed++
+      this.rules.forgetPlans()
       this.count('crashes')
     }
     this.kernel.onHook = run => this.#hook(run, 0)

@@ -109,6 +109,11 @@ export class Rules {
     if (pod !== undefined) this.#lastPlans.set(pod, plan)
   }
 
+  /** What a process that died had planned is nobody's plan any more. */
+  forgetPlans(): void {
+    this.#lastPlans.clear()
+  }
+
   connected(pod: string): void {
     this.#epochs.set(pod, (this.#epochs.get(pod) ?? 0) + 1)
   }
