@@ -30,6 +30,7 @@ export function firstPods(job: JobSpec): PodSpec[] {
 
 /** The marks in a file are hidden by its base64. */
 function filled(file: ProjectedFile, fill: (text: string) => string): ProjectedFile {
+  if ('runtime' in file) return file
   const bytes = Buffer.from(file.base64, 'base64')
   if (!bytes.includes(NUMBER_MARK) && !bytes.includes(INDEX_MARK)) return file
   return { ...file, base64: Buffer.from(fill(bytes.toString('utf8'))).toString('base64') }

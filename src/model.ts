@@ -29,10 +29,14 @@ export type PodSpec = {
   annotations: Record<string, string>
   /** The object it was made from, for messages and `inspect`. */
   origin: { kind: string; name: string; place: Place }
-  /** Host name inside the pod: at most 63 characters. */
+  /** Host name inside the pod: at most 63 characters, 64 with hostnameOverride. */
   hostname: string
   /** Domain below which Services know the pod by its host name. */
   subdomain?: string
+  /** The whole of it, SUBDOMAIN.NAMESPACE.svc.cluster.local; absent without a subdomain. */
+  domain?: string
+  /** The kernel knows the pod by its name with the domain. */
+  setHostnameAsFQDN?: true
   /** What the DNS of its networks calls it, besides its name; absent: the names of its containers. */
   dnsNames?: string[]
   /** Of a pod of a Job: its number, from 1, and its completion index. */
@@ -150,6 +154,7 @@ export type RuntimeField =
   | 'spec.nodeName'
   | 'limits.cpu'
   | 'limits.memory'
+  | 'limits.ephemeral-storage'
 
 export type PortSpec = {
   name?: string
@@ -219,6 +224,10 @@ export type MountSpec = {
   readOnly: boolean
   /** Relative, without `..`: checked by the translator, resolved without following links by the engine. */
   subPath?: string
+  /** The same with `$(VAR)` not yet expanded; never along with `subPath`. */
+  subPathExpr?: string
+  /** Read-only has to hold for what is mounted below as well, or the container must not start. */
+  recursiveReadOnly?: true
   propagation: 'None' | 'HostToContainer' | 'Bidirectional'
 }
 
@@ -232,14 +241,21 @@ export type HostPathType =
   | 'CharDevice'
   | 'BlockDevice'
 
-/** A file of a ConfigMap or Secret volume; `mode` is the permission bits. */
-export type ProjectedFile = { path: string; mode: number; base64: string }
+/** A file with content; `mode` is the permission bits. `secret`: its content comes from a Secret. */
+export type ContentFile = { path: string; mode: number; base64: string; secret?: true }
+/** A file that tells what only the pod itself knows: `runtime` and `divisor` as in `EnvEntry`. */
+export type RuntimeFile = { path: string; mode: number; runtime: RuntimeField; divisor?: string }
+/** A file of a volume that is made of the manifest. */
+export type ProjectedFile = ContentFile | RuntimeFile
 
 export type VolumeSpec = { name: string } & (
   | { kind: 'hostPath'; path: string; type: HostPathType }
-  | { kind: 'emptyDir'; medium: 'disk' | 'memory'; sizeBytes?: number }
-  | { kind: 'files'; source: 'configMap' | 'secret'; files: ProjectedFile[] }
-  | { kind: 'claim'; claim: string; readOnly: boolean }
+  /** `pageBytes`: of huge pages, absent where the kernel's usual size of them is meant. */
+  | { kind: 'emptyDir'; medium: 'disk' | 'memory' | 'hugepages'; sizeBytes?: number; pageBytes?: number }
+  | { kind: 'files'; source: 'configMap' | 'secret' | 'downwardAPI' | 'projected'; files: ProjectedFile[] }
+  /** `ephemeral`: the claim comes and goes with the pod. */
+  | { kind: 'claim'; claim: string; readOnly: boolean; ephemeral?: Omit<ClaimSpec, 'name'> }
+  | { kind: 'image'; image: string; pullPolicy: PullPolicy }
 )
 
 /** A Secret document: stored, so that later manifests may refer to it. */

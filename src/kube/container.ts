@@ -1,10 +1,12 @@
 /** One container of a pod. */
-import type { ContainerName, ContainerSpec, MountSpec, PortSpec, PullPolicy, VolumeSpec } from '../model.ts'
+import type { ContainerName, ContainerSpec, PortSpec } from '../model.ts'
 import { type EnvContext, readEnv } from './env.ts'
 import type { Field } from './field.ts'
-import { didYouMean, quote } from './issue.ts'
-import { labelProblem, parseImage } from './names.ts'
-import { pathProblem, textProblem, tidyPath } from './path.ts'
+import { readImage } from './image.ts'
+import { quote } from './issue.ts'
+import { readMounts, type Volumes } from './mounts.ts'
+import { labelProblem } from './names.ts'
+import { textProblem } from './path.ts'
 import { readPorts } from './ports.ts'
 import { readHooks, readProbes, readStopSignal, refuseOnInit } from './probe.ts'
 import { readResources } from './resources.ts'
@@ -17,8 +19,7 @@ export type ContainerContext = EnvContext & {
   podSecurity: Field
   graceMs: number
   hostNetwork: boolean
-  /** By name; undefined for a volume that has a mistake. */
-  volumes: ReadonlyMap<string, VolumeSpec | undefined>
+  volumes: Volumes
 }
 
 /** The ports with the places they were written at, for conflicts between containers. */
@@ -30,7 +31,7 @@ export type ReadPort = { port: PortSpec; field: Field; key?: 'nodePort' }
 /** A container; ports of a plain init container are never published, because it is gone when the pod serves. */
 export function readContainer(field: Field, context: ContainerContext, isInit: boolean): ReadContainer {
   const security = readContainerSecurity(field.at('securityContext'), context.podSecurity)
-  const { image, pullPolicy } = readImage(field)
+  const { image, pullPolicy } = readImage(field.at('image'), field.at('imagePullPolicy'))
   const portFields = field.at('ports')
   const ports = readPorts(portFields, context.hostNetwork)
   const isSidecar = readRestartPolicy(field.at('restartPolicy'), isInit) === 'Always'
@@ -96,32 +97,6 @@ function readRestartPolicy(field: Field, isInit: boolean): 'Always' | undefined 
   return undefined
 }
 
-function readImage(container: Field): { image: string; pullPolicy: PullPolicy } {
-  const field = container.at('image')
-  const image = field.string() ?? ''
-  const policyField = container.at('imagePullPolicy')
-  const explicit = policyField.oneOf(['', 'Always', 'IfNotPresent', 'Never'], '')
-  if (image === '') {
-    if (!field.present || field.string() === '') field.issue('REQUIRED', 'a container must have an image', 'add it')
-    return { image, pullPolicy: explicit || 'IfNotPresent' }
-  }
-  const reference = parseImage(image)
-  if ('problem' in reference) {
-    field.issue('INVALID_VALUE', `${quote(image)} ${reference.problem}`)
-    return { image, pullPolicy: explicit || 'IfNotPresent' }
-  }
-  return { image, pullPolicy: explicit || defaultPolicy(reference) }
-}
-
-/**
- * For the tag latest a registry is asked, as in Kubernetes, without failing where the image is present already. An
- * image of `localhost/` was built here, and no registry could have a newer one.
- */
-function defaultPolicy(reference: { name: string; tag?: string; digest?: string }): PullPolicy {
-  const isLatest = reference.digest === undefined && (reference.tag ?? 'latest') === 'latest'
-  return isLatest && !reference.name.startsWith('localhost/') ? 'Newer' : 'IfNotPresent'
-}
-
 /** An empty list is no list: the image's own words stay. */
 function words(field: Field): string[] | undefined {
   for (const item of field.items()) {
@@ -137,62 +112,4 @@ function absolute(field: Field): string | undefined {
   const problem = text.startsWith('/') ? textProblem(text) : 'must be an absolute path'
   if (problem !== undefined) field.issue('INVALID_VALUE', `${quote(text)} ${problem}`)
   return text
-}
-
-function readMounts(list: Field, volumes: ContainerContext['volumes'], privileged: boolean): MountSpec[] {
-  const taken = new Set<string>()
-  return list.items().flatMap(item => {
-    const nameField = item.at('name')
-    const name = nameField.string() ?? ''
-    if (name !== '' && !volumes.has(name)) {
-      nameField.issue(
-        'NOT_FOUND',
-        `no volume is called ${quote(name)}`,
-        didYouMean(name, volumes.keys()) ?? 'add it to spec.volumes',
-      )
-    }
-    const path = mountPath(item.at('mountPath'), taken)
-    const subPath = readSubPath(item.at('subPath'))
-    const propagation = item.at('mountPropagation').oneOf(['None', 'HostToContainer', 'Bidirectional'], 'None')
-    if (propagation === 'Bidirectional' && !privileged) {
-      item
-        .at('mountPropagation')
-        .issue('FORBIDDEN', 'Bidirectional is for privileged containers only', 'use HostToContainer')
-    }
-    const volume = volumes.get(name)
-    if (path === undefined || volume === undefined) return []
-    const readOnly =
-      (item.at('readOnly').boolean() ?? false) ||
-      volume.kind === 'files' ||
-      (volume.kind === 'claim' && volume.readOnly)
-    return { volume: name, path, readOnly, ...(subPath === undefined ? {} : { subPath }), propagation }
-  })
-}
-
-function mountPath(field: Field, taken: Set<string>): string | undefined {
-  const text = field.string() ?? ''
-  if (text === '') return undefined
-  const path = tidyPath(text.startsWith('/') ? text : `/${text}`)
-  const colon = text.includes(':') ? "must not contain ':'" : undefined
-  const parent = text.split('/').includes('..') ? "must not contain '..'" : undefined
-  const problem = colon ?? parent ?? textProblem(text) ?? (path === '/' ? 'would hide the whole image' : undefined)
-  if (problem !== undefined) {
-    field.issue(
-      'INVALID_VALUE',
-      `${quote(text)} ${problem}`,
-      colon === undefined ? undefined : 'options have fields of their own, such as readOnly',
-    )
-    return undefined
-  }
-  if (taken.has(path)) field.issue('INVALID_VALUE', `${quote(text)} must be unique`, 'choose another path')
-  taken.add(path)
-  return path
-}
-
-function readSubPath(field: Field): string | undefined {
-  const text = field.string()
-  if (text === undefined || text === '') return undefined
-  const problem = pathProblem(text)
-  if (problem !== undefined) field.issue('INVALID_VALUE', `${quote(text)} ${problem}`)
-  return tidyPath(text) || undefined
 }

@@ -55,12 +55,13 @@ export function expandWords(words: readonly string[], env: Record<string, string
   return words.map(word => expandText(word, name => (Object.hasOwn(env, name) ? env[name] : undefined)))
 }
 
-function runtimeValue(
+/** The text of a runtime value, from `runtime` as in `expandEnv`: of limits the divided amount, rounded up. */
+export function runtimeValue(
   entry: { runtime: RuntimeField; divisor?: string },
   runtime: (field: RuntimeField) => string,
 ): string {
   const value = runtime(entry.runtime)
-  if (entry.runtime !== 'limits.cpu' && entry.runtime !== 'limits.memory') return value
+  if (!entry.runtime.startsWith('limits.')) return value
   const amount = parseQuantity(value)
   const divisor = parseQuantity(entry.divisor ?? '1')
   if (amount === undefined || divisor === undefined) throw new Error(`not a quantity: ${value}`)

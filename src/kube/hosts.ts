@@ -4,18 +4,67 @@ import type { Field } from './field.ts'
 import { quote } from './issue.ts'
 import { isIp, labelProblem, subdomainProblem } from './names.ts'
 
+/** Below which Kubernetes has the names of Services. */
+export const CLUSTER_DOMAIN = 'cluster.local'
+
 const MAX_HOSTNAME = 63
+/** See gethostname(2). */
+const MAX_KERNEL_NAME = 64
 const MAX_NAMESERVERS = 3
 const MAX_SEARCHES = 32
 const MAX_SEARCH_CHARACTERS = 2048
 const OPTION = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/
 
-/** The host name: as given, or the pod's name cut to what a host name may be. */
-export function readHostname(field: Field, podName: string): string {
+/** The part of a pod that says what it is called. */
+export type PodNames = Pick<PodSpec, 'hostname' | 'subdomain' | 'domain' | 'setHostnameAsFQDN'>
+
+/** What a pod of a workload is called whatever its template says. */
+type Given = { podName: string; namespace: string; hostname?: string | undefined; subdomain?: string | undefined }
+
+/**
+ * The names of a pod, as the kubelet makes them: the host name is as given or the pod's name cut to what a host name
+ * may be, and with a subdomain there is a domain. A hostnameOverride is the whole name, without a domain.
+ */
+export function readPodNames(spec: Field, { podName, namespace, hostname, subdomain }: Given): PodNames {
+  const override = readOverride(spec)
+  if (override !== undefined) return { hostname: override }
+  const below = subdomain ?? readLabel(spec.at('subdomain'))
+  const own = hostname ?? (readLabel(spec.at('hostname')) || podName.slice(0, MAX_HOSTNAME).replace(/[-.]+$/, ''))
+  const domain = below === '' ? undefined : `${below}.${namespace}.svc.${CLUSTER_DOMAIN}`
+  const wanted = spec.at('setHostnameAsFQDN')
+  const whole = (wanted.boolean() ?? false) && domain !== undefined
+  const length = `${own}.${domain}`.length
+  if (whole && length > MAX_KERNEL_NAME)
+    wanted.issue(
+      'TOO_LONG',
+      `${quote(`${own}.${domain}`)} has ${length} characters, and a host name may have ${MAX_KERNEL_NAME}`,
+      'shorten hostname or subdomain, or remove setHostnameAsFQDN',
+    )
+  return {
+    hostname: own,
+    ...(domain !== undefined && { subdomain: below, domain }),
+    ...(whole && { setHostnameAsFQDN: true }),
+  }
+}
+
+function readLabel(field: Field): string {
   const text = field.string() ?? ''
-  if (text === '') return podName.slice(0, MAX_HOSTNAME).replace(/[-.]+$/, '')
-  const problem = labelProblem(text)
+  const problem = text === '' ? undefined : labelProblem(text)
   if (problem !== undefined) field.issue('INVALID_VALUE', `${quote(text)} ${problem}`)
+  return text
+}
+
+function readOverride(spec: Field): string | undefined {
+  const field = spec.at('hostnameOverride')
+  const text = field.string() ?? ''
+  if (text === '') return undefined
+  const long = text.length > MAX_KERNEL_NAME ? `must be no more than ${MAX_KERNEL_NAME} characters` : undefined
+  const problem = long ?? subdomainProblem(text)
+  if (problem !== undefined) field.issue('INVALID_VALUE', `${quote(text)} ${problem}`)
+  for (const name of ['setHostnameAsFQDN', 'hostNetwork']) {
+    if (spec.at(name).boolean() ?? false)
+      field.issueAt(field.key, 'FORBIDDEN', `may not be set along with ${name}: true`, 'remove one of them')
+  }
   return text
 }
 

@@ -31,7 +31,7 @@ import { type ConfigData, type ConfigStore, secretData } from './store.ts'
 import { isReplicated, makesPods, readWorkload } from './workload.ts'
 import { podManifest } from './write/index.ts'
 
-export { expandEnv, expandWords } from './expand.ts'
+export { expandEnv, expandText, expandWords, runtimeValue } from './expand.ts'
 export { type ExplainOptions, explain, listKinds } from './explain.ts'
 export { parseAnnotations } from './flags.ts'
 export type { FieldValidation, Mistake } from './issue.ts'

@@ -8,8 +8,9 @@ import {
   readContainer,
 } from './container.ts'
 import { readDependencies } from './dependencies.ts'
+import type { Self } from './downward.ts'
 import type { Field } from './field.ts'
-import { readDns, readHostAliases, readHostname } from './hosts.ts'
+import { readDns, readHostAliases, readPodNames } from './hosts.ts'
 import { either, quote } from './issue.ts'
 import { readAnnotations, readLabels, readSettings } from './metadata.ts'
 import { portsClash } from './ports.ts'
@@ -72,19 +73,22 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
   const labels = Object.assign(readLabels(metadata.at('labels')), own?.labels)
   const annotations = Object.assign(readAnnotations(metadata, context.annotations), own?.annotations)
   const serviceAccountName = spec.at('serviceAccountName').string() || 'default'
-  const volumes = readVolumes(spec.at('volumes'), context)
-  for (const volume of own?.volumes ?? []) volumes.set(volume.name, volume)
-  const securityContext = spec.at('securityContext')
   const all = [...spec.at('initContainers').items(), ...spec.at('containers').items()]
   const graceMs = readGraceMs(spec.at('terminationGracePeriodSeconds'))
-  const containerContext: ContainerContext = {
-    store: context.store,
+  const self: Self = {
     podName: name,
     namespace: origin.namespace,
     labels,
     annotations,
     serviceAccountName,
     resourcesOf: wanted => all.find(field => field.at('name').string() === wanted)?.at('resources'),
+  }
+  const volumes = readVolumes(spec.at('volumes'), { ...context, ...self })
+  for (const volume of own?.volumes ?? []) volumes.set(volume.name, volume)
+  const securityContext = spec.at('securityContext')
+  const containerContext: ContainerContext = {
+    ...self,
+    store: context.store,
     podSecurity: securityContext,
     graceMs,
     hostNetwork,
@@ -106,8 +110,12 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
       name: document.at('metadata').at('name').string() ?? '',
       place: document.place,
     },
-    hostname: own?.hostname ?? readHostname(spec.at('hostname'), name),
-    ...(own?.subdomain !== undefined && { subdomain: own.subdomain }),
+    ...readPodNames(spec, {
+      podName: name,
+      namespace: origin.namespace,
+      hostname: own?.hostname,
+      subdomain: own?.subdomain,
+    }),
     ...(own?.startAfter !== undefined && { startAfter: own.startAfter }),
     hostAliases: readHostAliases(spec.at('hostAliases'), context.noHosts),
     dns: readDns(spec, hostNetwork),

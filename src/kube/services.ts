@@ -4,12 +4,11 @@
  * the containers listen on, and that is what the variables of the Service say.
  */
 import { type EnvEntry, type PodSpec, servingContainers } from '../model.ts'
+import { CLUSTER_DOMAIN } from './hosts.ts'
 import { quote } from './issue.ts'
 import type { ReadPod } from './pod.ts'
 import { portsClash } from './ports.ts'
 import type { Service, ServicePort } from './service.ts'
-
-const CLUSTER_DOMAIN = 'cluster.local'
 
 /** Gives the pods the names, published ports and variables of the Services; notes what of them leads nowhere. */
 export function applyServices(services: readonly Service[], pods: readonly ReadPod[]): void {

@@ -138,8 +138,8 @@ export const TABLE: Record<string, Verdicts> = {
   PodSpec: {
     honoured:
       'containers initContainers volumes restartPolicy terminationGracePeriodSeconds hostNetwork hostPID hostIPC ' +
-      'hostUsers shareProcessNamespace hostname hostAliases dnsPolicy dnsConfig securityContext os ' +
-      'enableServiceLinks',
+      'hostUsers shareProcessNamespace hostname hostnameOverride subdomain setHostnameAsFQDN hostAliases dnsPolicy ' +
+      'dnsConfig securityContext os enableServiceLinks',
     accepted: {
       affinity: ONE_NODE,
       automountServiceAccountToken: NO_TOKEN,
@@ -161,13 +161,10 @@ export const TABLE: Record<string, Verdicts> = {
     refused: {
       activeDeadlineSeconds: NOT_YET,
       ephemeralContainers: 'use `tspod exec` to look into a container',
-      hostnameOverride: 'use hostname',
       imagePullSecrets: 'use --authfile or --creds',
       resourceClaims: NOT_YET,
       resources: 'set resources on the containers',
       runtimeClassName: 'use --runtime',
-      setHostnameAsFQDN: NOT_YET,
-      subdomain: NOT_YET,
     },
   },
   PodOS: { honoured: 'name' },
@@ -217,7 +214,7 @@ export const TABLE: Record<string, Verdicts> = {
   EnvVar: { honoured: 'name value valueFrom' },
   EnvVarSource: {
     honoured: 'configMapKeyRef secretKeyRef fieldRef resourceFieldRef',
-    refused: { fileKeyRef: NOT_YET },
+    refused: { fileKeyRef: 'use configMapKeyRef, or read the file in the command' },
   },
   ConfigMapKeySelector: { honoured: 'name key optional' },
   SecretKeySelector: { honoured: 'name key optional' },
@@ -239,11 +236,10 @@ export const TABLE: Record<string, Verdicts> = {
   },
   Capabilities: { honoured: 'add drop' },
   VolumeMount: {
-    honoured: 'name mountPath readOnly subPath mountPropagation',
-    refused: { recursiveReadOnly: 'use readOnly', subPathExpr: 'use subPath' },
+    honoured: 'name mountPath readOnly recursiveReadOnly subPath subPathExpr mountPropagation',
   },
   Volume: {
-    honoured: 'name hostPath emptyDir configMap secret persistentVolumeClaim',
+    honoured: 'name hostPath emptyDir configMap secret downwardAPI projected image persistentVolumeClaim ephemeral',
     refused: {
       awsElasticBlockStore: NO_SUCH_STORAGE,
       azureDisk: NO_SUCH_STORAGE,
@@ -251,20 +247,16 @@ export const TABLE: Record<string, Verdicts> = {
       cephfs: MOUNT_ON_HOST,
       cinder: NO_SUCH_STORAGE,
       csi: NO_SUCH_STORAGE,
-      downwardAPI: 'use env with fieldRef',
-      ephemeral: 'use emptyDir or persistentVolumeClaim',
       fc: MOUNT_ON_HOST,
       flexVolume: NO_SUCH_STORAGE,
       flocker: NO_SUCH_STORAGE,
       gcePersistentDisk: NO_SUCH_STORAGE,
       gitRepo: 'clone into an emptyDir by an init container',
       glusterfs: MOUNT_ON_HOST,
-      image: NOT_YET,
       iscsi: MOUNT_ON_HOST,
       nfs: MOUNT_ON_HOST,
       photonPersistentDisk: NO_SUCH_STORAGE,
       portworxVolume: NO_SUCH_STORAGE,
-      projected: 'use one configMap or secret volume for each source',
       quobyte: NO_SUCH_STORAGE,
       rbd: MOUNT_ON_HOST,
       scaleIO: NO_SUCH_STORAGE,
@@ -276,6 +268,23 @@ export const TABLE: Record<string, Verdicts> = {
   EmptyDirVolumeSource: { honoured: 'medium sizeLimit' },
   ConfigMapVolumeSource: { honoured: 'name items defaultMode optional' },
   SecretVolumeSource: { honoured: 'secretName items defaultMode optional' },
+  DownwardAPIVolumeSource: { honoured: 'items defaultMode' },
+  DownwardAPIVolumeFile: { honoured: 'path mode fieldRef resourceFieldRef' },
+  ProjectedVolumeSource: { honoured: 'sources defaultMode' },
+  VolumeProjection: {
+    honoured: 'configMap secret downwardAPI',
+    refused: {
+      clusterTrustBundle: 'put the certificates into a ConfigMap',
+      podCertificate: 'put the certificate and its key into a Secret',
+      serviceAccountToken: 'put the token into a Secret: there is no API server that could sign one',
+    },
+  },
+  ConfigMapProjection: { honoured: 'name items optional' },
+  SecretProjection: { honoured: 'name items optional' },
+  DownwardAPIProjection: { honoured: 'items' },
+  ImageVolumeSource: { honoured: 'reference pullPolicy' },
+  EphemeralVolumeSource: { honoured: 'volumeClaimTemplate' },
+  PersistentVolumeClaimTemplate: { honoured: 'metadata', accepted: { spec: CLAIM } },
   KeyToPath: { honoured: 'key path mode' },
   PersistentVolumeClaimVolumeSource: { honoured: 'claimName readOnly' },
 }
@@ -288,9 +297,7 @@ export const HARMLESS: Record<string, string> = {
   'JobSpec.podReplacementPolicy': 'Failed',
   'JobSpec.manualSelector': 'false',
   'PodSpec.schedulerName': 'default-scheduler',
-  'PodSpec.setHostnameAsFQDN': 'false',
   'PodSecurityContext.supplementalGroupsPolicy': 'Merge',
-  'VolumeMount.recursiveReadOnly': 'Disabled',
 }
 
 /** Kinds that are played; every other kind of Kubernetes is refused by name. */

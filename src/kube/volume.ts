@@ -1,12 +1,17 @@
 /** `volumes` of a pod, with the files of ConfigMaps and Secrets resolved. */
-import type { HostPathType, ProjectedFile, VolumeSpec } from '../model.ts'
+import { INDEX_MARK, NUMBER_MARK } from '../job.ts'
+import type { HostPathType, VolumeSpec } from '../model.ts'
+import type { Self } from './downward.ts'
 import type { Field } from './field.ts'
+import { readImage } from './image.ts'
 import { quote } from './issue.ts'
+import { readAnnotations, readLabels } from './metadata.ts'
 import { labelProblem, subdomainProblem } from './names.ts'
-import { pathProblem, textProblem, tidyPath } from './path.ts'
+import { textProblem, tidyPath } from './path.ts'
 import { parseQuantity, toUnits } from './quantity.ts'
 import { fieldsOf } from './schema.ts'
-import { type ConfigKind, type ConfigStore, findConfig, findKey } from './store.ts'
+import type { ConfigStore } from './store.ts'
+import { readConfigMapFiles, readDownwardFiles, readProjected, readSecretFiles } from './volume-files.ts'
 
 const HOST_PATH_TYPES: readonly HostPathType[] = [
   '',
@@ -18,11 +23,11 @@ const HOST_PATH_TYPES: readonly HostPathType[] = [
   'CharDevice',
   'BlockDevice',
 ]
-const DEFAULT_MODE = 0o644
-const MAX_MODE = 0o777
+/** The sizes of huge pages that kernels have, as Kubernetes writes them. */
+const HUGE_PAGES = /^HugePages(?:-([1-9][0-9]*[KMG]i))?$/
 
 /** What volumes need to know of the world outside the manifest. */
-export type VolumeContext = { store: ConfigStore; baseDirectory: string }
+export type VolumeContext = Self & { store: ConfigStore; baseDirectory: string }
 
 /**
  * The volumes of a pod by name. A volume with a mistake is undefined, so that mounts of it are not reported as
@@ -67,19 +72,17 @@ function readVolume(item: Field, name: string, context: VolumeContext): VolumeSp
     case 'emptyDir':
       return readEmptyDir(source, name)
     case 'configMap':
-      return {
-        name,
-        kind: 'files',
-        source: 'configMap',
-        files: readFiles(source, 'ConfigMap', source.at('name'), context.store),
-      }
+      return { name, kind: 'files', source: type, files: readConfigMapFiles(source, context.store) }
     case 'secret':
-      return {
-        name,
-        kind: 'files',
-        source: 'secret',
-        files: readFiles(source, 'Secret', source.at('secretName'), context.store),
-      }
+      return { name, kind: 'files', source: type, files: readSecretFiles(source, context.store) }
+    case 'downwardAPI':
+      return { name, kind: 'files', source: type, files: readDownwardFiles(source, context) }
+    case 'projected':
+      return { name, kind: 'files', source: type, files: readProjected(source, context, context.store) }
+    case 'image':
+      return { name, kind: 'image', ...readImage(source.at('reference'), source.at('pullPolicy')) }
+    case 'ephemeral':
+      return readEphemeral(source, name, context.podName)
     case 'persistentVolumeClaim':
       return readClaimSource(source, name)
     default:
@@ -108,24 +111,45 @@ function readHostPath(source: Field, name: string, baseDirectory: string): Volum
 
 function readEmptyDir(source: Field, name: string): VolumeSpec {
   const field = source.at('medium')
-  const medium = field.string() ?? ''
-  if (medium.startsWith('HugePages')) field.issue('NOT_SUPPORTED', `${medium} is not yet supported`, 'use Memory')
-  else field.oneOf(['', 'Memory'], '')
+  const text = field.string() ?? ''
+  const [huge, page] = HUGE_PAGES.exec(text) ?? []
+  const medium = text === 'Memory' ? 'memory' : huge === undefined ? 'disk' : 'hugepages'
+  if (medium === 'disk' && text !== '')
+    field.issue('UNSUPPORTED_VALUE', `${quote(text)} is not possible here`, 'use Memory, HugePages or HugePages-SIZE')
   const limit = source.at('sizeLimit')
+  const bytes = bytesOf(limit)
+  if (bytes !== undefined && medium === 'disk')
+    limit.note('a directory on disk has no limit of its own; medium: Memory has one')
+  const pageBytes = page === undefined ? undefined : Number(toUnits(parseQuantity(page) ?? 0n))
+  return {
+    name,
+    kind: 'emptyDir',
+    medium,
+    ...(bytes !== undefined && medium !== 'disk' && { sizeBytes: bytes }),
+    ...(pageBytes !== undefined && { pageBytes }),
+  }
+}
+
+/** Zero is no limit, and neither is more than any host has. */
+function bytesOf(limit: Field): number | undefined {
   const text = limit.quantity()
   const nano = text === undefined ? undefined : parseQuantity(text)
   if (nano !== undefined && nano < 0n) limit.issue('INVALID_VALUE', 'must not be negative')
   const bytes = nano === undefined || nano <= 0n ? undefined : toUnits(nano)
-  const inMemory = medium === 'Memory'
-  if (bytes !== undefined && !inMemory)
-    limit.note('a directory on disk has no limit of its own; medium: Memory has one')
-  const sizeBytes = bytes === undefined || bytes > BigInt(Number.MAX_SAFE_INTEGER) ? undefined : Number(bytes)
-  return {
-    name,
-    kind: 'emptyDir',
-    medium: inMemory ? 'memory' : 'disk',
-    ...(sizeBytes !== undefined && inMemory ? { sizeBytes } : {}),
-  }
+  return bytes === undefined || bytes > BigInt(Number.MAX_SAFE_INTEGER) ? undefined : Number(bytes)
+}
+
+/** A claim of the pod's own: it is called POD-VOLUME, as in Kubernetes. */
+function readEphemeral(source: Field, name: string, podName: string): VolumeSpec {
+  const template = source.at('volumeClaimTemplate')
+  if (!template.present) template.issue('REQUIRED', 'a volumeClaimTemplate is required', 'add it')
+  const claim = `${podName}-${name}`
+  const problem = subdomainProblem(claim.replaceAll(NUMBER_MARK, '').replaceAll(INDEX_MARK, ''))
+  if (problem !== undefined)
+    source.issueAt(source.key, 'INVALID_VALUE', `the name of its claim, ${quote(claim)}, ${problem}`)
+  const metadata = template.at('metadata')
+  const ephemeral = { labels: readLabels(metadata.at('labels')), annotations: readAnnotations(metadata, {}) }
+  return { name, kind: 'claim', claim, readOnly: false, ephemeral }
 }
 
 function readClaimSource(source: Field, name: string): VolumeSpec {
@@ -134,51 +158,4 @@ function readClaimSource(source: Field, name: string): VolumeSpec {
   const problem = claim === '' ? undefined : subdomainProblem(claim)
   if (problem !== undefined) field.issue('INVALID_VALUE', `${quote(claim)} ${problem}`)
   return { name, kind: 'claim', claim, readOnly: source.at('readOnly').boolean() ?? false }
-}
-
-/** The files of a ConfigMap or Secret volume: all keys, or those that `items` lists at the paths it gives. */
-function readFiles(source: Field, kind: ConfigKind, reference: Field, store: ConfigStore): ProjectedFile[] {
-  const optional = source.at('optional').boolean() ?? false
-  const data = findConfig(store, kind, reference, optional)
-  const defaultMode = mode(source.at('defaultMode')) ?? DEFAULT_MODE
-  const items = source.at('items')
-  if (items.items().length === 0) {
-    return [...(data ?? [])].map(([path, { base64 }]) => ({ path, mode: defaultMode, base64 }))
-  }
-  const files: ProjectedFile[] = []
-  const taken = new Set<string>()
-  for (const item of items.items()) {
-    const path = filePath(item.at('path'), taken)
-    const itemMode = mode(item.at('mode')) ?? defaultMode
-    const value = data === undefined ? undefined : findKey(data, kind, item.at('key'), optional)
-    if (path !== undefined && value !== undefined) files.push({ path, mode: itemMode, base64: value.base64 })
-  }
-  return files
-}
-
-function filePath(field: Field, taken: Set<string>): string | undefined {
-  const text = field.string() ?? ''
-  if (text === '') return undefined
-  const tidy = tidyPath(text)
-  const problem =
-    pathProblem(text) ??
-    (text.startsWith('..') ? "must not start with '..'" : tidy === '' ? 'must name a file' : undefined)
-  if (problem !== undefined) {
-    field.issue('INVALID_VALUE', `${quote(text)} ${problem}`)
-    return undefined
-  }
-  const clash = [...taken].find(other => other === tidy || other.startsWith(`${tidy}/`) || tidy.startsWith(`${other}/`))
-  if (clash !== undefined)
-    field.issue('DUPLICATE', `${quote(text)} conflicts with the path ${quote(clash)}`, 'choose another path')
-  taken.add(tidy)
-  return tidy
-}
-
-function mode(field: Field): number | undefined {
-  const value = field.integer()
-  if (value === undefined || (value >= 0 && value <= MAX_MODE)) return value
-  const written = field.node?.kind === 'scalar' ? field.node.text : ''
-  const decimal = /^[1-9][0-7]{2}$/.test(written) ? `write 0${written} for octal` : undefined
-  field.issue('INVALID_VALUE', 'must be a number between 0 and 0777 (octal), both inclusive', decimal)
-  return undefined
 }

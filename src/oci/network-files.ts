@@ -16,10 +16,11 @@ const LOCAL_NAMES = [
   'fe00::2\tip6-allrouters',
 ]
 
+type Named = Pick<PodSpec, 'hostAliases' | 'domain'>
 export type HostsFacts = { hostname: string; addresses: readonly string[]; network: NetworkMode }
 
 /** `hostsText` with the host's own file where the pod shares the host's network. Throws SECURITY_REFUSED. */
-export async function hostsFile(pod: Pick<PodSpec, 'hostAliases'>, facts: HostsFacts): Promise<string> {
+export async function hostsFile(pod: Named, facts: HostsFacts): Promise<string> {
   return hostsText(pod, facts, facts.network === 'host' ? await readFile('/etc/hosts', 'utf8') : undefined)
 }
 
@@ -27,8 +28,9 @@ export async function hostsFile(pod: Pick<PodSpec, 'hostAliases'>, facts: HostsF
  * The text of /etc/hosts: local names, the pod's addresses, and the manifest's aliases; or the host's file and the
  * aliases. Throws SECURITY_REFUSED when a name or address could break out of its line (S14).
  */
-export function hostsText(pod: Pick<PodSpec, 'hostAliases'>, facts: HostsFacts, hostFile?: string): string {
-  const own = facts.addresses.map(address => `${anAddress(address)}\t${aName(facts.hostname)}`)
+export function hostsText(pod: Named, facts: HostsFacts, hostFile?: string): string {
+  const names = pod.domain === undefined ? [facts.hostname] : [`${facts.hostname}.${pod.domain}`, facts.hostname]
+  const own = facts.addresses.map(address => [anAddress(address), ...names.map(aName)].join('\t'))
   const base =
     hostFile === undefined
       ? ['# Kept by tspod.', ...LOCAL_NAMES, ...own]

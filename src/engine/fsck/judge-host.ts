@@ -1,5 +1,6 @@
 /** Findings about what is on the host without a record, and about locks. Pure. */
 import type { Id } from '../../model.ts'
+import { POD_DIGITS } from '../volumes/index.ts'
 import type { CopyFacts, Facts, Finding, HostObject } from './facts.ts'
 
 /** What has to end before what: processes, then what they use. */
@@ -64,6 +65,8 @@ export function judgeObjects(facts: Facts): Finding[] {
   const podIds = pods.map(({ id }) => id as string)
   const containers = new Set(pods.flatMap(pod => pod.containers.map(({ id }) => id as string)))
   const isKnown = ({ is, id }: HostObject): boolean => {
+    // A root file system that is a volume has an id that begins as its pod's.
+    if (is === 'root file system' && podIds.some(pod => id.startsWith(pod.slice(0, POD_DIGITS)))) return true
     if (OF_CONTAINER.has(is)) return containers.has(id)
     return podIds.some(pod => (is === 'cgroup' ? pod.startsWith(id) : pod === id))
   }

@@ -6,13 +6,14 @@ import { deleteContainer, netavarkInput, removeCgroup, signalContainer, unpinNam
 import { podRunDirectory, runtimeRoot } from '../../paths.ts'
 import type { EngineContext } from '../context.ts'
 import { definitionOf } from '../play/index.ts'
-import { removeVolumes, unmountBelow } from '../volumes/index.ts'
+import { POD_DIGITS, removeVolumes, unmountBelow } from '../volumes/index.ts'
 import type { HostObject } from './facts.ts'
 import { lookAtNetwork } from './gather-network.ts'
 
 /** Removes one thing; that it is gone already is success. Throws what is in its way. */
 export async function removeObject(context: EngineContext, object: HostObject): Promise<void> {
-  if (await hasRecord(context, object.id)) return
+  const id = object.is === 'root file system' ? object.id.slice(0, POD_DIGITS) : object.id
+  if ((await hasRecord(context, object.id)) || (await hasRecord(context, id))) return
   const { run, paths, hierarchies, clock } = context
   switch (object.is) {
     case 'runtime state':

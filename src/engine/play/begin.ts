@@ -13,6 +13,7 @@ import {
 } from '../state/index.ts'
 import { wakeTimekeeper } from '../timekeeper.ts'
 import type { ContainerFailure, PlayedPod } from '../types/index.ts'
+import { imageLayers } from '../volumes/index.ts'
 import { workOn, writePatches } from '../work.ts'
 import type { ImageOf } from './images.ts'
 import type { Intent } from './intents.ts'
@@ -163,6 +164,11 @@ export function prepared(
     // The kubelet's words, whose reason is that of a pull; Podman's word for it there is none.
     const message = `Container image "${spec.image}" already present on machine`
     if (present) noteEvent(work, record, { action: 'present', reason: 'Pulled', message })
+  }
+  const layers = imageLayers(intent.pod.spec, intent.pod.id)
+  for (const volume of intent.pod.spec.volumes) {
+    const id = layers.get(volume.name)
+    if (volume.kind === 'image' && id !== undefined) work.images.set(id, imageOf(volume).image)
   }
   return work
 }

@@ -12,13 +12,14 @@ const PULL_LOCK_TIMEOUT_MS = 30 * 60_000
 
 /** `present`: it was here already. */
 type Resolved = { image: LocalImage; present: boolean }
-export type ImageOf = (container: ContainerSpec) => Resolved
+export type Wanted = Pick<ContainerSpec, 'image' | 'pullPolicy'>
+export type ImageOf = (wanted: Wanted) => Resolved
 
 /** What decides where images come from. */
 type Sources = Pick<PlayOptions, 'pull' | 'build'>
 
 /**
- * Resolves the image of every container in the bundle: built where there is a directory to build it from, else by its
+ * Resolves the image of every container and volume in the bundle: built where there is a directory to build it from, else by its
  * pull policy; all of them side by side.
  * @throws the first failure: IMAGE_NOT_FOUND for policy Never, IMAGE_PULL_FAILED and others from the pull,
  * IMAGE_BUILD_FAILED.
@@ -31,9 +32,10 @@ export async function resolveImages(
   signal: AbortSignal,
 ): Promise<ImageOf> {
   const found = new Map<string, Promise<Resolved>>()
-  const keyOf = (container: ContainerSpec): string => `${container.pullPolicy} ${container.image}`
+  const keyOf = (container: Wanted): string => `${container.pullPolicy} ${container.image}`
   for (const pod of bundle.pods) {
-    for (const container of [...pod.initContainers, ...pod.containers]) {
+    const mounted = pod.volumes.filter(volume => volume.kind === 'image')
+    for (const container of [...pod.initContainers, ...pod.containers, ...mounted]) {
       const key = keyOf(container)
       if (!found.has(key)) found.set(key, resolve(context, container, options, progress, signal))
     }
@@ -48,7 +50,7 @@ export async function resolveImages(
 
 async function resolve(
   context: EngineContext,
-  { image: name, pullPolicy: policy }: ContainerSpec,
+  { image: name, pullPolicy: policy }: Wanted,
   { pull: options, build }: Sources,
   progress: Progress,
   signal: AbortSignal,

@@ -2,6 +2,7 @@
 import type { Bundle, PodSpec } from '../../model.ts'
 import type { EngineContext } from '../context.ts'
 import { type JobRecord, podsMadeBy, type Transaction } from '../state/index.ts'
+import { writeVolumes } from '../volumes/index.ts'
 import { lockPods, releaseAll } from '../work.ts'
 import { beginAll, prepared } from './begin.ts'
 import { resolveImages } from './images.ts'
@@ -37,6 +38,7 @@ export async function playMore(
     await refusePortsInUse(context, bundle, drafts, await podsMadeBy(context.store, siblings))
     const intents = await context.store.write(async tx => {
       await how.alongside(tx)
+      await writeVolumes(tx, context, bundle)
       return await writeIntents(tx, context, drafts, bundle.manifests, full, how.ids)
     })
     const works = intents.map(intent => prepared(context, intent, imageOf, names, signal))
@@ -51,5 +53,8 @@ export async function playMore(
 function withLocalImages(pod: PodSpec): PodSpec {
   const local = (list: PodSpec['containers']): PodSpec['containers'] =>
     list.map(container => ({ ...container, pullPolicy: 'Never' }))
-  return { ...pod, initContainers: local(pod.initContainers), containers: local(pod.containers) }
+  const volumes = pod.volumes.map(volume =>
+    volume.kind === 'image' ? { ...volume, pullPolicy: 'Never' as const } : volume,
+  )
+  return { ...pod, volumes, initContainers: local(pod.initContainers), containers: local(pod.containers) }
 }

@@ -1,9 +1,8 @@
 /** The OCI bundle of one container: its root file system, environment, argv, mounts and config.json. */
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises'
-import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { TspodError } from '../../errors.ts'
-import type { ContainerSpec, LocalImage, RuntimeField } from '../../model.ts'
+import type { ContainerSpec, LocalImage } from '../../model.ts'
 import {
   baseEnv,
   buildPauseSpec,
@@ -22,11 +21,13 @@ import {
 } from '../../oci/index.ts'
 import { outsideOf } from '../../userns.ts'
 import { type PodWork, placesOf } from '../context.ts'
+import { visibleCommand } from '../redact.ts'
 import { type ContainerRecord, specNamed } from '../state/index.ts'
 import { mountsOf } from '../volumes/index.ts'
 import { logTargets } from './log-path.ts'
 import { reachableRoot, rootOf } from './roots.ts'
 import { podHostname, type SandboxFiles, usernsOf } from './sandbox.ts'
+import { runtimeFact, withSubPaths } from './self.ts'
 
 export type ReadyBundle = {
   conmonPath: string
@@ -74,10 +75,11 @@ async function workloadBundle(
   const identity = resolveIdentity(rootfs, image.config.user, container.security, spec.security)
   refuseUnmapped(work, record, identity)
   // Only a start needs it of the translator: queries and most exits get along without loading YAML.
-  const { expandEnv, expandWords } = await import('../../kube/index.ts')
+  const { expandEnv, expandText, expandWords } = await import('../../kube/index.ts')
   const base = baseEnv(image.config, { home: identity.home, hostname: podHostname(work), tty: container.tty })
   const env = { ...base, ...expandEnv(container.env, base, field => runtimeFact(work, field)) }
   const args = argvOf(container, image, words => expandWords(words, env))
+  const mounted = withSubPaths(container, (text, lookup) => expandText(text, lookup), env)
   const { config, notices } = buildSpec(
     {
       container,
@@ -87,7 +89,7 @@ async function workloadBundle(
       args,
       identity,
       rootfs: await reachableRoot(work, record.id, rootfs),
-      mounts: await allMounts(work, container, run, files),
+      mounts: await allMounts(work, mounted, run, files),
       namespaces: namespacesOf(work),
       cgroupPath: containerCgroup(work.cgroup, record.shortName),
       seccompProfile: await seccompOf(work, container),
@@ -105,7 +107,8 @@ async function workloadBundle(
     tty: container.tty,
     stdin: container.stdin && container.stdinOnce ? 'once' : container.stdin,
     imageId: image.id,
-    command: args,
+    // What is kept for people to look at: a secret stands there as the manifest has it, `$(PASSWORD)`.
+    command: visibleCommand(args, container),
     stopSignal: container.stopSignal ?? (image.config.stopSignal || 'SIGTERM'),
   }
 }
@@ -192,35 +195,6 @@ function namespacesOf(work: PodWork): SpecInput['namespaces'] {
     ...(spec.hostPid && { pid: 'host' }),
     ...(infra?.pid !== undefined && { pid: `/proc/${infra.pid}/ns/pid` }),
   }
-}
-
-/** What only this pod on this host can say; of limits the translator asks only where none is set. */
-function runtimeFact(work: PodWork, field: RuntimeField): string {
-  const { host } = work.context
-  const addresses = work.sandbox.addresses
-  switch (field) {
-    case 'metadata.uid':
-      return work.pod.id
-    case 'status.podIP':
-      return addresses[0] ?? hostAddress()
-    case 'status.podIPs':
-      return addresses.join(',') || hostAddress()
-    case 'status.hostIP':
-    case 'status.hostIPs':
-      return hostAddress()
-    case 'spec.nodeName':
-      return hostname()
-    case 'limits.cpu':
-      return String(host.cpus)
-    case 'limits.memory':
-      return String(host.memoryBytes)
-  }
-}
-
-/** The first address of this host that others can reach. */
-function hostAddress(): string {
-  const all = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
-  return all.find(address => address.family === 'IPv4' && !address.internal)?.address ?? '127.0.0.1'
 }
 
 function argvOf(container: ContainerSpec, image: LocalImage, expand: (words: string[]) => string[]): string[] {

@@ -22,7 +22,7 @@ import { containerOf, type PodWork, patch, placesOf } from '../context.ts'
 import { insertEvents, noteEvent } from '../events/index.ts'
 import type { Executors } from '../plan/index.ts'
 import { type ContainerRecord, deleteContainerRow, deletePod, dropCopy } from '../state/index.ts'
-import { removeVolumes } from '../volumes/index.ts'
+import { removeEphemeral, removeImageVolumes, removeVolumes } from '../volumes/index.ts'
 import { look } from '../work.ts'
 import { recordEnd } from './ends.ts'
 import { advance } from './lifecycle.ts'
@@ -79,7 +79,11 @@ export function endExecutors(work: PodWork): Pick<Executors, Ending> {
     unpin: async () => {
       if (pod.kind === 'pod') await unpinNamespaces(run, work.sandbox.namespaces)
     },
-    volumes: () => removeVolumes(pod.id, paths, run),
+    volumes: async () => {
+      await removeVolumes(pod.id, paths, run)
+      await removeImageVolumes(work)
+      await removeEphemeral(context, pod.spec)
+    },
     files: () => removeFiles(work),
     forget: async () => {
       for (const record of work.containers) noteEvent(work, record, { action: 'remove', reason: '' })

@@ -19,8 +19,9 @@ import {
 import { podRunDirectory } from '../../paths.ts'
 import type { PodWork } from '../context.ts'
 import type { UsernsSettings } from '../state/index.ts'
-import { type PreparedVolumes, prepareVolumes } from '../volumes/index.ts'
+import { mountImage, type PreparedVolumes, prepareVolumes } from '../volumes/index.ts'
 import { rootOf } from './roots.ts'
+import { withRuntimeFiles } from './self.ts'
 
 /** Volumes, and the managed files that every container of the pod gets. */
 export type SandboxFiles = {
@@ -31,7 +32,9 @@ export type SandboxFiles = {
 
 /** The host name inside the pod: the host's own with the host's network, as in Podman and Kubernetes. */
 export function podHostname(work: PodWork): string {
-  return work.pod.settings.network === 'host' ? hostname() : work.pod.spec.hostname
+  const { hostname: name, domain, setHostnameAsFQDN } = work.pod.spec
+  if (work.pod.settings.network === 'host') return hostname()
+  return setHostnameAsFQDN && domain !== undefined ? `${name}.${domain}` : name
 }
 
 /** Which namespaces the pod has of its own; with the host's network the host's UTS namespace comes along. */
@@ -80,7 +83,9 @@ const NETAVARK_STARTS_MS = 12
 export async function prepareSandboxFiles(work: PodWork): Promise<SandboxFiles> {
   const { paths, run } = work.context
   const [volumes, managed] = await Promise.all([
-    prepareVolumes(work.pod.spec, work.pod.id, paths, run, usernsOf(work)),
+    withRuntimeFiles(work).then(spec =>
+      prepareVolumes(spec, work.pod.id, paths, run, volume => mountImage(work, volume), usernsOf(work)),
+    ),
     writeManagedFiles(work),
   ])
   return { volumes, managed }
@@ -100,7 +105,7 @@ async function writeManagedFiles(work: PodWork): Promise<Map<string, string>> {
   if (!settings.noHosts)
     texts.set(
       '/etc/hosts',
-      await hostsFile(spec, { hostname: name, addresses: work.sandbox.addresses, network: settings.network }),
+      await hostsFile(spec, { hostname: spec.hostname, addresses: work.sandbox.addresses, network: settings.network }),
     )
   if (!settings.noHostname) texts.set('/etc/hostname', `${name}\n`)
   texts.set(

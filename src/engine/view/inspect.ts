@@ -6,10 +6,10 @@ import { type OciConfig, wasOomKilled } from '../../oci/index.ts'
 import { containerRunDirectory, podRunDirectory } from '../../paths.ts'
 import type { EngineContext } from '../context.ts'
 import { execSessions } from '../exec/index.ts'
+import { redacted, visibleEnv } from '../redact.ts'
 import { specNamed } from '../state/index.ts'
 import type { Inspected, InspectedContainer, InspectedPod, ListedContainer, ObjectKind } from '../types/index.ts'
 import { type Loaded, lookUp } from './query.ts'
-import { redacted, visibleEnv } from './redact.ts'
 
 /**
  * The full record of a pod or container, found as `find` does.

@@ -14,7 +14,6 @@ import {
   specNamed,
 } from '../state/index.ts'
 import type { ContainerView, Found, ListedContainer, ListedPod, ObjectKind, PodView } from '../types/index.ts'
-import { visibleCommand } from './redact.ts'
 import { viewPod } from './view.ts'
 
 export type Loaded = {
@@ -64,9 +63,11 @@ function listed({ cgroupPlace }: EngineContext, pod: PodRecord, view: PodView): 
     networks: pod.settings.attachments.map(({ network }) => network),
     cgroup: podCgroup(cgroupPlace, pod).path,
     containers: view.containers.map(container => {
-      const spec = specNamed(pod.spec, container.shortName)
-      const mounts = (spec?.mounts ?? []).map(({ volume, path }) => ({ volume, path }))
-      return { ...container, command: visibleCommand(container.command, spec), mounts }
+      const mounts = (specNamed(pod.spec, container.shortName)?.mounts ?? []).map(({ volume, path }) => ({
+        volume,
+        path,
+      }))
+      return { ...container, mounts }
     }),
   }
 }

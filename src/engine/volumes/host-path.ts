@@ -12,8 +12,8 @@ export type VolumeSource = {
   path: string
   readOnly: boolean
   directory: boolean
-  /** Who can change what is inside: nobody but tspod, the containers, or whoever owns that part of the host. */
-  trust: 'ours' | 'container' | 'host'
+  /** Who can change what is inside: nobody but tspod, the containers, whoever owns that part of the host, or nobody. */
+  trust: 'ours' | 'container' | 'host' | 'image'
   /** Where subPaths are looked up, when that is not `path`: the current generation of projected files. */
   content?: string
   /** A device that the container was explicitly given. */

@@ -1,6 +1,8 @@
 /** Volumes and mounts of a pod: made, checked beneath their roots, removed. */
+
+export { imageLayers, mountImage, POD_DIGITS, removeImageVolumes } from './images.ts'
 export { readMountPoints, unmountBelow } from './mounts.ts'
-export { removeVolume, writeVolumes } from './records.ts'
+export { removeEphemeral, removeVolume, writeVolumes } from './records.ts'
 export { removeSecrets, storedSecrets, writeSecrets } from './secrets.ts'
 export { plainPath } from './subpaths.ts'
 export { mountsOf, type PreparedVolumes, prepareVolumes, removeVolumes } from './volumes.ts'

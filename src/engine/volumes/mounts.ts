@@ -36,12 +36,12 @@ export function mountOf(path: string, mounts: readonly MountPoint[]): MountPoint
   return found
 }
 
-/** Mounts a tmpfs on a directory of tspod's own, unless something is mounted there already. */
-export async function mountTmpfs(path: string, options: string, run: Run): Promise<void> {
+/** Mounts memory on a directory of tspod's own, unless something is mounted there already. */
+export async function mountMemory(type: 'tmpfs' | 'hugetlbfs', path: string, options: string, run: Run): Promise<void> {
   const target = await realpath(path)
   if (readMountPoints().some(mount => mount.path === target)) return
-  const argv = ['mount', '--no-canonicalize', '-t', 'tmpfs', '-o', options, 'tmpfs', target] as const
-  mustSucceed(await run({ argv }), `cannot mount a tmpfs on ${target}`)
+  const argv = ['mount', '--no-canonicalize', '-t', type, '-o', options, type, target] as const
+  mustSucceed(await run({ argv }), `cannot mount a ${type} on ${target}`)
 }
 
 /**

@@ -13,7 +13,7 @@ import { chmod, chown, lstat, mkdir, open, readdir, readlink, rename, symlink, u
 import { dirname, join } from 'node:path'
 import { isMissing, TspodError } from '../../errors.ts'
 import { removeTree } from '../../files.ts'
-import type { ProjectedFile } from '../../model.ts'
+import type { ContentFile } from '../../model.ts'
 import { randomHex } from '../../random.ts'
 
 const DATA = '..data'
@@ -26,7 +26,7 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
  */
 export async function projectFiles(
   directory: string,
-  files: readonly ProjectedFile[],
+  files: readonly ContentFile[],
   group: number | undefined,
 ): Promise<string> {
   for (const file of files) checkPath(file.path)
@@ -43,7 +43,7 @@ export async function projectFiles(
 }
 
 /** The same content always has the same name, so "is it up to date" is a comparison of names. */
-async function generationName(files: readonly ProjectedFile[], group: number | undefined): Promise<string> {
+async function generationName(files: readonly ContentFile[], group: number | undefined): Promise<string> {
   const { createHash } = await import('node:crypto')
   const hash = createHash('sha256').update(JSON.stringify([group ?? null, files.map(f => [f.path, f.mode, f.base64])]))
   return `..${hash.digest('hex').slice(0, 32)}`
@@ -62,7 +62,7 @@ function checkPath(path: string): void {
 async function writeGeneration(
   directory: string,
   name: string,
-  files: readonly ProjectedFile[],
+  files: readonly ContentFile[],
   group: number | undefined,
 ): Promise<void> {
   const temporary = join(directory, `..new-${randomHex(6)}`)
@@ -88,7 +88,7 @@ async function makeDirectory(path: string, group: number | undefined): Promise<v
   await chmod(path, 0o755)
 }
 
-async function writeOne(path: string, file: ProjectedFile, group: number | undefined): Promise<void> {
+async function writeOne(path: string, file: ContentFile, group: number | undefined): Promise<void> {
   const handle = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
   try {
     await handle.writeFile(Buffer.from(file.base64, 'base64'))

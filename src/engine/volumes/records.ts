@@ -1,26 +1,47 @@
 /** Named volumes as rows: written by plays, removed by `kube down --force`, never with a pod. */
 import { TspodError } from '../../errors.ts'
 import { removeTree } from '../../files.ts'
-import type { Bundle } from '../../model.ts'
+import type { Bundle, PodSpec } from '../../model.ts'
 import { volumeDirectory } from '../../paths.ts'
 import type { EngineContext } from '../context.ts'
 import { eventAbout, insertEvents, type NewEvent } from '../events/index.ts'
 import type { Transaction } from '../state/index.ts'
 import { readPods } from '../state/index.ts'
 
-/** Writes a row for each claim of the bundle, and for each one that a pod uses without defining it. */
+/**
+ * Writes a row for each claim of the bundle, and for each one that a pod uses without defining it.
+ * Throws NAME_IN_USE when there is a volume already with the name of a claim that is to be the pod's own.
+ */
 export async function writeVolumes(tx: Transaction, context: EngineContext, bundle: Bundle): Promise<void> {
   const nowMs = context.clock.nowMs()
-  const insert = async (name: string, labels: Record<string, string>, annotations: object): Promise<void> => {
+  const insert = async (name: string, labels: Record<string, string>, annotations: object): Promise<boolean> => {
     const made = await tx.all(
       'INSERT OR IGNORE INTO volume (name, labels, annotations, created_ms) VALUES (?, ?, ?, ?) RETURNING name',
       [name, JSON.stringify(labels), JSON.stringify(annotations), nowMs],
     )
     if (made.length > 0) await insertEvents(tx, [volumeEvent(nowMs, name, labels, 'create')])
+    return made.length > 0
   }
   for (const claim of bundle.claims) await insert(claim.name, claim.labels, claim.annotations)
   for (const volume of bundle.pods.flatMap(pod => pod.volumes)) {
-    if (volume.kind === 'claim') await insert(volume.claim, {}, {})
+    if (volume.kind !== 'claim') continue
+    const { claim, ephemeral } = volume
+    const made = await insert(claim, ephemeral?.labels ?? {}, ephemeral?.annotations ?? {})
+    if (ephemeral !== undefined && !made) throw taken(claim)
+  }
+}
+
+const taken = (claim: string): TspodError =>
+  new TspodError('NAME_IN_USE', `a volume with the name ${claim} exists already, and it is not the pod's own`, {
+    remedy: 'remove it, or give the pod or its volume another name',
+  })
+
+/** Removes the claims that are a pod's own, with what is in them; gone already is success. */
+export async function removeEphemeral(context: EngineContext, pod: PodSpec): Promise<void> {
+  for (const volume of pod.volumes) {
+    if (volume.kind !== 'claim' || volume.ephemeral === undefined) continue
+    // One of a Job's later pods has no record of its claim.
+    if (!(await removeRecorded(context, volume.claim))) await removeTree(volumeDirectory(context.paths, volume.claim))
   }
 }
 
@@ -44,6 +65,10 @@ export async function removeVolume(context: EngineContext, name: string): Promis
       remedy: 'remove that pod first',
     })
   }
+  return removeRecorded(context, name)
+}
+
+async function removeRecorded(context: EngineContext, name: string): Promise<boolean> {
   const [row] = await context.store.all('SELECT labels FROM volume WHERE name = ?', [name])
   if (row === undefined) return false
   await removeTree(volumeDirectory(context.paths, name))

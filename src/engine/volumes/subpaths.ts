@@ -90,7 +90,7 @@ async function openSubPath(mount: MountSpec, source: VolumeSource): Promise<Open
   const subPath = mount.subPath ?? ''
   try {
     const acrossMounts = source.trust === 'host'
-    if (source.trust === 'ours') return openBeneath(root, subPath)
+    if (source.trust === 'ours' || source.trust === 'image') return openBeneath(root, subPath)
     const { mode } = await stat(root)
     return openBeneath(root, subPath, { create: 'directory', mode: mode & 0o7777, acrossMounts })
   } catch (error) {

@@ -28,7 +28,7 @@ import type { Run } from '../../process.ts'
 import { outsideOf } from '../../userns.ts'
 import { giveToGroup } from './fs-group.ts'
 import { checkHostPath, type VolumeSource } from './host-path.ts'
-import { mountOf, mountTmpfs, readMountPoints, unmountBelow } from './mounts.ts'
+import { mountMemory, mountOf, readMountPoints, unmountBelow } from './mounts.ts'
 import { projectFiles } from './projection.ts'
 import { type Bound, bindSubPaths } from './subpaths.ts'
 
@@ -48,7 +48,18 @@ const SHM_OPTIONS = 'size=64000k,mode=1777,nosuid,nodev,noexec'
 /** f_type of tmpfs and ramfs, which keep nothing on a disk (see statfs(2)). */
 const MEMORY_FILE_SYSTEMS = [0x01021994, 0x858458f6]
 
-type Context = { pod: PodSpec; disk: string; memory: string; paths: Paths; run: Run; userns: UserNamespace | undefined }
+/** Gives the path at which an image volume is mounted. */
+export type MountImage = (volume: VolumeSpec & { kind: 'image' }) => Promise<string>
+
+type Context = {
+  pod: PodSpec
+  disk: string
+  memory: string
+  paths: Paths
+  run: Run
+  mountImage: MountImage
+  userns: UserNamespace | undefined
+}
 
 /**
  * Makes the sources of all volumes of a pod, or finds them as an earlier call left them: emptyDirs keep their
@@ -60,12 +71,13 @@ export async function prepareVolumes(
   podId: Id,
   paths: Paths,
   run: Run,
+  mountImage: MountImage,
   userns?: UserNamespace,
 ): Promise<PreparedVolumes> {
   const runDirectory = podRunDirectory(paths, podId)
   const [disk, memory] = [join(podDirectory(paths, podId), 'volumes'), join(runDirectory, 'volumes')]
   await Promise.all([disk, memory].map(path => mkdir(path, { recursive: true, mode: 0o700 })))
-  const context = { pod, disk, memory, paths, run, userns }
+  const context = { pod, disk, memory, paths, run, mountImage, userns }
   const [shm, sources] = await Promise.all([
     sharedMemory(context, runDirectory),
     Promise.all(pod.volumes.map(async volume => [volume.name, await prepareOne(volume, context)] as const)),
@@ -85,11 +97,13 @@ function prepareOne(volume: VolumeSpec, context: Context): Promise<VolumeSource>
     case 'hostPath':
       return checkHostPath(volume)
     case 'emptyDir':
-      return volume.medium === 'memory' ? memoryDir(volume, context) : diskDir(volume.name, context)
+      return volume.medium === 'disk' ? diskDir(volume.name, context) : memoryDir(volume, context)
     case 'files':
       return files(volume, context)
     case 'claim':
       return claim(volume, context)
+    case 'image':
+      return image(volume, context)
   }
 }
 
@@ -105,11 +119,35 @@ async function memoryDir(
 ): Promise<VolumeSource> {
   const path = join(memory, volume.name)
   await mkdir(path, { recursive: true, mode: 0o700 })
-  const size = memorySize(volume.sizeBytes, pod)
   const group = pod.security.fsGroup
   const owner = group === undefined ? 'mode=0777' : `mode=2777,gid=${group}`
-  await mountTmpfs(path, `${owner},nosuid,nodev${size === undefined ? '' : `,size=${size}`}`, run)
+  const options = `${owner},nosuid,nodev`
+  if (volume.medium === 'hugepages') await mountHugePages(volume, path, options, run)
+  else {
+    const size = memorySize(volume.sizeBytes, pod)
+    await mountMemory('tmpfs', path, `${options}${size === undefined ? '' : `,size=${size}`}`, run)
+  }
   return { path, readOnly: false, directory: true, trust: 'container' }
+}
+
+/** Throws VOLUME_INVALID where the kernel has no pages of that size. */
+async function mountHugePages(
+  volume: VolumeSpec & { kind: 'emptyDir' },
+  path: string,
+  options: string,
+  run: Run,
+): Promise<void> {
+  const { pageBytes, sizeBytes } = volume
+  const known = await readdir('/sys/kernel/mm/hugepages').catch((): string[] => [])
+  const wanted = pageBytes === undefined ? undefined : `hugepages-${pageBytes / 1024}kB`
+  if (known.length === 0 || (wanted !== undefined && !known.includes(wanted))) {
+    const sizes = known.map(name => name.slice('hugepages-'.length)).join(', ') || 'none'
+    throw new TspodError('VOLUME_INVALID', `volume ${volume.name}: this host has no huge pages of that size`, {
+      remedy: `use a size it has (${sizes}), or medium: Memory`,
+    })
+  }
+  const page = pageBytes === undefined ? '' : `,pagesize=${pageBytes}`
+  await mountMemory('hugetlbfs', path, `${options}${page}${sizeBytes === undefined ? '' : `,size=${sizeBytes}`}`, run)
 }
 
 /** The smaller of the volume's limit and the memory limits of all containers that stay; undefined leaves it to the kernel. */
@@ -124,12 +162,22 @@ async function files(volume: VolumeSpec & { kind: 'files' }, { memory, pod, run 
   const path = join(memory, volume.name)
   await mkdir(path, { recursive: true, mode: 0o700 })
   // A secret must not reach a disk, and a custom run root may be on one.
-  if (volume.source === 'secret' && !(await inMemory(memory))) {
-    await mountTmpfs(path, 'mode=0755,nosuid,nodev,noexec', run)
+  const secret = volume.source === 'secret' || volume.files.some(file => 'secret' in file)
+  if (secret && !(await inMemory(memory))) {
+    await mountMemory('tmpfs', path, 'mode=0755,nosuid,nodev,noexec', run)
   }
   await chmod(path, 0o755)
-  const content = await projectFiles(path, volume.files, pod.security.fsGroup)
+  const ready = volume.files.map(file => {
+    if ('runtime' in file) throw new Error(`volume ${volume.name}: ${file.path} has no content yet`)
+    return file
+  })
+  const content = await projectFiles(path, ready, pod.security.fsGroup)
   return { path, readOnly: true, directory: true, trust: 'ours', content }
+}
+
+/** Nothing of it is ours, and nothing in it is run from there: the kubelet mounts it so too. */
+async function image(volume: VolumeSpec & { kind: 'image' }, { mountImage }: Context): Promise<VolumeSource> {
+  return { path: await mountImage(volume), readOnly: true, directory: true, trust: 'image' }
 }
 
 async function inMemory(path: string): Promise<boolean> {
@@ -168,7 +216,7 @@ async function sharedMemory({ pod, run, userns }: Context, runDirectory: string)
   await mkdir(path, { recursive: true, mode: 0o700 })
   // It lives as long as the namespace does: it may belong to its root, and needs no mapping.
   const owner = userns && `,uid=${outsideOf(userns.maps.uids, 0)},gid=${outsideOf(userns.maps.gids, 0)}`
-  await mountTmpfs(path, `${SHM_OPTIONS}${owner ?? ''}`, run)
+  await mountMemory('tmpfs', path, `${SHM_OPTIONS}${owner ?? ''}`, run)
   return path
 }
 
@@ -227,9 +275,15 @@ function toMount(mount: MountSpec, source: VolumeSource, bound: Bound | undefine
     propagation: propagation[mount.propagation],
     kind: 'bind',
     // A file has nothing mounted below it, and crun 1.8 opens the target of `rro` as a directory.
-    ...(readOnly && (bound ?? source).directory && { options: ['rro'] }),
+    ...optionsOf(source, readOnly && (bound ?? source).directory),
+    ...(mount.recursiveReadOnly && { recursive: true }),
     ...(source.device !== undefined && { device: source.device }),
   }
+}
+
+function optionsOf(source: VolumeSource, recursive: boolean): { options?: string[] } {
+  const options = [...(recursive ? ['rro'] : []), ...(source.trust === 'image' ? ['noexec'] : [])]
+  return options.length === 0 ? {} : { options }
 }
 
 function checkPropagation(

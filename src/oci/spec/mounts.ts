@@ -91,8 +91,15 @@ function bindMount(mount: ResolvedMount, privileged: boolean, host: HostFacts): 
   if (!privileged) options.push('nosuid')
   if (!privileged && mount.device === undefined) options.push('nodev')
   const recursive = mount.readOnly && mount.propagation === 'private' && atLeast(host.kernel, RECURSIVE_KERNEL)
+  if (mount.recursive && !recursive) throw notRecursive(mount)
   const extra = (mount.options ?? []).filter(option => !options.includes(option) && (option !== 'rro' || recursive))
   return { destination: mount.target, type: 'bind', source: mount.source, options: [...options, ...extra] }
+}
+
+function notRecursive({ target }: ResolvedMount): TspodError {
+  return new TspodError('SECURITY_REFUSED', `${target} cannot be made read-only with what is mounted below it`, {
+    remedy: `that takes Linux ${RECURSIVE_KERNEL}: use recursiveReadOnly: IfPossible`,
+  })
 }
 
 function defaultMounts(input: SpecInput): OciMount[] {

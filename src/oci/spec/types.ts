@@ -37,6 +37,8 @@ export type ResolvedMount = {
   kind: 'bind'
   /** Further mount options. `rro`, for directories only, makes what is mounted below read-only where that works. */
   options?: string[]
+  /** What is mounted below must be read-only too, or the container must not start. */
+  recursive?: true
   /** Set when the source is a device node: the container is allowed to use it. */
   device?: DeviceNumber
 }

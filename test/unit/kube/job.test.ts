@@ -138,7 +138,9 @@ describe('a pod of a Job', () => {
     })
     const [volume] = podOfJob(marked, 3, 2).volumes
     const [file] = volume !== undefined && 'files' in volume ? volume.files : []
-    expect(Buffer.from(file?.base64 ?? '', 'base64').toString()).toBe('name=sum-pod-3')
+    expect(Buffer.from(file !== undefined && 'base64' in file ? file.base64 : '', 'base64').toString()).toBe(
+      'name=sum-pod-3',
+    )
   })
 
   test('with a very long name has a host name all the same', () => {

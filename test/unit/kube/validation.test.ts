@@ -178,9 +178,9 @@ const rows: Record<string, Row> = {
     spec: 'volumes: [{name: a, emptyDir: {medium: memory}}]',
     finds: 'UNSUPPORTED_VALUE spec.volumes[0].emptyDir.medium',
   },
-  'huge pages': {
-    spec: 'volumes: [{name: a, emptyDir: {medium: HugePages-2Mi}}]',
-    finds: 'NOT_SUPPORTED spec.volumes[0].emptyDir.medium',
+  'huge pages without a unit': {
+    spec: 'volumes: [{name: a, emptyDir: {medium: HugePages-2}}]',
+    finds: 'UNSUPPORTED_VALUE spec.volumes[0].emptyDir.medium',
   },
   'claim missing': {
     spec: 'volumes: [{name: a, persistentVolumeClaim: {}}]',

@@ -1,7 +1,7 @@
 /** What came from a Secret is shown to nobody. */
 import { describe, expect, test } from '@jest/globals'
-import { redacted, visibleCommand, visibleEnv } from '../../../../src/engine/view/redact.ts'
-import type { ContainerSpec, PodSpec } from '../../../../src/model.ts'
+import { redacted, visibleCommand, visibleEnv } from '../../../src/engine/redact.ts'
+import type { ContainerSpec, PodSpec } from '../../../src/model.ts'
 
 test('inspect shows where a value comes from a Secret, never the value', () => {
   const container = {

@@ -1,5 +1,5 @@
 /** What people are shown without anything that came from a Secret. Pure. */
-import type { ContainerSpec, EnvEntry, PodSpec } from '../../model.ts'
+import type { ContainerSpec, EnvEntry, PodSpec, ProjectedFile } from '../model.ts'
 
 const HIDDEN = '(secret)'
 
@@ -44,13 +44,15 @@ export function visibleCommand(command: readonly string[], spec: ContainerSpec |
 export function redacted(spec: PodSpec): PodSpec {
   const hide = (entry: EnvEntry): EnvEntry => (entry.secret && 'text' in entry ? { ...entry, text: HIDDEN } : entry)
   const hideIn = <T extends { env: EnvEntry[] }>(container: T): T => ({ ...container, env: container.env.map(hide) })
+  const hideFile = (file: ProjectedFile, all: boolean): ProjectedFile =>
+    all || 'secret' in file ? { ...file, base64: HIDDEN } : file
   return {
     ...spec,
     initContainers: spec.initContainers.map(hideIn),
     containers: spec.containers.map(hideIn),
     volumes: spec.volumes.map(volume =>
-      volume.kind === 'files' && volume.source === 'secret'
-        ? { ...volume, files: volume.files.map(file => ({ ...file, base64: HIDDEN })) }
+      volume.kind === 'files'
+        ? { ...volume, files: volume.files.map(file => hideFile(file, volume.source === 'secret')) }
         : volume,
     ),
   }
