@@ -19,7 +19,7 @@ import {
 import { podRunDirectory } from '../../paths.ts'
 import type { PodWork } from '../context.ts'
 import type { UsernsSettings } from '../state/index.ts'
-import { mountImage, type PreparedVolumes, prepareVolumes } from '../volumes/index.ts'
+import { mountImage, ownerOf, type PreparedVolumes, prepareVolumes } from '../volumes/index.ts'
 import { rootOf } from './roots.ts'
 import { withRuntimeFiles } from './self.ts'
 
@@ -84,7 +84,14 @@ export async function prepareSandboxFiles(work: PodWork): Promise<SandboxFiles> 
   const { paths, run } = work.context
   const [volumes, managed] = await Promise.all([
     withRuntimeFiles(work).then(spec =>
-      prepareVolumes(spec, work.pod.id, paths, run, volume => mountImage(work, volume), usernsOf(work)),
+      prepareVolumes(
+        spec,
+        work.pod.id,
+        paths,
+        run,
+        { mountImage: volume => mountImage(work, volume), ownerOf: name => ownerOf(work.context, name) },
+        usernsOf(work),
+      ),
     ),
     writeManagedFiles(work),
   ])

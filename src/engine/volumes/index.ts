@@ -2,7 +2,7 @@
 
 export { imageLayers, mountImage, POD_DIGITS, removeImageVolumes } from './images.ts'
 export { readMountPoints, unmountBelow } from './mounts.ts'
-export { removeEphemeral, removeVolume, writeVolumes } from './records.ts'
+export { ownerOf, removeEphemeral, removeVolume, writeVolumes } from './records.ts'
 export { removeSecrets, storedSecrets, writeSecrets } from './secrets.ts'
 export { plainPath } from './subpaths.ts'
 export { mountsOf, type PreparedVolumes, prepareVolumes, removeVolumes } from './volumes.ts'

@@ -31,6 +31,17 @@ export async function writeVolumes(tx: Transaction, context: EngineContext, bund
   }
 }
 
+export type Owner = { uid: number; gid: number }
+
+/** Whom Podman's annotations give a named volume to; undefined where they say nothing. */
+export async function ownerOf(context: EngineContext, name: string): Promise<Owner | undefined> {
+  const [row] = await context.store.all('SELECT annotations FROM volume WHERE name = ?', [name])
+  const annotations = JSON.parse(String(row?.annotations ?? '{}')) as Record<string, string>
+  const id = (key: string): string | undefined => annotations[`volume.podman.io/${key}`]
+  const [uid, gid] = [id('uid'), id('gid')]
+  return uid === undefined && gid === undefined ? undefined : { uid: Number(uid ?? 0), gid: Number(gid ?? 0) }
+}
+
 const taken = (claim: string): TspodError =>
   new TspodError('NAME_IN_USE', `a volume with the name ${claim} exists already, and it is not the pod's own`, {
     remedy: 'remove it, or give the pod or its volume another name',

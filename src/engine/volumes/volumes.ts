@@ -14,22 +14,17 @@ import { chmod, chown, lstat, mkdir, readdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TspodError } from '../../errors.ts'
 import { removeTree, writeAtomic } from '../../files.ts'
-import {
-  type ContainerSpec,
-  type Id,
-  type MountSpec,
-  type PodSpec,
-  servingContainers,
-  type VolumeSpec,
-} from '../../model.ts'
+import type { ContainerSpec, Id, MountSpec, PodSpec, VolumeSpec } from '../../model.ts'
 import type { ResolvedMount, UserNamespace } from '../../oci/index.ts'
 import { type Paths, podDirectory, podRootsDirectory, podRunDirectory, volumeDirectory } from '../../paths.ts'
 import type { Run } from '../../process.ts'
 import { outsideOf } from '../../userns.ts'
 import { giveToGroup } from './fs-group.ts'
 import { checkHostPath, type VolumeSource } from './host-path.ts'
+import { memoryDir } from './memory.ts'
 import { mountMemory, mountOf, readMountPoints, unmountBelow } from './mounts.ts'
 import { projectFiles } from './projection.ts'
+import type { Owner } from './records.ts'
 import { type Bound, bindSubPaths } from './subpaths.ts'
 
 /** What the containers of one pod can mount; handed to `mountsOf` as it is. */
@@ -48,8 +43,13 @@ const SHM_OPTIONS = 'size=64000k,mode=1777,nosuid,nodev,noexec'
 /** f_type of tmpfs and ramfs, which keep nothing on a disk (see statfs(2)). */
 const MEMORY_FILE_SYSTEMS = [0x01021994, 0x858458f6]
 
-/** Gives the path at which an image volume is mounted. */
-export type MountImage = (volume: VolumeSpec & { kind: 'image' }) => Promise<string>
+/** What volumes need of the rest of the engine. */
+export type VolumeDoors = {
+  /** Gives the path at which an image volume is mounted. */
+  mountImage: (volume: VolumeSpec & { kind: 'image' }) => Promise<string>
+  /** Whom a named volume is given to when its directory is made; undefined: everybody may write to it. */
+  ownerOf: (claim: string) => Promise<Owner | undefined>
+}
 
 type Context = {
   pod: PodSpec
@@ -57,7 +57,7 @@ type Context = {
   memory: string
   paths: Paths
   run: Run
-  mountImage: MountImage
+  doors: VolumeDoors
   userns: UserNamespace | undefined
 }
 
@@ -71,13 +71,13 @@ export async function prepareVolumes(
   podId: Id,
   paths: Paths,
   run: Run,
-  mountImage: MountImage,
+  doors: VolumeDoors,
   userns?: UserNamespace,
 ): Promise<PreparedVolumes> {
   const runDirectory = podRunDirectory(paths, podId)
   const [disk, memory] = [join(podDirectory(paths, podId), 'volumes'), join(runDirectory, 'volumes')]
   await Promise.all([disk, memory].map(path => mkdir(path, { recursive: true, mode: 0o700 })))
-  const context = { pod, disk, memory, paths, run, mountImage, userns }
+  const context = { pod, disk, memory, paths, run, doors, userns }
   const [shm, sources] = await Promise.all([
     sharedMemory(context, runDirectory),
     Promise.all(pod.volumes.map(async volume => [volume.name, await prepareOne(volume, context)] as const)),
@@ -113,51 +113,6 @@ async function diskDir(name: string, { disk, pod }: Context): Promise<VolumeSour
   return { path, readOnly: false, directory: true, trust: 'container' }
 }
 
-async function memoryDir(
-  volume: VolumeSpec & { kind: 'emptyDir' },
-  { memory, pod, run }: Context,
-): Promise<VolumeSource> {
-  const path = join(memory, volume.name)
-  await mkdir(path, { recursive: true, mode: 0o700 })
-  const group = pod.security.fsGroup
-  const owner = group === undefined ? 'mode=0777' : `mode=2777,gid=${group}`
-  const options = `${owner},nosuid,nodev`
-  if (volume.medium === 'hugepages') await mountHugePages(volume, path, options, run)
-  else {
-    const size = memorySize(volume.sizeBytes, pod)
-    await mountMemory('tmpfs', path, `${options}${size === undefined ? '' : `,size=${size}`}`, run)
-  }
-  return { path, readOnly: false, directory: true, trust: 'container' }
-}
-
-/** Throws VOLUME_INVALID where the kernel has no pages of that size. */
-async function mountHugePages(
-  volume: VolumeSpec & { kind: 'emptyDir' },
-  path: string,
-  options: string,
-  run: Run,
-): Promise<void> {
-  const { pageBytes, sizeBytes } = volume
-  const known = await readdir('/sys/kernel/mm/hugepages').catch((): string[] => [])
-  const wanted = pageBytes === undefined ? undefined : `hugepages-${pageBytes / 1024}kB`
-  if (known.length === 0 || (wanted !== undefined && !known.includes(wanted))) {
-    const sizes = known.map(name => name.slice('hugepages-'.length)).join(', ') || 'none'
-    throw new TspodError('VOLUME_INVALID', `volume ${volume.name}: this host has no huge pages of that size`, {
-      remedy: `use a size it has (${sizes}), or medium: Memory`,
-    })
-  }
-  const page = pageBytes === undefined ? '' : `,pagesize=${pageBytes}`
-  await mountMemory('hugetlbfs', path, `${options}${page}${sizeBytes === undefined ? '' : `,size=${sizeBytes}`}`, run)
-}
-
-/** The smaller of the volume's limit and the memory limits of all containers that stay; undefined leaves it to the kernel. */
-export function memorySize(sizeBytes: number | undefined, pod: PodSpec): number | undefined {
-  const limits = servingContainers(pod).map(container => container.resources.memoryLimitBytes ?? 0)
-  const sum = limits.includes(0) ? 0 : limits.reduce((total, limit) => total + limit, 0)
-  const bounds = [sizeBytes ?? 0, sum].filter(bound => bound > 0)
-  return bounds.length === 0 ? undefined : Math.min(...bounds)
-}
-
 async function files(volume: VolumeSpec & { kind: 'files' }, { memory, pod, run }: Context): Promise<VolumeSource> {
   const path = join(memory, volume.name)
   await mkdir(path, { recursive: true, mode: 0o700 })
@@ -176,8 +131,8 @@ async function files(volume: VolumeSpec & { kind: 'files' }, { memory, pod, run 
 }
 
 /** Nothing of it is ours, and nothing in it is run from there: the kubelet mounts it so too. */
-async function image(volume: VolumeSpec & { kind: 'image' }, { mountImage }: Context): Promise<VolumeSource> {
-  return { path: await mountImage(volume), readOnly: true, directory: true, trust: 'image' }
+async function image(volume: VolumeSpec & { kind: 'image' }, { doors }: Context): Promise<VolumeSource> {
+  return { path: await doors.mountImage(volume), readOnly: true, directory: true, trust: 'image' }
 }
 
 async function inMemory(path: string): Promise<boolean> {
@@ -186,27 +141,30 @@ async function inMemory(path: string): Promise<boolean> {
 
 const claimData = (paths: Paths, name: string): string => join(volumeDirectory(paths, name), '_data')
 
-async function claim(volume: VolumeSpec & { kind: 'claim' }, { paths }: Context): Promise<VolumeSource> {
+async function claim(volume: VolumeSpec & { kind: 'claim' }, { paths, doors }: Context): Promise<VolumeSource> {
   await mkdir(volumeDirectory(paths, volume.claim), { recursive: true, mode: 0o700 })
   const path = claimData(paths, volume.claim)
-  await makeShared(path, undefined)
+  await makeShared(path, undefined, await doors.ownerOf(volume.claim))
   return { path, readOnly: volume.readOnly, directory: true, trust: 'container' }
 }
 
 /**
  * A directory that any user of a container may write to; one that exists keeps what containers made of it. Only what
- * a killed run of ours left half made (root's, closed, empty) is finished.
+ * a killed run of ours left half made (root's or the owner's, closed, empty) is finished.
  */
-async function makeShared(path: string, group: number | undefined): Promise<void> {
+async function makeShared(path: string, group: number | undefined, owner?: Owner): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     const found = await lstat(path)
-    if (found.uid !== 0 || (found.mode & 0o7777) !== 0o700 || (await readdir(path)).length > 0) return
+    const closed = found.uid === 0 || found.uid === owner?.uid
+    if (!closed || (found.mode & 0o7777) !== 0o700 || (await readdir(path)).length > 0) return
   }
-  if (group !== undefined) await chown(path, 0, group)
-  await chmod(path, group === undefined ? 0o777 : 0o2777)
+  if (owner !== undefined) await chown(path, owner.uid, owner.gid)
+  else if (group !== undefined) await chown(path, 0, group)
+  // With an owner the mode is Podman's.
+  await chmod(path, owner !== undefined ? 0o755 : group === undefined ? 0o777 : 0o2777)
 }
 
 /** Containers of one pod share POSIX shared memory along with the IPC namespace; it lives as long as the pod. */

@@ -167,3 +167,96 @@ describe('an expression in a subPath', () => {
     })
   }
 })
+
+describe('a secret', () => {
+  const secret = `plant${Date.now()}`
+  const encoded = Buffer.from(secret).toString('base64').replace(/=+$/, '')
+  const valueFrom = { secretKeyRef: { name: 'planted', key: 'k' } }
+  const volumes = [
+    { name: 'plain', secret: { secretName: 'planted' } },
+    { name: 'mixed', projected: { sources: [{ secret: { name: 'planted', items: [{ key: 'k', path: 'k2' }] } }] } },
+  ]
+  const volumeMounts = [
+    { name: 'plain', mountPath: '/plain' },
+    { name: 'mixed', mountPath: '/mixed' },
+  ]
+  const manifest = `${data('Secret', 'planted', { k: secret })}${webPod(
+    { env: [{ name: 'K', valueFrom }], args: ['x', '$(K)'], volumeMounts },
+    { volumes },
+  )}`
+
+  test('is where it has to be, for root alone, and nowhere else', async () => {
+    const { stdout, stderr } = await tspod(cell, ['--log-level', 'debug', 'kube', 'play', '-'], { input: manifest })
+    expect(await inside('cat /plain/k /mixed/k2')).toBe(secret + secret)
+    const shown = [stdout, stderr]
+    for (const look of [
+      ['events', '--stream=false'],
+      ['inspect', 'web-main'],
+      ['pod', 'inspect', 'web'],
+      ['logs', 'web-main'],
+    ])
+      shown.push((await tspod(cell, look)).stdout)
+    expect(shown.filter(text => text.includes(secret) || text.includes(encoded))).toEqual([])
+    const found = await cell.sh(
+      `grep -rlEs '${secret}|${encoded}' /var/lib/tspod /run/tspod /var/log/tspod /etc | xargs -r stat -c '%a %n'`,
+    )
+    const hits = found.stdout.trim().split('\n')
+    const allowed =
+      /^(600 \/var\/lib\/tspod\/.*|600 \/run\/tspod\/.*\/config\.json|644 \/run\/tspod\/pods\/\w+\/volumes\/(plain|mixed)\/\.\.\w+\/k2?)$/
+    expect(hits.filter(hit => !allowed.test(hit))).toEqual([])
+    expect(hits.length).toBeGreaterThan(2)
+    // What is above the files of volumes is closed to everybody else.
+    expect((await cell.sh('stat -c %a /run/tspod/pods')).stdout).toBe('700\n')
+    const own = await cell.sh(
+      `for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -q '${secret}' && cat $p/comm; done; true`,
+    )
+    expect([...new Set(own.stdout.trim().split('\n'))].filter(name => !['sh', 'sleep'].includes(name))).toEqual([])
+    await succeeds(cell, ['kube', 'down', '-'], { input: manifest })
+    const left = await cell.sh(`grep -rlEs '${secret}|${encoded}' /run/tspod; true`)
+    expect(left.stdout).toBe('')
+  })
+})
+
+describe('a container that attacks its ConfigMap', () => {
+  const volumes = [
+    { name: 'config', configMap: { name: 'settings' } },
+    { name: 'self', downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
+    { name: 'scratch', emptyDir: {} },
+  ]
+  const volumeMounts = volumes.map(({ name }) => ({ name, mountPath: `/${name}` }))
+  const attack = `while :; do for d in /config /self; do for k in app.conf shared ..data name new; do
+    rm -rf $d/$k; ln -sfn /etc/canary $d/$k; mkfifo $d/$k; ln -f /scratch/x $d/$k; mv /scratch $d/$k; mknod $d/$k c 1 3
+    mount -o remount,rw $d; done; done; sleep 0.05; done 2>/dev/null`
+  const text = (value: string): string =>
+    `${data('ConfigMap', 'settings', { 'app.conf': value, shared: 'map', [`new${value}`]: 'x' })}${webPod(
+      { command: ['sh', '-c', `(${attack}) & ${WAIT_COMMAND}`], volumeMounts },
+      { volumes },
+    )}`
+
+  test('changes nothing, whatever is played over it', async () => {
+    await cell.sh('echo untouched >/etc/canary')
+    await play(text('one'))
+    for (const value of ['two', 'three']) {
+      await succeeds(cell, ['kube', 'play', '--replace', '-'], { input: text(value) })
+      expect(await inside('cat /config/app.conf; ls /config | tr "\\n" " "; cat /self/name')).toBe(
+        `${value}app.conf new${value} shared web`,
+      )
+    }
+    await succeeds(cell, ['pod', 'restart', 'web'])
+    expect(await inside('cat /config/app.conf')).toBe('three')
+    expect((await cell.sh('cat /etc/canary; stat -c %a /etc/canary; rm /etc/canary')).stdout).toBe('untouched\n644\n')
+    await succeeds(cell, ['kube', 'down', '-'], { input: text('three') })
+  })
+})
+
+test("Podman's annotations give a claim to a user, once", async () => {
+  const annotations = { 'volume.podman.io/uid': '1234', 'volume.podman.io/gid': '4321' }
+  const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'given', annotations } }
+  const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'given' } }]
+  const input = `---\n${JSON.stringify(claim)}\n${webPod({ volumeMounts: [{ name: 'v', mountPath: '/v' }] }, { volumes })}`
+  await play(input)
+  expect(await inside('stat -c "%u %g %a" /v; chown 0:0 /v')).toBe('1234 4321 755\n')
+  await succeeds(cell, ['pod', 'restart', 'web'])
+  expect(await inside('stat -c "%u %g" /v')).toBe('0 0\n')
+  await succeeds(cell, ['kube', 'down', '--force', '-'], { input })
+})

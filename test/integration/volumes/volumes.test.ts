@@ -47,12 +47,12 @@ const VOLUMES: VolumeSpec[] = [
   { name: 'data', kind: 'claim', claim: 'data', readOnly: false },
 ]
 
-const noImages = async (): Promise<string> => ''
+const doors = { mountImage: async () => '', ownerOf: async () => undefined }
 
 /** Prepares the volumes of a pod of these containers and returns a way to run a script in one of them. */
 async function pod(containers: ContainerSpec[], changes: Partial<PodSpec> = {}) {
   const spec = podSpec({ volumes: VOLUMES, containers, ...changes })
-  const prepared = await prepareVolumes(spec, sandbox.podId, sandbox.paths, run, noImages)
+  const prepared = await prepareVolumes(spec, sandbox.podId, sandbox.paths, run, doors)
   const sh = async (runtime: string, script: string, index = 0): Promise<string> => {
     const container = containers[index] ?? containerSpec()
     const mounts = await mountsOf(container, prepared)
@@ -104,7 +104,7 @@ for (const runtime of Object.keys(RUNTIMES)) {
     expect(answer).toContain('done\n')
     expect(answer).toContain("can't remove 'app.conf': Read-only file system")
     expect(answer).toContain('chmod: /config: Read-only file system')
-    const again = await prepareVolumes(spec, sandbox.podId, sandbox.paths, run, noImages)
+    const again = await prepareVolumes(spec, sandbox.podId, sandbox.paths, run, doors)
     expect(again.sources).toEqual(prepared.sources)
     expect(await sh(runtime, 'cat /config/app.conf')).toBe('a=1')
   })
