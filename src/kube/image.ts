@@ -4,12 +4,16 @@ import type { Field } from './field.ts'
 import { quote } from './issue.ts'
 import { parseImage } from './names.ts'
 
-/** The image of a container or a volume with the policy to pull it by. */
-export function readImage(field: Field, policyField: Field): { image: string; pullPolicy: PullPolicy } {
+/** The image of a container or a volume, `whose`, with the policy to pull it by. */
+export function readImage(
+  field: Field,
+  policyField: Field,
+  whose = 'a container',
+): { image: string; pullPolicy: PullPolicy } {
   const image = field.string() ?? ''
   const explicit = policyField.oneOf(['', 'Always', 'IfNotPresent', 'Never'], '')
   if (image === '') {
-    if (!field.present || field.string() === '') field.issue('REQUIRED', 'an image is required', 'add it')
+    if (!field.present || field.string() === '') field.issue('REQUIRED', `${whose} must have an image`, 'add it')
     return { image, pullPolicy: explicit || 'IfNotPresent' }
   }
   const reference = parseImage(image)

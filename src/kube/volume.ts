@@ -80,7 +80,7 @@ function readVolume(item: Field, name: string, context: VolumeContext): VolumeSp
     case 'projected':
       return { name, kind: 'files', source: type, files: readProjected(source, context, context.store) }
     case 'image':
-      return { name, kind: 'image', ...readImage(source.at('reference'), source.at('pullPolicy')) }
+      return { name, kind: 'image', ...readImage(source.at('reference'), source.at('pullPolicy'), 'an image volume') }
     case 'ephemeral':
       return readEphemeral(source, name, context.podName)
     case 'persistentVolumeClaim':
