@@ -1,5 +1,5 @@
 /** The container an operation looks into, and its root file system as the container itself sees it. */
-import { closeSync, constants as fsConstants, fstatSync, openSync, statSync } from 'node:fs'
+import { closeSync, existsSync, constants as fsConstants, fstatSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMissing, isTspodError, TspodError } from '../../errors.ts'
 import { processStart } from '../../files.ts'
@@ -144,7 +144,7 @@ function volumesOf(root: Root, config: OciConfig, mapped: string, only: boolean)
   const mounts = new Map<string, { source: string; readOnly: boolean; ids: IdMaps | undefined }>()
   for (const mount of config.mounts) {
     if (mount.type !== 'bind' || mount.source === undefined) continue
-    const isMapped = root.ids !== undefined && mount.source.startsWith(mapped)
+    const isMapped = root.ids !== undefined && mount.source.startsWith(mapped) && existsSync(plainPath(mount.source))
     if (only && !isMapped) continue
     const entry = {
       source: isMapped ? plainPath(mount.source) : mount.source,

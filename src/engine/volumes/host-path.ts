@@ -20,6 +20,9 @@ export type VolumeSource = {
   device?: DeviceNumber
 }
 
+/** Made for the pod alone, with the owners of its user namespace: it needs no mapping, which not every kernel has. */
+export const isForPod = ({ trust }: VolumeSource): boolean => trust === 'ours' || trust === 'image'
+
 type Stat = Awaited<ReturnType<typeof stat>>
 type HostPath = VolumeSpec & { kind: 'hostPath' }
 

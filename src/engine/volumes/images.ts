@@ -2,8 +2,10 @@
  * Images as volumes: each is a layer of the pod's own on top of the image, which nothing is ever written to, because
  * containers get it read-only. It is kept until the pod is removed.
  */
+import { chown } from 'node:fs/promises'
 import { TspodError } from '../../errors.ts'
 import type { Id, PodSpec, VolumeSpec } from '../../model.ts'
+import { outsideOf } from '../../userns.ts'
 import type { PodWork } from '../context.ts'
 
 export type ImageVolume = VolumeSpec & { kind: 'image' }
@@ -35,7 +37,13 @@ export async function mountImage(work: PodWork, volume: ImageVolume): Promise<st
   const mounted = known.get(id)
   if (mounted !== undefined) return rootfs.remount(id)
   const image = work.images.get(id) ?? (await work.context.findImage(volume.image))
-  if (image !== undefined) return rootfs.create(image, id, `${work.pod.name}-${volume.name}`)
+  const { userns } = work.pod.settings
+  if (image !== undefined) {
+    const path = await rootfs.create(image, id, `${work.pod.name}-${volume.name}`, userns)
+    // The store maps what the image holds, and leaves the directory itself to the host's root.
+    if (userns !== undefined) await chown(path, outsideOf(userns.uids, 0) ?? 0, outsideOf(userns.gids, 0) ?? 0)
+    return path
+  }
   throw new TspodError(
     'IMAGE_NOT_FOUND',
     `image ${volume.image} of volume ${volume.name} is not on this host any more`,

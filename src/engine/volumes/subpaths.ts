@@ -11,7 +11,7 @@ import { type Opened, openBeneath, removeTree } from '../../files.ts'
 import type { MountSpec } from '../../model.ts'
 import type { Run } from '../../process.ts'
 import { bind, bindMapped } from '../../userns.ts'
-import type { VolumeSource } from './host-path.ts'
+import { isForPod, type VolumeSource } from './host-path.ts'
 import { bindOpened, mountOf, readMountPoints, unmountBelow } from './mounts.ts'
 
 export type Bound = { path: string; directory: boolean }
@@ -39,7 +39,8 @@ export async function bindSubPaths(
       const opened = await openSubPath(mount, source)
       try {
         const isDirectory = opened.stat.isDirectory()
-        if (userns !== undefined) return await bindOwned(item, opened.procPath, isDirectory, path, userns)
+        if (userns !== undefined && !isForPod(source))
+          return await bindOwned(item, opened.procPath, isDirectory, path, userns)
         await makeTarget(path, isDirectory)
         await bindOpened(opened.procPath, path, run)
         return { path, directory: isDirectory }

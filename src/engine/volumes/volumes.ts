@@ -20,7 +20,7 @@ import { type Paths, podDirectory, podRootsDirectory, podRunDirectory, volumeDir
 import type { Run } from '../../process.ts'
 import { outsideOf } from '../../userns.ts'
 import { giveToGroup } from './fs-group.ts'
-import { checkHostPath, type VolumeSource } from './host-path.ts'
+import { checkHostPath, isForPod, type VolumeSource } from './host-path.ts'
 import { memoryDir } from './memory.ts'
 import { mountMemory, mountOf, readMountPoints, unmountBelow } from './mounts.ts'
 import { projectFiles } from './projection.ts'
@@ -113,7 +113,10 @@ async function diskDir(name: string, { disk, pod }: Context): Promise<VolumeSour
   return { path, readOnly: false, directory: true, trust: 'container' }
 }
 
-async function files(volume: VolumeSpec & { kind: 'files' }, { memory, pod, run }: Context): Promise<VolumeSource> {
+async function files(
+  volume: VolumeSpec & { kind: 'files' },
+  { memory, pod, run, userns }: Context,
+): Promise<VolumeSource> {
   const path = join(memory, volume.name)
   await mkdir(path, { recursive: true, mode: 0o700 })
   // A secret must not reach a disk, and a custom run root may be on one.
@@ -126,7 +129,7 @@ async function files(volume: VolumeSpec & { kind: 'files' }, { memory, pod, run 
     if ('runtime' in file) throw new Error(`volume ${volume.name}: ${file.path} has no content yet`)
     return file
   })
-  const content = await projectFiles(path, ready, pod.security.fsGroup)
+  const content = await projectFiles(path, ready, pod.security.fsGroup, userns?.maps)
   return { path, readOnly: true, directory: true, trust: 'ours', content }
 }
 
@@ -202,7 +205,7 @@ export async function mountsOf(container: ContainerSpec, prepared: PreparedVolum
   const wanted = container.mounts.map(mount => ({ mount, source: sourceOf(mount, prepared) }))
   const { userns, run } = prepared
   for (const { mount, source } of wanted) checkPropagation(mount, source, container, userns)
-  const bindable = wanted.filter(({ mount }) => mount.subPath || userns !== undefined)
+  const bindable = wanted.filter(({ mount, source }) => mount.subPath || (userns && !isForPod(source)))
   const directory = join(prepared.runDirectory, 'subpaths', container.name)
   const bound = bindable.length === 0 ? [] : await bindSubPaths(directory, bindable, run, userns?.path)
   const mounts = wanted.map(item => toMount(item.mount, item.source, bound[bindable.indexOf(item)]))

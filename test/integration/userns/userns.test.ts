@@ -48,6 +48,7 @@ const CONFIG = '---\n{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"w
 const at = (name: string, more: Part = {}): Part => ({ name, mountPath: `/${name}`, ...more })
 const VOLUMES = [
   { name: 'config', configMap: { name: 'words', defaultMode: 0o400 } },
+  { name: 'image', image: { reference: DEMO_IMAGE } },
   { name: 'disk', emptyDir: {} },
   { name: 'memory', emptyDir: { medium: 'Memory' } },
   { name: 'claim', persistentVolumeClaim: { claimName: 'kept' } },
@@ -70,8 +71,9 @@ const EVERYTHING = pod('all', {
   containers: [
     container('main', {
       volumeMounts: [
-        ...['config', 'disk', 'memory', 'claim', 'host'].map(name => at(name)),
+        ...['config', 'image', 'disk', 'memory', 'claim', 'host'].map(name => at(name)),
         at('claim', { mountPath: '/part', subPath: 'sub' }),
+        at('config', { mountPath: '/one-word', subPath: 'word' }),
         at('disk', { mountPath: '/made', subPath: 'new/one' }),
       ],
     }),
@@ -106,12 +108,16 @@ describe('a pod with a user namespace', () => {
 
         // Owners are those of the volumes themselves.
         const owners =
-          'stat -c "%n %u:%g %a" / /etc /dev /config/..data/word /disk /memory /claim /part /made /host/secret /etc/hosts /dev/shm'
+          'stat -c "%n %u:%g %a" / /etc /dev /config/..data/word /config /one-word /image /image/home/app /disk /memory /claim /part /made /host/secret /etc/hosts /dev/shm'
         expect((await inside('all-main', owners)).trim().split('\n')).toEqual([
           '/ 0:0 555',
           '/etc 0:0 755',
           '/dev 0:0 755',
           '/config/..data/word 0:3000 440',
+          '/config 0:3000 755',
+          '/one-word 0:3000 440',
+          '/image 0:0 555',
+          '/image/home/app 1000:1000 755',
           '/disk 0:3000 2777',
           '/memory 0:3000 2777',
           '/claim 0:3000 2777',
@@ -134,7 +140,7 @@ describe('a pod with a user namespace', () => {
         expect(await outside('stat -c %u:%g /var/lib/tspod/volumes/kept/_data/f /run/of-host/f')).toBe('5:6\n0:0\n')
         // The options of mounts are as without it.
         const mounts = await inside('all-main', 'cat /proc/self/mountinfo')
-        for (const path of ['config', 'disk', 'memory', 'claim', 'host']) {
+        for (const path of ['disk', 'memory', 'claim', 'host', 'part']) {
           expect(mounts).toMatch(new RegExp(` /${path} r[wo],nosuid,nodev,.*idmapped`))
         }
         expect(await inside('all-main', 'touch /config/x 2>&1; mount -t tmpfs x /disk 2>&1; true')).toMatch(
@@ -174,7 +180,7 @@ describe('a pod with a user namespace', () => {
     () =>
       withLeakCheck(cell, async () => {
         const text = pod('files', {
-          volumes: VOLUMES.slice(3, 4),
+          volumes: VOLUMES.filter(({ name }) => name === 'claim'),
           containers: [container('main', { securityContext: { runAsUser: 1000 }, volumeMounts: [at('claim')] })],
         })
         await play(text)
@@ -222,7 +228,7 @@ describe('a pod with a user namespace', () => {
       withLeakCheck(cell, async () => {
         const user = (name: string, script = WAIT_COMMAND): string =>
           pod(name, {
-            volumes: VOLUMES.slice(3, 4),
+            volumes: VOLUMES.filter(({ name }) => name === 'claim'),
             containers: [container('main', { command: ['sh', '-c', script], volumeMounts: [at('claim')] })],
           })
         const [one, two] = [user('one', `umask 077; echo one >/claim/one; ${WAIT_COMMAND}`), user('two')]
