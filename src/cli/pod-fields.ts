@@ -77,6 +77,10 @@ export function podJson(pod: ListedPod): Record<string, unknown> {
   }
 }
 
+function jobRecord({ finishedMs, ...job }: NonNullable<ListedPod['job']>): Record<string, unknown> {
+  return { ...job, finished: timestamp(finishedMs) }
+}
+
 /** Our own names for what there is to say of a pod: these are stable. */
 function podRecord(pod: ListedPod): Record<string, unknown> {
   return {
@@ -95,6 +99,7 @@ function podRecord(pod: ListedPod): Record<string, unknown> {
     ports: pod.ports,
     runtime: pod.runtime,
     origin: pod.origin,
+    ...(pod.job !== undefined && { job: jobRecord(pod.job) }),
     containers: pod.containers.map(containerRecord),
   }
 }
