@@ -17,6 +17,7 @@ import {
   insertPod,
   type PodCopy,
   readCopies,
+  readJob,
   readPod,
   readPodById,
   type Transaction,
@@ -45,16 +46,26 @@ export async function adoptPod(context: EngineContext, id: Id): Promise<void> {
     if (other !== undefined) {
       throw new TspodError('NAME_IN_USE', `another pod is called ${name} now`, { remedy: 'remove that one first' })
     }
-    const service = copy.pod.service && (await readPodById(context.store, copy.pod.service))
-    await context.store.write(tx => write(tx, context, service === undefined ? withoutService(copy) : copy))
+    const { service, job } = copy.pod
+    const hasService = service !== undefined && (await readPodById(context.store, service)) !== undefined
+    const hasJob = job !== undefined && (await readJob(context.store, job)) !== undefined
+    await context.store.write(tx => write(tx, context, belongingTo(copy, { hasService, hasJob })))
   } finally {
     await lock[Symbol.asyncDispose]()
   }
 }
 
-function withoutService(copy: PodCopy): PodCopy {
-  const { service: _, ...pod } = copy.pod
-  return { ...copy, pod }
+/** What a pod belongs to may be lost for good: it goes on by itself then. */
+function belongingTo(copy: PodCopy, { hasService, hasJob }: { hasService: boolean; hasJob: boolean }): PodCopy {
+  const { service, job, ...pod } = copy.pod
+  return {
+    ...copy,
+    pod: {
+      ...pod,
+      ...(hasService && service !== undefined && { service }),
+      ...(hasJob && job !== undefined && { job }),
+    },
+  }
 }
 
 async function write(tx: Transaction, context: EngineContext, copy: PodCopy): Promise<void> {

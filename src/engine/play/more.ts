@@ -1,7 +1,7 @@
 /** Pods that a workload makes after its play. */
 import type { Bundle, PodSpec } from '../../model.ts'
 import type { EngineContext } from '../context.ts'
-import { type JobRecord, podsMadeBy, type Transaction } from '../state/index.ts'
+import { type JobRecord, keepCopy, podsMadeBy, type Transaction } from '../state/index.ts'
 import { writeVolumes } from '../volumes/index.ts'
 import { lockPods, releaseAll } from '../work.ts'
 import { beginAll, prepared } from './begin.ts'
@@ -45,6 +45,7 @@ export async function playMore(
     // An init container may take hours; there are other pods to look after.
     for (const work of works) work.patient = false
     await beginAll({ service: undefined, works }, locks, signal)
+    for (const work of works) if (!work.forgotten) keepCopy(context.paths, work)
   } finally {
     await releaseAll(locks.values())
   }

@@ -140,3 +140,15 @@ describe('a Job', () => {
       await takeDownAll(cell)
     }))
 })
+
+test('pods of a Job go on by themselves where the database had to be made anew', () =>
+  withLeakCheck(cell, async () => {
+    const manifest = job('kept', WAIT_COMMAND)
+    await succeeds(cell, ['kube', 'play', '-'], { input: manifest })
+    await cell.sh('echo nonsense >/var/lib/tspod/state.db; rm -f /var/lib/tspod/state.db-*')
+    await succeeds(cell, ['system', 'fsck', '--rebuild'])
+    expect((await pods(cell)).map(({ name, phase }) => `${name} ${phase}`)).toEqual(['kept-pod Running'])
+    await cell.sh('rm /var/lib/tspod/state.db.damaged-*')
+    await succeeds(cell, ['kube', 'down', '-'], { input: manifest })
+    expect(await pods(cell)).toEqual([])
+  }))
