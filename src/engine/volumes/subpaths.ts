@@ -72,6 +72,11 @@ async function bindOwned(
   for (const target of [path, plainPath(path)]) await makeTarget(target, directory)
   bind(from, plainPath(path))
   if (bindMapped(from, path, userns, !mount.subPath)) return { path, directory }
+  if (source.trust === 'image') {
+    // Kernels do not map the owners of an overlay. Nobody may write to it anyway: its owners are nobody.
+    bind(from, path)
+    return { path, directory }
+  }
   throw new TspodError('VOLUME_INVALID', `volume ${mount.volume}: ${cannotMap(source.path)}`, {
     remedy: 'use another directory for the volume, or leave out hostUsers: false',
   })

@@ -260,3 +260,12 @@ test("Podman's annotations give a claim to a user, once", async () => {
   expect(await inside('stat -c "%u %g" /v')).toBe('0 0\n')
   await succeeds(cell, ['kube', 'down', '--force', '-'], { input })
 })
+
+test('an image is a volume for a pod with a user namespace too', async () => {
+  const volumes = [{ name: 'tools', image: { reference: DEMO_IMAGE } }]
+  const volumeMounts = [{ name: 'tools', mountPath: '/tools' }]
+  const input = webPod({ volumeMounts }, { volumes, hostUsers: false })
+  await play(input)
+  expect(await inside('ls /tools/bin | grep -x sh; touch /tools/x 2>&1 | grep -o Read-only')).toBe('sh\nRead-only\n')
+  await succeeds(cell, ['kube', 'down', '-'], { input })
+})

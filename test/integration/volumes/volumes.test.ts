@@ -7,8 +7,12 @@ import { mountsOf, prepareVolumes, removeVolumes } from '../../../src/engine/vol
 import type { ContainerName, ContainerSpec, MountSpec, PodSpec, VolumeSpec } from '../../../src/model.ts'
 import { resolveIdentity } from '../../../src/oci/spec/index.ts'
 import { run } from '../../../src/process.ts'
+import { testUnless } from '../../support/requires.ts'
 import { makeSandbox, mountsBelow, RUNTIMES, type Sandbox } from '../../support/sandbox.ts'
 import { containerSpec, podSpec, securityOf } from '../../support/spec-input.ts'
+
+const HUGE_PAGES = '/sys/kernel/mm/hugepages'
+const hugePages = fs.existsSync(HUGE_PAGES) ? fs.readdirSync(HUGE_PAGES) : []
 
 let sandbox: Sandbox
 let canary: string
@@ -250,3 +254,18 @@ test('hostile user lists are answered within two seconds and little memory', asy
     expect(process.memoryUsage().rss - before).toBeLessThan(64 << 20)
   }
 })
+
+testUnless(hugePages.length > 0 ? undefined : 'this kernel has no huge pages')(
+  'an emptyDir of huge pages is one for any user, of the size that is asked for',
+  async () => {
+    const [known = ''] = hugePages
+    const pageBytes = Number(/\d+/.exec(known)?.[0]) * 1024
+    const huge: VolumeSpec = { name: 'huge', kind: 'emptyDir', medium: 'hugepages', pageBytes, sizeBytes: pageBytes }
+    const { sh } = await pod([user(1000, [mount('huge')])], { volumes: [huge] })
+    const out = await sh('runc', 'touch /huge/x && stat -c %a /huge; grep " /huge " /proc/self/mountinfo; df -k /huge')
+    expect(out).toMatch(/^777\n.*hugetlbfs/)
+    expect(out).toMatch(new RegExp(`hugetlbfs +${pageBytes / 1024} `))
+    const none = pod([containerSpec()], { volumes: [{ ...huge, pageBytes: 12_288 }] })
+    await expect(none).rejects.toThrow(expect.objectContaining({ code: 'VOLUME_INVALID' }))
+  },
+)
