@@ -58,6 +58,10 @@ export type PodSpec = {
   hostIpc: boolean
   shareProcessNamespace: boolean
   sysctls: Record<string, string>
+  /** Limits and requests of all containers together; absent: each for itself. */
+  resources?: ResourceSpec
+  /** Name of the OCI runtime, which the host must know. */
+  runtimeClass?: string
   security: PodSecurity
   /** Absent: the host's. */
   userns?: UsernsSpec
@@ -91,6 +95,8 @@ export type DnsSpec = {
 export type PodSecurity = {
   fsGroup?: number
   supplementalGroups: number[]
+  /** Only groups of the manifest, none of the image's /etc/group. */
+  strictGroups?: true
 }
 
 /** One container; pod-wide settings that a container inherits are already merged in. */
@@ -171,6 +177,9 @@ export type ResourceSpec = {
   cpuRequestMilli?: number
   memoryLimitBytes?: number
   memoryRequestBytes?: number
+  pidsLimit?: number
+  /** Page size as the kernel writes it (2MB) → bytes. */
+  hugepages?: Record<string, number>
 }
 
 export type SeccompSpec = { type: 'RuntimeDefault' } | { type: 'Unconfined' } | { type: 'Localhost'; profile: string }
@@ -204,6 +213,8 @@ export type ProbeSpec = {
 export type ContainerProbes = { liveness?: ProbeSpec; readiness?: ProbeSpec; startup?: ProbeSpec }
 export type ContainerHooks = { postStart?: Handler; preStop?: Handler }
 
+export type AppArmorSpec = { type: 'RuntimeDefault' } | { type: 'Unconfined' } | { type: 'Localhost'; profile: string }
+
 export type ContainerSecurity = {
   runAsUser?: number
   runAsGroup?: number
@@ -215,6 +226,10 @@ export type ContainerSecurity = {
   allowPrivilegeEscalation: boolean
   seccomp: SeccompSpec
   procMount: 'Default' | 'Unmasked'
+  /** Absent: what the host does by itself. */
+  appArmor?: AppArmorSpec
+  /** Parts of the SELinux label: user, role, type, level. Absent: what the host does by itself. */
+  selinux?: Record<string, string>
 }
 
 export type MountSpec = {
@@ -324,7 +339,12 @@ export type Bundle = {
   claims: ClaimSpec[]
   /** Names of ConfigMaps that were defined, for messages only: they are not objects that outlive the play. */
   configMaps: string[]
+  /** Of imagePullSecrets, by the pod's name; never kept. Absent: none. */
+  pullAuths?: Record<string, RegistryAuths>
 }
+
+/** Registry, or a path in one → `USER:PASSWORD` in base64. */
+export type RegistryAuths = Record<string, string>
 
 /** What an image says about how to run it. Absent parts are empty. */
 export type ImageConfig = {

@@ -5,6 +5,7 @@ import type { PlayOptions, ServiceOptions } from '../engine/index.ts'
 import { CHECK_FLAGS, checkFlagProblems, checkOptions } from './check-flags.ts'
 import { takeDown } from './down.ts'
 import type { FlagTable, Problem } from './flags.ts'
+import { MANIFEST_FLAGS, manifestOptions } from './manifest-flags.ts'
 import { printable } from './output.ts'
 import { playOutcome } from './play-report.ts'
 import { waitAndClean } from './play-wait.ts'
@@ -14,11 +15,7 @@ import { readSources, type Source, sourceProblems } from './source.ts'
 import { defineVerb, type Input, type Outcome, usageError, type World } from './verb.ts'
 
 const FLAGS = {
-  'allow-unsupported': {
-    kind: 'switch',
-    initial: false,
-    help: 'keep probes and hooks, which nothing runs yet, instead of refusing them',
-  },
+  ...MANIFEST_FLAGS,
   annotation: { kind: 'list', value: 'KEY=VALUE', help: 'add an annotation to every Pod and PersistentVolumeClaim' },
   build: {
     kind: 'tristate',
@@ -132,7 +129,7 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
     publish: flags.publish,
     publishAll: flags['publish-all'],
     noHosts: flags['no-hosts'],
-    allowUnsupported: flags['allow-unsupported'],
+    ...manifestOptions(flags, world.cwd),
     storedSecret: await engine.storedSecrets(),
     baseDirectory: world.cwd,
     hostNetwork: flags.network.some(name => /^host(?::|$)/.test(name)),

@@ -1,16 +1,13 @@
 /** `tspod kube render`: what a manifest comes to, without playing it. */
 import { CHECK_FLAGS, checkFlagProblems, checkOptions } from './check-flags.ts'
 import type { FlagTable } from './flags.ts'
+import { MANIFEST_FLAGS, manifestOptions } from './manifest-flags.ts'
 import { printable } from './output.ts'
 import { readSources, sourceProblems } from './source.ts'
 import { defineVerb } from './verb.ts'
 
 const FLAGS = {
-  'allow-unsupported': {
-    kind: 'switch',
-    initial: false,
-    help: 'as of kube play: probes and hooks are noted, not refused',
-  },
+  ...MANIFEST_FLAGS,
   annotation: { kind: 'list', value: 'KEY=VALUE', help: 'add an annotation to every Pod and PersistentVolumeClaim' },
   configmap: { kind: 'list', value: 'FILE', help: 'take ConfigMaps from this file as well' },
   ...CHECK_FLAGS,
@@ -43,7 +40,7 @@ export const render = defineVerb({
       publish: [],
       publishAll: false,
       noHosts: false,
-      allowUnsupported: flags['allow-unsupported'],
+      ...manifestOptions(flags, world.cwd),
       storedSecret: () => undefined,
       baseDirectory: world.cwd,
       ...checkOptions(flags),

@@ -3,17 +3,14 @@ import { EXIT_OWN_ERROR, isTspodError } from '../errors.ts'
 import type { Examined } from '../kube/index.ts'
 import { CHECK_FLAGS, checkFlagProblems, checkOptions } from './check-flags.ts'
 import type { FlagTable } from './flags.ts'
+import { MANIFEST_FLAGS, manifestOptions } from './manifest-flags.ts'
 import { printable } from './output.ts'
 import { manifestsBelow, readSources, sourceProblems } from './source.ts'
 import { json, table } from './table.ts'
 import { defineVerb, type World } from './verb.ts'
 
 const FLAGS = {
-  'allow-unsupported': {
-    kind: 'switch',
-    initial: false,
-    help: 'as of kube play: probes and hooks are noted, not refused',
-  },
+  ...MANIFEST_FLAGS,
   annotation: { kind: 'list', value: 'KEY=VALUE', help: 'as of kube play: added to every Pod and claim' },
   configmap: { kind: 'list', value: 'FILE', help: 'take ConfigMaps from this file as well' },
   output: { kind: 'choice', choices: ['json'], short: 'o', help: 'everything as JSON, for programs' },
@@ -49,7 +46,7 @@ export const validate = defineVerb({
       publish: [],
       publishAll: false,
       noHosts: false,
-      allowUnsupported: flags['allow-unsupported'],
+      ...manifestOptions(flags, world.cwd),
       storedSecret: () => undefined,
       baseDirectory: world.cwd,
       ...checkOptions(flags),

@@ -10,17 +10,18 @@ import { textProblem } from './path.ts'
 import { readPorts } from './ports.ts'
 import { readHooks, readProbes, readStopSignal, refuseOnInit } from './probe.ts'
 import { readResources } from './resources.ts'
-import { readContainerSecurity } from './security.ts'
+import { type PodTraits, readContainerSecurity } from './security.ts'
 
 const DEFAULT_TERMINATION_LOG = '/dev/termination-log'
 
 /** What a container needs to know of its pod. */
-export type ContainerContext = EnvContext & {
-  podSecurity: Field
-  graceMs: number
-  hostNetwork: boolean
-  volumes: Volumes
-}
+export type ContainerContext = EnvContext &
+  PodTraits & {
+    podSecurity: Field
+    graceMs: number
+    hostNetwork: boolean
+    volumes: Volumes
+  }
 
 /** The ports with the places they were written at, for conflicts between containers. */
 export type ReadContainer = { spec: ContainerSpec; ports: ReadPort[] }
@@ -30,7 +31,7 @@ export type ReadPort = { port: PortSpec; field: Field; key?: 'nodePort' }
 
 /** A container; ports of a plain init container are never published, because it is gone when the pod serves. */
 export function readContainer(field: Field, context: ContainerContext, isInit: boolean): ReadContainer {
-  const security = readContainerSecurity(field.at('securityContext'), context.podSecurity)
+  const security = readContainerSecurity(field.at('securityContext'), context.podSecurity, context)
   const { image, pullPolicy } = readImage(field.at('image'), field.at('imagePullPolicy'))
   const portFields = field.at('ports')
   const ports = readPorts(portFields, context.hostNetwork)

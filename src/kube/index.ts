@@ -49,6 +49,9 @@ export {
   volumeDocument,
 } from './write/index.ts'
 
+/** Where the kubelet and Podman look for profiles of seccomp. */
+const SECCOMP_ROOT = '/var/lib/kubelet/seccomp'
+
 /** One input: `file` is what messages call it, `-` for standard input, the URL for a URL. */
 export type SourceText = { file: string; text: string }
 
@@ -63,6 +66,10 @@ export type TranslateOptions = {
   noHosts: boolean
   /** Fields that are understood and do nothing yet are noted and kept, instead of refused. */
   allowUnsupported?: boolean
+  /** Absolute directory of the profiles of seccomp; absent: the kubelet's. */
+  seccompRoot?: string
+  /** Kernel parameters that are allowed although they are not safe; `net.core.*` stands for many. */
+  unsafeSysctls?: readonly string[]
   /** Secrets of earlier plays: key → base64. */
   storedSecret: (name: string) => Record<string, string> | undefined
   /** Absolute directory that relative hostPaths begin at. */
@@ -195,7 +202,14 @@ class BundleReader {
       storedSecret,
       incomplete: this.#incomplete,
     }
-    const context: PodContext = { store, baseDirectory, annotations, noHosts }
+    const context: PodContext = {
+      store,
+      baseDirectory,
+      annotations,
+      noHosts,
+      seccompRoot: this.#options.seccompRoot ?? SECCOMP_ROOT,
+      unsafeSysctls: this.#options.unsafeSysctls ?? [],
+    }
     const pods = played.flatMap(({ kind, field }) => {
       if (!makesPods(kind)) return []
       checkField(field, kind)
@@ -211,7 +225,8 @@ class BundleReader {
     checkHostPorts(pods.flatMap(pod => pod.ports))
     this.#checkPodSecurity(documents, pods)
     const services = this.#services.map(({ field }) => field)
-    for (const { spec, source } of pods) {
+    for (const { spec, source, pullAuths } of pods) {
+      if (pullAuths !== undefined) this.bundle.pullAuths = { ...this.bundle.pullAuths, [spec.name]: pullAuths }
       this.bundle.pods.push(spec)
       this.bundle.manifests[spec.name] = podManifest(source, this.#configMaps, services)
     }

@@ -1,5 +1,5 @@
 /** A pod: its sections in order. */
-import type { PodName, PodSpec, RestartPolicy, VolumeSpec } from '../model.ts'
+import type { PodName, PodSpec, RegistryAuths, RestartPolicy, VolumeSpec } from '../model.ts'
 import {
   type ContainerContext,
   checkContainerName,
@@ -13,7 +13,10 @@ import type { Field } from './field.ts'
 import { readDns, readHostAliases, readPodNames } from './hosts.ts'
 import { either, quote } from './issue.ts'
 import { readAnnotations, readLabels, readSettings } from './metadata.ts'
+import { subdomainProblem } from './names.ts'
 import { portsClash } from './ports.ts'
+import { readPullSecrets } from './pull-secrets.ts'
+import { readPodResources } from './resources.ts'
 import { checkProcMounts, readPodSecurity } from './security.ts'
 import type { ConfigStore } from './store.ts'
 import { readSysctls } from './sysctl.ts'
@@ -29,6 +32,8 @@ export type PodContext = {
   baseDirectory: string
   annotations: Record<string, string>
   noHosts: boolean
+  seccompRoot: string
+  unsafeSysctls: readonly string[]
 }
 
 /** Where a pod comes from: its name and namespace are the workload's business, the rest is the template's. */
@@ -55,7 +60,13 @@ export type PodOwn = {
 }
 
 /** `serviceLinks`: it gets the variables of the Services; `source` is the spec it was read from. */
-export type ReadPod = { spec: PodSpec; ports: ReadPort[]; serviceLinks: boolean; source: Field }
+export type ReadPod = {
+  spec: PodSpec
+  ports: ReadPort[]
+  serviceLinks: boolean
+  source: Field
+  pullAuths?: RegistryAuths
+}
 
 /** Translates one pod; mistakes are collected in the fields' context. */
 export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
@@ -74,6 +85,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
   const annotations = Object.assign(readAnnotations(metadata, context.annotations), own?.annotations)
   const serviceAccountName = spec.at('serviceAccountName').string() || 'default'
   const all = [...spec.at('initContainers').items(), ...spec.at('containers').items()]
+  const userns = readUserns(origin, context.annotations)
   const graceMs = readGraceMs(spec.at('terminationGracePeriodSeconds'))
   const self: Self = {
     podName: name,
@@ -90,6 +102,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     ...self,
     store: context.store,
     podSecurity: securityContext,
+    seccompRoot: context.seccompRoot,
     graceMs,
     hostNetwork,
     volumes,
@@ -97,7 +110,6 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
   const { initContainers, containers } = readContainers(spec, containerContext)
   const ports = [...initContainers, ...containers].flatMap(container => container.ports)
   const initType = readInitType(metadata, context)
-  const userns = readUserns(origin, context.annotations)
   if (userns === undefined) checkProcMounts(all)
   checkHostPorts(ports)
   const pod: PodSpec = {
@@ -126,7 +138,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     hostPid,
     hostIpc,
     shareProcessNamespace,
-    sysctls: readSysctls(securityContext.at('sysctls'), { network: hostNetwork, ipc: hostIpc }),
+    ...readPodWide(spec, { network: hostNetwork, ipc: hostIpc }, context),
     security: readPodSecurity(securityContext),
     ...(userns !== undefined && { userns }),
     volumes: [...volumes.values()].filter(volume => volume !== undefined),
@@ -135,7 +147,32 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     serviceAccountName,
   }
   readDependencies(readSettings(metadata, context.annotations, DEPENDS_ON), pod)
-  return { spec: pod, ports, serviceLinks: spec.at('enableServiceLinks').boolean() ?? true, source: spec }
+  const pullAuths = readPullSecrets(spec.at('imagePullSecrets'), context.store)
+  return {
+    spec: pod,
+    ports,
+    serviceLinks: spec.at('enableServiceLinks').boolean() ?? true,
+    source: spec,
+    ...(pullAuths !== undefined && { pullAuths }),
+  }
+}
+
+/** Limits for all containers together, kernel parameters, and the runtime by name. */
+function readPodWide(
+  spec: Field,
+  host: { network: boolean; ipc: boolean },
+  { unsafeSysctls }: PodContext,
+): Pick<PodSpec, 'sysctls' | 'resources' | 'runtimeClass'> {
+  const resources = spec.at('resources').present ? readPodResources(spec.at('resources'), spec) : undefined
+  const field = spec.at('runtimeClassName')
+  const name = field.string() ?? ''
+  const problem = name === '' ? undefined : subdomainProblem(name)
+  if (problem !== undefined) field.issue('INVALID_VALUE', `${quote(name)} ${problem}`)
+  return {
+    sysctls: readSysctls(spec.at('securityContext').at('sysctls'), host, unsafeSysctls),
+    ...(resources !== undefined && { resources }),
+    ...(name !== '' && { runtimeClass: name }),
+  }
 }
 
 function readContainers(

@@ -2,7 +2,8 @@
 import type { ContainerSecurity, PodSecurity, SeccompSpec } from '../model.ts'
 import type { Field } from './field.ts'
 import { didYouMean, quote } from './issue.ts'
-import { pathProblem } from './path.ts'
+import { readAppArmor, readSelinux } from './lsm.ts'
+import { pathProblem, tidyPath } from './path.ts'
 
 const MAX_ID = 2_147_483_647
 
@@ -14,14 +15,19 @@ const CAPABILITIES = (
   'SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG WAKE_ALARM'
 ).split(' ')
 
+/** What a securityContext depends on besides itself: where profiles of seccomp are. */
+export type PodTraits = { seccompRoot: string }
+
 /** The part of a pod's securityContext that stays with the pod. */
 export function readPodSecurity(context: Field): PodSecurity {
   const fsGroup = id(context.at('fsGroup'))
   const groups = context.at('supplementalGroups').items()
   context.at('fsGroupChangePolicy').oneOf(['', 'Always', 'OnRootMismatch'], '')
+  const policy = context.at('supplementalGroupsPolicy').oneOf(['', 'Merge', 'Strict'], '')
   return {
     ...(fsGroup === undefined ? {} : { fsGroup }),
     supplementalGroups: groups.flatMap(item => id(item) ?? []),
+    ...(policy === 'Strict' && { strictGroups: true }),
   }
 }
 
@@ -29,11 +35,14 @@ export function readPodSecurity(context: Field): PodSecurity {
  * The securityContext of a container with the pod's as its default. Capability names have no CAP_ prefix; seccomp
  * is RuntimeDefault unless the manifest says otherwise, and Unconfined for a privileged container.
  */
-export function readContainerSecurity(container: Field, pod: Field): ContainerSecurity {
+export function readContainerSecurity(container: Field, pod: Field, { seccompRoot }: PodTraits): ContainerSecurity {
   const runAsUser = id(container.at('runAsUser')) ?? id(pod.at('runAsUser'))
   const runAsGroup = id(container.at('runAsGroup')) ?? id(pod.at('runAsGroup'))
   const privileged = container.at('privileged').boolean() ?? false
-  const seccomp = readSeccomp(container.at('seccompProfile')) ?? readSeccomp(pod.at('seccompProfile'))
+  const seccomp =
+    readSeccomp(container.at('seccompProfile'), seccompRoot) ?? readSeccomp(pod.at('seccompProfile'), seccompRoot)
+  const appArmor = readAppArmor(container, pod)
+  const selinux = readSelinux(container, pod)
   const security: ContainerSecurity = {
     ...(runAsUser === undefined ? {} : { runAsUser }),
     ...(runAsGroup === undefined ? {} : { runAsGroup }),
@@ -47,6 +56,8 @@ export function readContainerSecurity(container: Field, pod: Field): ContainerSe
     allowPrivilegeEscalation: container.at('allowPrivilegeEscalation').boolean() ?? true,
     seccomp: seccomp ?? { type: privileged ? 'Unconfined' : 'RuntimeDefault' },
     procMount: container.at('procMount').oneOf(['Default', 'Unmasked'], 'Default'),
+    ...(appArmor !== undefined && { appArmor }),
+    ...(selinux !== undefined && { selinux }),
   }
   checkContradictions(container, pod, security)
   return security
@@ -97,7 +108,7 @@ function capabilities(list: Field): string[] {
   })
 }
 
-function readSeccomp(profile: Field): SeccompSpec | undefined {
+function readSeccomp(profile: Field, root: string): SeccompSpec | undefined {
   if (!profile.present) return undefined
   const type = profile.at('type').oneOf(['', 'RuntimeDefault', 'Unconfined', 'Localhost'], '')
   const path = profile.at('localhostProfile')
@@ -110,5 +121,5 @@ function readSeccomp(profile: Field): SeccompSpec | undefined {
   if (text === '') path.issue('REQUIRED', 'type Localhost needs the path of the profile', 'add localhostProfile')
   const problem = text === '' ? undefined : pathProblem(text)
   if (problem !== undefined) path.issue('INVALID_VALUE', `${quote(text)} ${problem}`)
-  return { type, profile: text }
+  return { type, profile: `${root}/${tidyPath(text)}` }
 }

@@ -139,7 +139,8 @@ export const TABLE: Record<string, Verdicts> = {
     honoured:
       'containers initContainers volumes restartPolicy terminationGracePeriodSeconds hostNetwork hostPID hostIPC ' +
       'hostUsers shareProcessNamespace hostname hostnameOverride subdomain setHostnameAsFQDN hostAliases dnsPolicy ' +
-      'dnsConfig securityContext os enableServiceLinks',
+      'dnsConfig securityContext os enableServiceLinks resources runtimeClassName ' +
+      'imagePullSecrets',
     accepted: {
       affinity: ONE_NODE,
       automountServiceAccountToken: NO_TOKEN,
@@ -159,12 +160,9 @@ export const TABLE: Record<string, Verdicts> = {
       topologySpreadConstraints: ONE_NODE,
     },
     refused: {
-      activeDeadlineSeconds: NOT_YET,
+      activeDeadlineSeconds: 'use a Job with activeDeadlineSeconds: the time of a single pod is not watched',
       ephemeralContainers: 'use `tspod exec` to look into a container',
-      imagePullSecrets: 'use --authfile or --creds',
       resourceClaims: NOT_YET,
-      resources: 'set resources on the containers',
-      runtimeClassName: 'use --runtime',
     },
   },
   PodOS: { honoured: 'name' },
@@ -172,19 +170,21 @@ export const TABLE: Record<string, Verdicts> = {
   PodDNSConfig: { honoured: 'nameservers searches options' },
   PodDNSConfigOption: { honoured: 'name value' },
   PodSecurityContext: {
-    honoured: 'runAsUser runAsGroup runAsNonRoot fsGroup supplementalGroups seccompProfile sysctls',
+    honoured:
+      'runAsUser runAsGroup runAsNonRoot fsGroup supplementalGroups seccompProfile sysctls ' +
+      'supplementalGroupsPolicy appArmorProfile seLinuxOptions',
     accepted: {
       fsGroupChangePolicy: 'the owner of a volume is checked at every start',
       seLinuxChangePolicy: 'volumes are not relabelled',
     },
     refused: {
-      appArmorProfile: NOT_YET,
-      seLinuxOptions: NOT_YET,
-      supplementalGroupsPolicy: NOT_YET,
       windowsOptions: 'every pod runs on Linux: remove it',
     },
   },
   Sysctl: { honoured: 'name value' },
+  AppArmorProfile: { honoured: 'type localhostProfile' },
+  SELinuxOptions: { honoured: 'user role type level' },
+  LocalObjectReference: { honoured: 'name' },
   SeccompProfile: { honoured: 'type localhostProfile' },
   Container: {
     honoured:
@@ -227,10 +227,8 @@ export const TABLE: Record<string, Verdicts> = {
   SecurityContext: {
     honoured:
       'runAsUser runAsGroup runAsNonRoot privileged capabilities readOnlyRootFilesystem allowPrivilegeEscalation ' +
-      'seccompProfile procMount',
+      'seccompProfile procMount appArmorProfile seLinuxOptions',
     refused: {
-      appArmorProfile: NOT_YET,
-      seLinuxOptions: NOT_YET,
       windowsOptions: 'every pod runs on Linux: remove it',
     },
   },
@@ -297,7 +295,6 @@ export const HARMLESS: Record<string, string> = {
   'JobSpec.podReplacementPolicy': 'Failed',
   'JobSpec.manualSelector': 'false',
   'PodSpec.schedulerName': 'default-scheduler',
-  'PodSecurityContext.supplementalGroupsPolicy': 'Merge',
 }
 
 /** Kinds that are played; every other kind of Kubernetes is refused by name. */

@@ -7,7 +7,7 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { TspodError } from '../errors.ts'
 import { processStart, removeTree } from '../files.ts'
-import type { LocalImage } from '../model.ts'
+import type { LocalImage, RegistryAuths } from '../model.ts'
 import type { Paths } from '../paths.ts'
 import type { RunStreaming } from '../process.ts'
 import { findImage } from './image.ts'
@@ -20,6 +20,8 @@ export type PullOptions = {
   authFile?: string
   /** `USER:PASSWORD` for the registry of the image. */
   creds?: string
+  /** Credentials of a manifest: those for the image's registry go before the file's. */
+  auths?: RegistryAuths
   /** Directory with `ca.crt`, `*.cert`, `*.key`. */
   certDir?: string
   /** Absent: what registries.conf says. */
@@ -112,8 +114,7 @@ async function pullFrom(
 ): Promise<PullFailure | undefined> {
   const { options, onProgress, signal } = pull
   const full = reference(candidate, name)
-  const authFile =
-    options.creds === undefined ? options.authFile : await writeCredentials(secrets, candidate, options.creds)
+  const authFile = await credentialsFor(candidate, options, secrets)
   const argv: [string, ...string[]] = ['skopeo', '--tmpdir', staging]
   if (options.signaturePolicy !== undefined) argv.push('--policy', options.signaturePolicy)
   argv.push('copy', '--retry-times', String(RETRIES))
@@ -166,6 +167,21 @@ async function checkAuthFile(path: string): Promise<void> {
       cause,
     })
   })
+}
+
+/** The file with credentials for one candidate: the flag's, or else the manifest's, or else the one that was named. */
+async function credentialsFor(
+  candidate: Candidate,
+  { creds, auths = {}, authFile }: PullOptions,
+  directory: string,
+): Promise<string | undefined> {
+  if (creds !== undefined) return writeCredentials(directory, candidate, creds)
+  const known = Object.entries(auths).filter(([key]) => `${candidate.repository}/`.startsWith(`${key}/`))
+  if (known.length === 0) return authFile
+  const file = join(directory, 'manifest.json')
+  const entries = known.map(([key, auth]) => [key, { auth }])
+  await writeFile(file, JSON.stringify({ auths: Object.fromEntries(entries) }), { mode: 0o600, flag: 'w' })
+  return file
 }
 
 async function writeCredentials(directory: string, candidate: Candidate, creds: string): Promise<string> {

@@ -34,10 +34,12 @@ export async function resolveImages(
   const found = new Map<string, Promise<Resolved>>()
   const keyOf = (container: Wanted): string => `${container.pullPolicy} ${container.image}`
   for (const pod of bundle.pods) {
+    const auths = bundle.pullAuths?.[pod.name]
+    const sources = auths === undefined ? options : { ...options, pull: { ...options.pull, auths } }
     const mounted = pod.volumes.filter(volume => volume.kind === 'image')
     for (const container of [...pod.initContainers, ...pod.containers, ...mounted]) {
       const key = keyOf(container)
-      if (!found.has(key)) found.set(key, resolve(context, container, options, progress, signal))
+      if (!found.has(key)) found.set(key, resolve(context, container, sources, progress, signal))
     }
   }
   const images = new Map(await Promise.all([...found].map(async ([key, image]) => [key, await image] as const)))

@@ -17,6 +17,7 @@ import {
   nextAddress,
   type Runtime,
   refuseLimits,
+  refuseLsm,
   servedAddresses,
 } from '../../oci/index.ts'
 import { type Paths, podRunDirectory } from '../../paths.ts'
@@ -64,10 +65,7 @@ export async function draftPods(context: EngineContext, bundle: Bundle, options:
       remedy: 'leave out --log-driver journald: lines then go to a file that `tspod logs` reads',
     })
   }
-  refuseLimits(
-    bundle.pods.flatMap(pod => [...pod.initContainers, ...pod.containers]),
-    context.host,
-  )
+  refuseForHost(bundle, context)
   for (const [index, spec] of bundle.pods.entries()) {
     const plan = networkPlan(spec, index, options)
     for (const { name } of plan.mode === 'bridge' ? plan.networks : []) {
@@ -79,6 +77,19 @@ export async function draftPods(context: EngineContext, bundle: Bundle, options:
     drafts.push({ spec, plan, definitions, ...(await usernsRuntime(spec, wanted, context.runtime)) })
   }
   return drafts
+}
+
+/** What the manifests ask for and this host does not have. Throws HOST_LACKS. */
+function refuseForHost({ pods }: Bundle, { host }: EngineContext): void {
+  const containers = pods.flatMap(pod => [...pod.initContainers, ...pod.containers])
+  refuseLsm(containers, host)
+  refuseLimits(
+    [
+      ...containers.map(({ name, resources }) => ({ name: `container ${name}`, resources })),
+      ...pods.flatMap(({ name, resources }) => (resources === undefined ? [] : [{ name: `pod ${name}`, resources }])),
+    ],
+    host,
+  )
 }
 
 /** The manifest was checked against `hostNetwork`; a flag may have changed that. */

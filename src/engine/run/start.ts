@@ -3,7 +3,16 @@ import { join } from 'node:path'
 import { TspodError } from '../../errors.ts'
 import { removeTree } from '../../files.ts'
 import type { Id } from '../../model.ts'
-import { type CreateInput, createContainer, isKnown, startContainer, type Verdict, waitExit } from '../../oci/index.ts'
+import {
+  type CreateInput,
+  createContainer,
+  isKnown,
+  podLimits,
+  setLimits,
+  startContainer,
+  type Verdict,
+  waitExit,
+} from '../../oci/index.ts'
 import { exitDirectory } from '../../paths.ts'
 import { containerOf, type PodWork, patch, placesOf } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
@@ -102,6 +111,9 @@ export async function makeContainer(
     },
     context.clock,
   )
+  // The runtime has made the pod's cgroup by now, above the container's; nothing runs there yet.
+  const limits = podLimits(work.pod.spec.resources)
+  if (limits !== undefined) setLimits(context.hierarchies, work.cgroup.path, limits)
   patch(work, record.id, {
     state: advance(record.state, 'created'),
     boot: context.boot,

@@ -116,16 +116,21 @@ const isKnownName = (config: Pick<RuntimeConfig, 'paths'>, name: string): boolea
  */
 export async function annotatedRuntime(
   paths: Pick<Paths, 'config'>,
-  pod: { name: string; annotations: Record<string, string> },
+  pod: { name: string; annotations: Record<string, string>; runtimeClass?: string },
 ): Promise<string | undefined> {
-  const name = pod.annotations[RUNTIME_ANNOTATION]
+  const annotation = pod.annotations[RUNTIME_ANNOTATION]
+  const name = annotation ?? pod.runtimeClass
   if (name === undefined) return undefined
   const config = await readRuntimeConfig(paths)
   if (isKnownName(config, name)) return name
   const word = JSON.stringify(name.slice(0, 100))
-  throw new TspodError('SECURITY_REFUSED', `pod ${pod.name}: the annotation ${RUNTIME_ANNOTATION} names ${word}`, {
-    remedy: `use one of ${namesOf(config).join(', ')}, or configure it in ${config.file}`,
-  })
+  throw new TspodError(
+    'SECURITY_REFUSED',
+    `pod ${pod.name}: ${annotation === undefined ? 'runtimeClassName' : `the annotation ${RUNTIME_ANNOTATION}`} names ${word}`,
+    {
+      remedy: `use one of ${namesOf(config).join(', ')}, or configure it in ${config.file}`,
+    },
+  )
 }
 
 /** The line that says `keys`, as a header or as a key below one; the nearest thing above it otherwise. */

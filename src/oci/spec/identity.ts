@@ -14,7 +14,7 @@ const MAX_LIST_BYTES = 4 * 1024 * 1024
  *
  * As in Kubernetes: runAsUser replaces the image's user, the group is runAsGroup, or else the one the image's
  * /etc/passwd gives the user, or else 0; groups of the image's /etc/group are merged with supplementalGroups and
- * fsGroup. The primary group is repeated among them, so that it cannot be dropped to pass a rule against it
+ * fsGroup, unless supplementalGroupsPolicy is Strict. The primary group is repeated among them, so that it cannot be dropped to pass a rule against it
  * (CVE-2022-36109). Unlike the kubelet, a user name is good for runAsNonRoot when the image maps it to another id
  * than 0; the number is what the runtime gets.
  *
@@ -38,7 +38,7 @@ export function resolveIdentity(
   if (userFlag === undefined && security.runAsNonRoot && user.uid === 0) throw isRoot(imageUser, security)
   const ofImage = user.name === undefined ? [] : groups.filter(group => group.members.includes(user.name ?? ''))
   const extra = [
-    ...ofImage.map(group => group.gid),
+    ...(pod.strictGroups ? [] : ofImage.map(group => group.gid)),
     ...pod.supplementalGroups,
     ...(pod.fsGroup === undefined ? [] : [pod.fsGroup]),
   ]

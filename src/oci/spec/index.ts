@@ -2,9 +2,10 @@
 export { buildSpec } from './build.ts'
 export { deviceNumber, readHostDevices } from './host-devices.ts'
 export { resolveIdentity } from './identity.ts'
+export { refuseLsm } from './lsm.ts'
 export { parseGroup, parsePasswd } from './passwd.ts'
 export { baseEnv, buildExecProcess, buildPauseSpec, type ExecWanted, type PauseInput } from './process.ts'
-export { refuseLimits } from './resources.ts'
+export { podLimits, refuseLimits } from './resources.ts'
 export { secureRootfs } from './rootfs.ts'
 export type {
   DeviceNumber,

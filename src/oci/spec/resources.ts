@@ -23,16 +23,18 @@ const MEMLOCK_BYTES = 8 * 1024 * 1024
 export function buildResources(input: SpecInput, host: HostFacts, notices: string[]): OciResources {
   const { resources } = input.container
   const has = hasController(host)
-  refuseLimits([input.container], host)
+  refuseLimits([{ ...input.container, name: `container ${input.container.name}` }], host)
   if (!has('cpu') && resources.cpuRequestMilli !== undefined) {
     notices.push('resources.requests.cpu has no effect: this host has no cpu controller for containers')
   }
-  if (!has('pids')) notices.push(`the default limit of ${PIDS_LIMIT} processes is not set: no pids controller`)
+  if (!has('pids') && resources.pidsLimit === undefined)
+    notices.push(`the default limit of ${PIDS_LIMIT} processes is not set: no pids controller`)
   return {
     devices: deviceRules(input),
     ...(resources.memoryLimitBytes !== undefined && { memory: memoryLimits(resources.memoryLimitBytes, host) }),
     ...(has('cpu') && { cpu: cpuLimits(resources) }),
-    ...(has('pids') && { pids: { limit: PIDS_LIMIT } }),
+    ...(has('pids') && { pids: { limit: resources.pidsLimit ?? PIDS_LIMIT } }),
+    ...(resources.hugepages !== undefined && { hugepageLimits: hugepageLimits(resources.hugepages) }),
   }
 }
 
@@ -42,17 +44,27 @@ const hasController =
     host.controllers?.includes(controller) ?? true
 
 /** Throws HOST_LACKS naming every limit that the manifest asks for and this host cannot set. */
-export function refuseLimits(containers: readonly Pick<ContainerSpec, 'name' | 'resources'>[], host: HostFacts): void {
+export function refuseLimits(containers: readonly { name: string; resources: ResourceSpec }[], host: HostFacts): void {
   const has = hasController(host)
-  const complaints = containers.flatMap(({ name, resources }) => [
-    ...(resources.cpuLimitMilli === undefined || has('cpu') ? [] : [lacksController(name, 'cpu')]),
-    ...(resources.memoryLimitBytes === undefined || has('memory') ? [] : [lacksController(name, 'memory')]),
-  ])
+  const complaints = containers.flatMap(({ name, resources }) => {
+    const asked: [value: unknown, limit: string, controller: string][] = [
+      [resources.cpuLimitMilli, 'cpu', 'cpu'],
+      [resources.memoryLimitBytes, 'memory', 'memory'],
+      [resources.pidsLimit, 'pids', 'pids'],
+      [resources.hugepages, 'hugepages', 'hugetlb'],
+    ]
+    return asked.flatMap(([value, limit, controller]) =>
+      value === undefined || has(controller) ? [] : [lacksController(name, limit, controller)],
+    )
+  })
   if (complaints.length === 0) return
   throw new TspodError('HOST_LACKS', complaints.join('\n'), {
     remedy: 'remove the limit, or enable the controller; `tspod doctor` shows what is there',
   })
 }
+
+const hugepageLimits = (pages: Record<string, number>): OciResources['hugepageLimits'] =>
+  Object.entries(pages).map(([pageSize, limit]) => ({ pageSize, limit }))
 
 /** No swap beside the memory limit, as the kubelet's NoSwap; v1 hosts often cannot count swap, so it stays open there. */
 function memoryLimits(limit: number, host: HostFacts): { limit: number; swap?: number } {
@@ -99,11 +111,33 @@ export function buildRlimits(host: HostFacts, notices: string[]): OciRlimit[] {
   ]
 }
 
+/**
+ * The limits of a pod's own cgroup, for all its containers together; undefined where the manifest sets none.
+ * Values as in `buildResources`.
+ */
+export function podLimits(resources: ResourceSpec | undefined): PodLimits | undefined {
+  if (resources === undefined) return undefined
+  const { cpuLimitMilli, cpuRequestMilli, memoryLimitBytes, pidsLimit } = resources
+  const cpu = cpuLimits(resources)
+  const limits = {
+    ...(cpuLimitMilli !== undefined && { cpuQuotaUs: cpu.quota ?? -1, cpuPeriodUs: CPU_PERIOD_US }),
+    ...((cpuRequestMilli ?? cpuLimitMilli) !== undefined && { cpuShares: cpu.shares }),
+    ...(memoryLimitBytes !== undefined && { memoryBytes: memoryLimitBytes }),
+    ...(pidsLimit !== undefined && { pids: pidsLimit }),
+  }
+  return Object.keys(limits).length > 0 ? limits : undefined
+}
+
+type PodLimits = { cpuQuotaUs?: number; cpuPeriodUs?: number; cpuShares?: number; memoryBytes?: number; pids?: number }
+
 export type Qos = 'Guaranteed' | 'Burstable' | 'BestEffort'
 
 /** The quality-of-service class of a pod, over all its containers, as the API server computes it. */
 export function qosClass(pod: PodSpec): Qos {
-  const all = [...pod.initContainers, ...pod.containers].map(container => effective(container.resources))
+  // What is said for the pod as a whole counts alone.
+  const parts =
+    pod.resources === undefined ? [...pod.initContainers, ...pod.containers] : [{ resources: pod.resources }]
+  const all = parts.map(part => effective(part.resources))
   if (all.every(r => !r.cpuLimit && !r.cpuRequest && !r.memoryLimit && !r.memoryRequest)) return 'BestEffort'
   const guaranteed = all.every(
     r => r.cpuLimit > 0 && r.memoryLimit > 0 && r.cpuLimit === r.cpuRequest && r.memoryLimit === r.memoryRequest,
@@ -150,5 +184,5 @@ export function clampOom(wanted: number, host: HostFacts, notices: string[]): nu
   return 0
 }
 
-const lacksController = (container: string, controller: string): string =>
-  `container ${container} sets resources.limits.${controller}, and this host has no ${controller} cgroup controller to enforce it`
+const lacksController = (name: string, limit: string, controller: string): string =>
+  `${name} sets resources.limits.${limit}, and this host has no ${controller} cgroup controller to enforce it`

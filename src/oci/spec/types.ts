@@ -112,6 +112,7 @@ export type OciProcess = {
   noNewPrivileges: boolean
   oomScoreAdj: number
   apparmorProfile?: string
+  selinuxLabel?: string
 }
 
 export type OciSeccompArg = { index: number; value: number; valueTwo?: number; op: string }
@@ -129,6 +130,7 @@ export type OciResources = {
   memory?: { limit?: number; reservation?: number; swap?: number }
   cpu?: { shares?: number; quota?: number; period?: number; cpus?: string; mems?: string }
   pids?: { limit: number }
+  hugepageLimits?: { pageSize: string; limit: number }[]
 }
 
 export type OciIdMapping = { containerID: number; hostID: number; size: number }
@@ -144,6 +146,7 @@ export type OciLinux = {
   maskedPaths: string[]
   readonlyPaths: string[]
   rootfsPropagation?: string
+  mountLabel?: string
   seccomp?: OciSeccomp
 }
 

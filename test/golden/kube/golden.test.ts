@@ -60,9 +60,15 @@ const bare = ({ origin: _, ...spec }: PodSpec): Omit<PodSpec, 'origin'> => spec
 
 const secretOf = (bundle: Bundle, name: string) => bundle.secrets.find(secret => secret.name === name)?.data
 
-/** Flags are in what was written already. */
-const reread = (text: string, { storedSecret, allowUnsupported = false }: TranslateOptions): Bundle =>
-  translate([{ file: 'again.yaml', text }], { ...DEFAULTS, storedSecret, allowUnsupported }).bundle
+/** Flags are in what was written already, but for those that say what may be written. */
+const kept = ({ allowUnsupported, unsafeSysctls, seccompRoot }: Omit<TranslateOptions, 'storedSecret'>) => ({
+  ...(allowUnsupported !== undefined && { allowUnsupported }),
+  ...(unsafeSysctls !== undefined && { unsafeSysctls }),
+  ...(seccompRoot !== undefined && { seccompRoot }),
+})
+
+const reread = (text: string, { storedSecret, ...options }: TranslateOptions): Bundle =>
+  translate([{ file: 'again.yaml', text }], { ...DEFAULTS, storedSecret, ...kept(options) }).bundle
 
 function read(folder: string): [Bundle, TranslateOptions] {
   const given = join(folder, 'options.json')

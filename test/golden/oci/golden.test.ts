@@ -35,6 +35,16 @@ const cases: Record<string, { input: Partial<SpecInput>; host?: Partial<HostFact
       mounts: [{ ...volume, propagation: 'rshared', kind: 'bind' }],
     },
   },
+  confined: {
+    input: {
+      container: containerSpec({
+        security: securityOf({ appArmor: { type: 'Localhost', profile: 'web' }, selinux: { level: 's0:c1,c2' } }),
+        resources: { pidsLimit: 50, hugepages: { '2MB': 4 << 20 }, memoryLimitBytes: 64 << 20 },
+      }),
+      pod: podSpec({ resources: { cpuLimitMilli: 500, memoryLimitBytes: 128 << 20 } }),
+    },
+    host: { apparmor: true, selinux: true, controllers: ['cpu', 'memory', 'pids', 'hugetlb'] },
+  },
   'everything-of-the-host': { input: { namespaces: { pid: 'host' } } },
   'a-poor-host': {
     input: { pod: podSpec({ sysctls: { 'kernel.shmmax': '65536' } }) },

@@ -131,6 +131,16 @@ describe('pull', () => {
     expect(commands.length - before).toBe(1)
   })
 
+  test('credentials of a manifest are for its registry only, and in no argv', async () => {
+    const auth = Buffer.from(`${registry.user}:${registry.password}`).toString('base64')
+    const name = `${registry.host}/team/app:1`
+    const without = { creds: undefined } as Partial<PullOptions>
+    const other = await failure(pull(name, { ...without, auths: { 'registry.example': auth } }))
+    expect(other.code).toBe('IMAGE_PULL_FAILED')
+    expect(await pull(name, { ...without, auths: { [registry.host]: auth } })).toMatchObject({ digest })
+    expect(JSON.stringify(commands.at(-1))).not.toContain(auth)
+  })
+
   const failures: Record<string, { name: () => string; options?: () => Partial<PullOptions>; says: RegExp }> = {
     'a wrong password': {
       name: () => `${registry.host}/team/app:1`,

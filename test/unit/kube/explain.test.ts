@@ -1,6 +1,7 @@
 /** `tspod explain` and the text behind it. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
+import { supportText } from '../../../scripts/generate-support.ts'
 import { type ExplainOptions, explain, listKinds, support } from '../../../src/kube/index.ts'
 import { parseMeanings } from '../../../src/kube/meanings.ts'
 import { fieldsOf } from '../../../src/kube/schema.ts'
@@ -30,6 +31,10 @@ describe('the meanings of fields', () => {
   test('a line that is no field is a mistake, with its number', () => {
     expect(() => parseMeanings('[Pod] A pod.\nspec X What runs.')).toThrow('fields.txt:2: spec X What runs.')
   })
+})
+
+test('docs/kubernetes.md is what the table says: run node scripts/generate-support.ts', () => {
+  expect(readFileSync(new URL('../../../docs/kubernetes.md', import.meta.url), 'utf8')).toBe(supportText())
 })
 
 describe('explain', () => {

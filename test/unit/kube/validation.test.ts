@@ -287,12 +287,57 @@ const rows: Record<string, Row> = {
     container: 'securityContext: {seccompProfile: {type: Localhost, localhostProfile: ../a}}',
     finds: `INVALID_VALUE ${MAIN}.securityContext.seccompProfile.localhostProfile`,
   },
+  'sysctl that is not safe': {
+    spec: 'securityContext: {sysctls: [{name: net.core.somaxconn, value: "1"}]}',
+    finds: 'FORBIDDEN spec.securityContext.sysctls[0].name',
+  },
+  'unmasked with the ids of the host': {
+    container: 'securityContext: {procMount: Unmasked}',
+    finds: `INVALID_VALUE ${MAIN}.securityContext.procMount`,
+  },
+  'AppArmor without profile': {
+    container: 'securityContext: {appArmorProfile: {type: Localhost}}',
+    finds: `REQUIRED ${MAIN}.securityContext.appArmorProfile.localhostProfile`,
+  },
+  'AppArmor with a profile too many': {
+    spec: 'securityContext: {appArmorProfile: {type: Unconfined, localhostProfile: a}}',
+    finds: 'FORBIDDEN spec.securityContext.appArmorProfile.localhostProfile',
+  },
+  'SELinux label with a blank': {
+    container: 'securityContext: {seLinuxOptions: {type: "a b"}}',
+    finds: `INVALID_VALUE ${MAIN}.securityContext.seLinuxOptions.type`,
+  },
+  'half a page': {
+    container: 'resources: {limits: {hugepages-2Mi: 3Mi, memory: 1Gi}}',
+    finds: `INVALID_VALUE ${MAIN}.resources.limits[hugepages-2Mi]`,
+  },
+  'pages that are asked for and not limited': {
+    container: 'resources: {requests: {hugepages-2Mi: 2Mi}}',
+    finds: `REQUIRED ${MAIN}.resources.requests[hugepages-2Mi]`,
+  },
+  'half a process': {
+    container: 'resources: {limits: {pids: 500m}}',
+    finds: `INVALID_VALUE ${MAIN}.resources.limits[pids]`,
+  },
+  'more than the pod': {
+    spec: 'resources: {limits: {memory: 64Mi}}',
+    container: 'resources: {limits: {memory: 65Mi}}',
+    finds: `INVALID_VALUE ${MAIN}.resources.limits[memory]`,
+  },
+  'runtime class with a slash': {
+    spec: 'runtimeClassName: /bin/sh',
+    finds: 'INVALID_VALUE spec.runtimeClassName',
+  },
+  'pull secret that is not there': {
+    spec: 'imagePullSecrets: [{name: absent}]',
+    finds: 'NOT_FOUND spec.imagePullSecrets[0].name',
+  },
   'sysctl of the host': {
     spec: 'securityContext: {sysctls: [{name: kernel.core_pattern, value: x}]}',
     finds: 'FORBIDDEN spec.securityContext.sysctls[0].name',
   },
   'sysctl with a plus': {
-    spec: 'securityContext: {sysctls: [{name: net.a, value: x}, {name: "kernel.shm_x+y", value: x}]}',
+    spec: 'securityContext: {sysctls: [{name: net.ipv4.tcp_rmem, value: x}, {name: "kernel.shm_x+y", value: x}]}',
     finds: 'INVALID_VALUE spec.securityContext.sysctls[1].name',
   },
   'sysctl upwards': {
@@ -304,11 +349,11 @@ const rows: Record<string, Row> = {
     finds: 'FORBIDDEN spec.securityContext.sysctls[0].name',
   },
   'sysctl twice in two spellings': {
-    spec: 'securityContext: {sysctls: [{name: net.core.a, value: x}, {name: net/core/a, value: y}]}',
+    spec: 'securityContext: {sysctls: [{name: net.ipv4.tcp_rmem, value: x}, {name: net/ipv4/tcp_rmem, value: y}]}',
     finds: 'DUPLICATE spec.securityContext.sysctls[1].name',
   },
   'sysctl value of two lines': {
-    spec: 'securityContext: {sysctls: [{name: net.core.a, value: "1\\nkernel.x=1"}]}',
+    spec: 'securityContext: {sysctls: [{name: net.ipv4.tcp_rmem, value: "1\\nkernel.x=1"}]}',
     finds: 'INVALID_VALUE spec.securityContext.sysctls[0].value',
   },
   'sysctl with host network': {
@@ -404,7 +449,10 @@ describe('what looks like a mistake and is none', () => {
       container: 'env: [], resources: {}',
       finds: [],
     },
-    'an empty value of a sysctl': { spec: 'securityContext: {sysctls: [{name: net.core.a, value: ""}]}', finds: [] },
+    'an empty value of a sysctl': {
+      spec: 'securityContext: {sysctls: [{name: net.ipv4.tcp_rmem, value: ""}]}',
+      finds: [],
+    },
     'CLIENT_SECRET=no': {
       container: 'env: [{name: A, value: no}, {name: B, value: y}, {name: C, value: 1.2.3}]',
       finds: [],

@@ -62,6 +62,10 @@ describe('user and groups', () => {
       given: ['app', {}, { supplementalGroups: [63, 500], fsGroup: 500 }],
       want: '1000:1001 1001,63,44,500',
     },
+    'Strict groups are those of the manifest alone': {
+      given: ['app', {}, { supplementalGroups: [500], strictGroups: true }],
+      want: '1000:1001 1001,500',
+    },
     'exec -u beats runAsUser': { given: ['app', { runAsUser: 1000, runAsGroup: 1000 }, {}, '1'], want: '1:0 0' },
     'exec -u uid:gid': { given: ['app', { runAsUser: 1000 }, {}, '1:1'], want: '1:1 1' },
     'exec -u name:group': { given: ['', { runAsUser: 5 }, {}, 'web:video'], want: '33:44 44,63' },
