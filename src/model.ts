@@ -123,6 +123,8 @@ export type ContainerSpec = {
   stdinOnce: boolean
   terminationMessagePath: string
   terminationMessagePolicy: 'File' | 'FallbackToLogsOnError'
+  /** Over the usual ones, by the names of ulimit(1); -1: no limit. */
+  rlimits?: Record<string, { soft: number; hard: number }>
   /** Kept for when something runs them. Absent: none. */
   probes?: ContainerProbes
   /** Kept like probes. */
@@ -177,7 +179,11 @@ export type ResourceSpec = {
   cpuRequestMilli?: number
   memoryLimitBytes?: number
   memoryRequestBytes?: number
+  /** -1: none. */
   pidsLimit?: number
+  /** Lists such as 0-2,5. */
+  cpusetCpus?: string
+  cpusetMems?: string
   /** Page size as the kernel writes it (2MB) → bytes. */
   hugepages?: Record<string, number>
 }

@@ -9,22 +9,11 @@ const MAX_ANNOTATION_BYTES = 256 * 1024
 /** Annotations of Podman that change how something runs: they would be missed if they did nothing. */
 const PODMAN_REFUSED = [
   'io.containers.sdnotify',
-  'io.podman.annotations.apparmor',
   'io.podman.annotations.autoremove',
-  'io.podman.annotations.cpuset',
   'io.podman.annotations.init',
   'io.podman.annotations.kube.image.automount',
   'io.podman.annotations.kube.image.volumes.mount',
-  'io.podman.annotations.label',
-  'io.podman.annotations.memory-nodes',
-  'io.podman.annotations.pids-limit',
   'io.podman.annotations.publish-all',
-  'io.podman.annotations.seccomp',
-  'io.podman.annotations.ulimit',
-  'io.podman.annotations.volumes-from',
-  'container.seccomp.security.alpha.kubernetes.io',
-  'seccomp.security.alpha.kubernetes.io',
-  'container.apparmor.security.beta.kubernetes.io',
 ]
 /** Annotations of Podman that concern Podman's own commands only. */
 const PODMAN_ACCEPTED = [
@@ -32,7 +21,24 @@ const PODMAN_ACCEPTED = [
   'io.containers.autoupdate.authfile',
   'io.podman.annotations.infra.name',
   'bind-mount-options',
+  // What `podman inspect` shows; the fields of securityContext are what counts.
+  'io.podman.annotations.apparmor',
+  'io.podman.annotations.cid-file',
+  'io.podman.annotations.privileged',
+  'io.podman.annotations.seccomp',
 ]
+/** Those that are acted upon: in podman.ts, and where pods and volumes are read. */
+const PODMAN_HONOURED = [
+  'io.podman.annotations.cpuset',
+  'io.podman.annotations.init.container.type',
+  'io.podman.annotations.label',
+  'io.podman.annotations.memory-nodes',
+  'io.podman.annotations.pids-limit',
+  'io.podman.annotations.ulimit',
+  'io.podman.annotations.userns',
+  'io.podman.annotations.volumes-from',
+]
+const PODMAN_KNOWN = [...PODMAN_REFUSED, ...PODMAN_ACCEPTED, ...PODMAN_HONOURED]
 /** Annotations of our own. */
 const TSPOD_KNOWN = ['io.tspod.depends-on', 'io.tspod.runtime']
 /** Values that ask for what happens anyway. */
@@ -112,12 +118,14 @@ function judgeKnown(key: string, value: Field): void {
     value.issueAt(value.key, 'UNKNOWN_FIELD', `no annotation of tspod is called ${quote(base)}`, remedy)
   }
   if (PODMAN_ACCEPTED.includes(base)) value.note('it concerns commands of Podman only')
+  if (/^io\.(?:podman|containers)\./.test(base) && !PODMAN_KNOWN.includes(base)) {
+    const meant = didYouMean(base, PODMAN_KNOWN)
+    value.note(`no annotation of Podman is called so${meant === undefined ? '' : `; ${meant}`}`)
+  }
   if (!PODMAN_REFUSED.includes(base)) return
   const harmless = Object.hasOwn(PODMAN_HARMLESS, base) ? (PODMAN_HARMLESS[base] ?? []) : []
   if (harmless.includes(value.string() ?? '')) return
-  const remedy = base.includes('seccomp')
-    ? 'use securityContext.seccompProfile'
-    : `remove it${harmless.length > 0 ? `, or set it to ${either(harmless.filter(Boolean))}` : ''}`
+  const remedy = `remove it${harmless.length > 0 ? `, or set it to ${either(harmless.filter(Boolean))}` : ''}`
   value.issueAt(value.key, 'NOT_SUPPORTED', `the annotation ${quote(key)} is not yet supported`, remedy)
 }
 

@@ -14,6 +14,7 @@ import { readDns, readHostAliases, readPodNames } from './hosts.ts'
 import { either, quote } from './issue.ts'
 import { readAnnotations, readLabels, readSettings } from './metadata.ts'
 import { subdomainProblem } from './names.ts'
+import { applyPodman } from './podman.ts'
 import { portsClash } from './ports.ts'
 import { readPullSecrets } from './pull-secrets.ts'
 import { readPodResources } from './resources.ts'
@@ -107,7 +108,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     hostNetwork,
     volumes,
   }
-  const { initContainers, containers } = readContainers(spec, containerContext)
+  const { initContainers, containers } = readContainers(origin, containerContext, context.annotations)
   const ports = [...initContainers, ...containers].flatMap(container => container.ports)
   const initType = readInitType(metadata, context)
   if (userns === undefined) checkProcMounts(all)
@@ -176,8 +177,9 @@ function readPodWide(
 }
 
 function readContainers(
-  spec: Field,
+  { spec, metadata }: PodOrigin,
   context: ContainerContext,
+  extra: Record<string, string>,
 ): { initContainers: ReadContainer[]; containers: ReadContainer[] } {
   const taken = new Set<string>()
   const read = (isInit: boolean) => (field: Field) => {
@@ -185,7 +187,10 @@ function readContainers(
     return readContainer(field, context, isInit)
   }
   const containers = spec.at('containers').items().map(read(false))
-  return { initContainers: spec.at('initContainers').items().map(read(true)), containers }
+  const initContainers = spec.at('initContainers').items().map(read(true))
+  const specs = [...initContainers, ...containers].map(container => container.spec)
+  applyPodman(metadata, specs, { extra, seccompRoot: context.seccompRoot })
+  return { initContainers, containers }
 }
 
 /** Host ports that two containers of the pods given want both. Returns after reporting at the later one. */

@@ -44,7 +44,23 @@ const PLAIN_VOLUMES = [
   'secret',
 ]
 const SECCOMP = ['RuntimeDefault', 'Localhost']
-const APP_ARMOR = 'container.apparmor.security.beta.kubernetes.io/'
+const ANNOTATIONS: readonly { control: string; key: RegExp; allowed: RegExp }[] = [
+  {
+    control: 'AppArmor',
+    key: /^container\.apparmor\.security\.beta\.kubernetes\.io\//,
+    allowed: /^(?:|runtime\/default|localhost\/.*)$/,
+  },
+  {
+    control: 'seccomp',
+    key: /^(?:container\.)?seccomp\.security\.alpha\.kubernetes\.io\//,
+    allowed: /^(?:runtime\/default|docker\/default|localhost\/.*)$/,
+  },
+  {
+    control: 'SELinux',
+    key: /^io\.podman\.annotations\.label\//,
+    allowed: /^(?:disable|level:.*|type:container_(?:|init_|kvm_|engine_)t)$/,
+  },
+]
 
 const BASELINE: readonly Row[] = [
   {
@@ -124,7 +140,7 @@ const RESTRICTED: readonly Row[] = [
 /** What a level forbids in a pod, in the order of the controls. */
 export function violations(level: Level, pod: PodView): Violation[] {
   if (level === 'privileged') return []
-  const baseline = [...BASELINE.flatMap(row => ofRow(row, pod)), ...appArmorAnnotations(pod)]
+  const baseline = [...BASELINE.flatMap(row => ofRow(row, pod)), ...annotationsOf(pod)]
   if (level === 'baseline') return baseline
   const named = new Set(baseline.map(({ field }) => field.path))
   const rows = RESTRICTED.flatMap(row => ofRow(row, pod)).filter(({ field }) => !named.has(field.path))
@@ -174,10 +190,13 @@ function nameOf(field: Field): string {
     : last
 }
 
-function appArmorAnnotations({ spec, annotations }: PodView): Violation[] {
-  return Object.entries(annotations)
-    .filter(([key, value]) => key.startsWith(APP_ARMOR) && !/^(?:|runtime\/default|localhost\/.*)$/.test(value))
-    .map(([key, value]) => ({ field: spec, what: `AppArmor (annotation ${key}=${value})`, remedy: 'remove it' }))
+/** Annotations that do what a field does are held to what the field is held to. */
+function annotationsOf({ spec, annotations }: PodView): Violation[] {
+  return ANNOTATIONS.flatMap(({ control, key, allowed }) =>
+    Object.entries(annotations)
+      .filter(([name, value]) => key.test(name) && !allowed.test(value))
+      .map(([name, value]) => ({ field: spec, what: `${control} (annotation ${name}=${value})`, remedy: 'remove it' })),
+  )
 }
 
 function volumeTypes({ spec }: PodView, named: ReadonlySet<string>): Violation[] {

@@ -71,7 +71,7 @@ function buildProcess(input: SpecInput, capabilities: string[], host: HostFacts,
     env: envList(input.env, identity.home),
     cwd: safeDirectory(container.workingDir || image.workingDir || '/'),
     capabilities: capabilitySets(capabilities),
-    rlimits: buildRlimits(host, notices),
+    rlimits: buildRlimits(host, notices, container.rlimits),
     noNewPrivileges: !container.security.allowPrivilegeEscalation,
     oomScoreAdj: oomScoreAdj(input.pod, container, host, notices),
   }

@@ -32,7 +32,9 @@ export function buildResources(input: SpecInput, host: HostFacts, notices: strin
   return {
     devices: deviceRules(input),
     ...(resources.memoryLimitBytes !== undefined && { memory: memoryLimits(resources.memoryLimitBytes, host) }),
-    ...(has('cpu') && { cpu: cpuLimits(resources) }),
+    ...((has('cpu') || hasCpuset(resources)) && {
+      cpu: { ...(has('cpu') && cpuLimits(resources)), ...cpuset(resources) },
+    }),
     ...(has('pids') && { pids: { limit: resources.pidsLimit ?? PIDS_LIMIT } }),
     ...(resources.hugepages !== undefined && { hugepageLimits: hugepageLimits(resources.hugepages) }),
   }
@@ -52,6 +54,7 @@ export function refuseLimits(containers: readonly { name: string; resources: Res
       [resources.memoryLimitBytes, 'memory', 'memory'],
       [resources.pidsLimit, 'pids', 'pids'],
       [resources.hugepages, 'hugepages', 'hugetlb'],
+      [resources.cpusetCpus ?? resources.cpusetMems, 'cpuset', 'cpuset'],
     ]
     return asked.flatMap(([value, limit, controller]) =>
       value === undefined || has(controller) ? [] : [lacksController(name, limit, controller)],
@@ -62,6 +65,13 @@ export function refuseLimits(containers: readonly { name: string; resources: Res
     remedy: 'remove the limit, or enable the controller; `tspod doctor` shows what is there',
   })
 }
+
+const hasCpuset = ({ cpusetCpus, cpusetMems }: ResourceSpec): boolean => (cpusetCpus ?? cpusetMems) !== undefined
+
+const cpuset = ({ cpusetCpus, cpusetMems }: ResourceSpec): OciResources['cpu'] => ({
+  ...(cpusetCpus !== undefined && { cpus: cpusetCpus }),
+  ...(cpusetMems !== undefined && { mems: cpusetMems }),
+})
 
 const hugepageLimits = (pages: Record<string, number>): OciResources['hugepageLimits'] =>
   Object.entries(pages).map(([pageSize, limit]) => ({ pageSize, limit }))
@@ -90,11 +100,18 @@ function deviceRules(input: SpecInput): OciDeviceRule[] {
   ]
 }
 
+/** Hard limits of tspod's own that are known. */
+const MOST: Record<string, (host: HostFacts) => number> = {
+  nofile: host => host.nofileHard,
+  nproc: host => host.nprocHard,
+  memlock: host => host.memlockHard,
+}
+
 /**
  * Limits of the first process, the same however tspod was started. A hard limit above what tspod has cannot be
  * given; it is lowered with a notice.
  */
-export function buildRlimits(host: HostFacts, notices: string[]): OciRlimit[] {
+export function buildRlimits(host: HostFacts, notices: string[], asked: ContainerSpec['rlimits'] = {}): OciRlimit[] {
   const clamp = (name: string, wanted: number, most: number): number => {
     if (wanted <= most) return wanted
     notices.push(`the limit ${name} is ${most} instead of ${wanted}: tspod's own hard limit is not higher`)
@@ -103,12 +120,18 @@ export function buildRlimits(host: HostFacts, notices: string[]): OciRlimit[] {
   const nofile = clamp('nofile', NOFILE_HARD, host.nofileHard)
   const memlock = clamp('memlock', MEMLOCK_BYTES, host.memlockHard)
   const nproc = Math.min(NPROC_HARD, host.nprocHard)
-  return [
+  const usual = [
     { type: 'RLIMIT_NOFILE', soft: Math.min(NOFILE_SOFT, nofile), hard: nofile },
     { type: 'RLIMIT_NPROC', soft: nproc, hard: nproc },
     { type: 'RLIMIT_MEMLOCK', soft: memlock, hard: memlock },
     { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
   ]
+  const wanted = Object.entries(asked).map(([name, { soft, hard }]) => {
+    const most = MOST[name]?.(host) ?? Number.MAX_SAFE_INTEGER
+    const value = (limit: number): number => (limit < 0 ? most : clamp(name, limit, most))
+    return { type: `RLIMIT_${name.toUpperCase()}`, soft: Math.min(value(soft), value(hard)), hard: value(hard) }
+  })
+  return [...usual.filter(({ type }) => !wanted.some(other => other.type === type)), ...wanted]
 }
 
 /**

@@ -39,11 +39,12 @@ const cases: Record<string, { input: Partial<SpecInput>; host?: Partial<HostFact
     input: {
       container: containerSpec({
         security: securityOf({ appArmor: { type: 'Localhost', profile: 'web' }, selinux: { level: 's0:c1,c2' } }),
-        resources: { pidsLimit: 50, hugepages: { '2MB': 4 << 20 }, memoryLimitBytes: 64 << 20 },
+        resources: { pidsLimit: 50, hugepages: { '2MB': 4 << 20 }, memoryLimitBytes: 64 << 20, cpusetCpus: '0-1' },
+        rlimits: { nofile: { soft: 99, hard: 100 }, stack: { soft: 1 << 20, hard: -1 } },
       }),
       pod: podSpec({ resources: { cpuLimitMilli: 500, memoryLimitBytes: 128 << 20 } }),
     },
-    host: { apparmor: true, selinux: true, controllers: ['cpu', 'memory', 'pids', 'hugetlb'] },
+    host: { apparmor: true, selinux: true, controllers: ['cpu', 'cpuset', 'memory', 'pids', 'hugetlb'] },
   },
   'everything-of-the-host': { input: { namespaces: { pid: 'host' } } },
   'a-poor-host': {

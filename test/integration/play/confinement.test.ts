@@ -10,7 +10,9 @@ const TRAPS = "trap 'exit 7' USR1; trap 'exit 0' TERM; while :; do sleep 0.1; do
 const POD = (more: string): string => `
 apiVersion: v1
 kind: Pod
-metadata: {name: web}
+metadata:
+  name: web
+  annotations: {io.podman.annotations.ulimit: 'nofile=90:91', io.podman.annotations.cpuset/main: '0'}
 spec:
   restartPolicy: Never
   resources: {limits: {memory: 64Mi, cpu: 500m}}
@@ -60,6 +62,9 @@ describe('what a manifest says of confinement', () => {
       `cat /sys/fs/cgroup/memory${pod}/memory.limit_in_bytes /sys/fs/cgroup/cpu${pod}/cpu.cfs_quota_us`,
     )
     expect(limit.stdout).toBe(`${64 << 20}\n50000\n`)
+    expect(await inside("grep 'open files' /proc/1/limits | tr -s ' '; cat /sys/fs/cgroup/cpuset/cpuset.cpus")).toMatch(
+      /^Max open files 90 91 files ?\n0$/,
+    )
     await succeeds(cell, ['stop', 'web-main'])
     expect((await succeeds(cell, ['inspect', 'web-main', '--format', '{{.State.ExitCode}}'])).trim()).toBe('7')
   }, 60_000)

@@ -159,6 +159,17 @@ describe('baseline forbids', () => {
   }
 })
 
+test.each([
+  ['container.apparmor.security.beta.kubernetes.io/main', 'unconfined', 'AppArmor'],
+  ['seccomp.security.alpha.kubernetes.io/pod', 'unconfined', 'seccomp'],
+  ['container.seccomp.security.alpha.kubernetes.io/main', 'unconfined', 'seccomp'],
+  ['io.podman.annotations.label/main', 'type:spc_t', 'SELinux'],
+])('baseline forbids the annotation %s=%s, which does what a field does', (key, value, control) => {
+  const text = podText('', '').replace(/metadata: ?\{/, `metadata: {annotations: {${key}: "${value}"}, `)
+  expect(text).toContain(key)
+  expect(found('baseline', text)).toEqual([expect.stringContaining(`${control} (annotation ${key}=${value})`)])
+})
+
 describe('restricted forbids', () => {
   for (const [name, { spec = '', container = '', finds }] of Object.entries(restricted)) {
     test(name, () =>
