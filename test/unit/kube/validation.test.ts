@@ -291,10 +291,6 @@ const rows: Record<string, Row> = {
     spec: 'securityContext: {sysctls: [{name: net.core.somaxconn, value: "1"}]}',
     finds: 'FORBIDDEN spec.securityContext.sysctls[0].name',
   },
-  'unmasked with the ids of the host': {
-    container: 'securityContext: {procMount: Unmasked}',
-    finds: `INVALID_VALUE ${MAIN}.securityContext.procMount`,
-  },
   'AppArmor without profile': {
     container: 'securityContext: {appArmorProfile: {type: Localhost}}',
     finds: `REQUIRED ${MAIN}.securityContext.appArmorProfile.localhostProfile`,
