@@ -76,11 +76,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
   const hostPid = spec.at('hostPID').boolean() ?? false
   const hostIpc = spec.at('hostIPC').boolean() ?? false
   const shareProcessNamespace = spec.at('shareProcessNamespace').boolean() ?? false
-  if (shareProcessNamespace && hostPid) {
-    spec
-      .at('shareProcessNamespace')
-      .issue('INVALID_VALUE', 'shareProcessNamespace and hostPID cannot both be true', 'keep one of them')
-  }
+  if (shareProcessNamespace && hostPid) refuseBoth(spec)
   spec.at('os').at('name').oneOf(['linux'], 'linux')
   const labels = Object.assign(readLabels(metadata.at('labels')), own?.labels)
   const annotations = Object.assign(readAnnotations(metadata, context.annotations), own?.annotations)
@@ -118,11 +114,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     namespace: origin.namespace,
     labels,
     annotations,
-    origin: {
-      kind: document.at('kind').string() ?? '',
-      name: document.at('metadata').at('name').string() ?? '',
-      place: document.place,
-    },
+    origin: originOf(document),
     ...readPodNames(spec, {
       podName: name,
       namespace: origin.namespace,
@@ -157,6 +149,18 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     ...(pullAuths !== undefined && { pullAuths }),
   }
 }
+
+function refuseBoth(spec: Field): void {
+  spec
+    .at('shareProcessNamespace')
+    .issue('INVALID_VALUE', 'shareProcessNamespace and hostPID cannot both be true', 'keep one of them')
+}
+
+const originOf = (document: Field): PodSpec['origin'] => ({
+  kind: document.at('kind').string() ?? '',
+  name: document.at('metadata').at('name').string() ?? '',
+  place: document.place,
+})
 
 /** Limits for all containers together, kernel parameters, and the runtime by name. */
 function readPodWide(
