@@ -57,8 +57,27 @@ const spawnOpen: typeof spawn = ((...args: Parameters<typeof spawn>) => {
 const DEFAULT_TIMEOUT_MS = 120_000
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 
+/** A host that has no room for one more process may have it in a moment; one that has none three times is full. */
+const MAX_STARTS = 3
+const START_PAUSE_MS = 100
+
+/** Starts a program, again when the kernel had no process for it (EAGAIN): nothing of it has run then. */
+async function started<T>(start: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start()
+    } catch (error) {
+      const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException
+      if (code !== 'EAGAIN' || attempt === MAX_STARTS) throw error
+      await new Promise(resolve => setTimeout(resolve, attempt * START_PAUSE_MS))
+    }
+  }
+}
+
 /** Runs `command` with a bounded output and a deadline. */
-export const run: Run = (command, signal) =>
+export const run: Run = (command, signal) => started(() => runOnce(command, signal))
+
+const runOnce: Run = (command, signal) =>
   new Promise((resolve, reject) => {
     const [program, ...args] = command.argv
     const child = spawnOpen(program, args, {
@@ -150,6 +169,15 @@ export function spawnMonitor(
   cwd: string,
   attach = false,
 ): Promise<Monitor> {
+  return started(() => spawnMonitorOnce(argv, env, cwd, attach))
+}
+
+function spawnMonitorOnce(
+  argv: Command['argv'],
+  env: Record<string, string>,
+  cwd: string,
+  attach: boolean,
+): Promise<Monitor> {
   const [program, ...args] = argv
   const child = spawnOpen(program, args, {
     cwd,
@@ -232,7 +260,10 @@ const MAX_KEPT_BYTES = 1024 * 1024
  * Runs a long command, a pull for example. Without `timeoutMs` it may take as long as it likes: `signal` ends it.
  * Throws like `run`.
  */
-export const runStreaming: RunStreaming = async (command, onLine, signal) => {
+export const runStreaming: RunStreaming = (command, onLine, signal) =>
+  started(() => runStreamingOnce(command, onLine, signal))
+
+const runStreamingOnce: RunStreaming = async (command, onLine, signal) => {
   const { execa } = await import('execa')
   const [program, ...args] = command.argv
   const child = execa(program, args, {
@@ -293,7 +324,9 @@ export const interact: Interact = (argv, how, signal) =>
 /** Starts a program in a session of its own that lives on after this process; answers its pid. */
 export type Detach = (argv: Command['argv']) => Promise<number>
 
-export const detach: Detach = argv =>
+export const detach: Detach = argv => started(() => detachOnce(argv))
+
+const detachOnce: Detach = argv =>
   new Promise((resolve, reject) => {
     const [program, ...args] = argv
     const child = spawnOpen(program, args, { cwd: '/', env: { PATH: FIXED_PATH }, stdio: 'ignore', detached: true })
