@@ -92,7 +92,15 @@ async function runVerb(
     paths,
     template: async name => (await import('node:fs/promises')).readFile(join(HOME, 'templates', name), 'utf8'),
     engine: () => {
-      engine ??= openEngineIn(paths, { run, stream: runStreaming, interact, detach, note: text => log?.info(text) })
+      const note = (text: string): void => log?.info(text)
+      engine ??= openEngineIn(paths, {
+        run,
+        stream: runStreaming,
+        interact,
+        detach,
+        note,
+        warn: warnOn(surroundings.err),
+      })
       return engine
     },
   }
@@ -121,7 +129,15 @@ function requireHost(command: string, anyUser: boolean): void {
   }
 }
 
-type ProcessDoors = Pick<Doors, 'run' | 'stream' | 'detach' | 'interact' | 'note'>
+function warnOn(err: World['err']): Doors['warn'] {
+  const told = new Set<string>()
+  return text => {
+    if (!told.has(text)) err.write(`warning: ${text}\n`)
+    told.add(text)
+  }
+}
+
+type ProcessDoors = Pick<Doors, 'run' | 'stream' | 'detach' | 'interact' | 'note' | 'warn'>
 
 async function openEngineIn(paths: Paths, doors: ProcessDoors): Promise<Engine> {
   const { openEngine } = await import('./engine/index.ts')

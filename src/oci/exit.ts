@@ -86,6 +86,7 @@ const POLL_MS = 500
 /**
  * Waits until none of the containers is `running` any more, at most `timeoutMs`. Returns the verdict of every
  * container that is not, so a missing one has outlived the time. Rejects with the reason of `signal` when aborted.
+ * `warn` is told when the host has no inotify watch left, so that an end is noticed some time later.
  */
 export async function waitExit(
   exitDir: string,
@@ -93,6 +94,7 @@ export async function waitExit(
   timeoutMs: number,
   clock: Clock,
   signal?: AbortSignal,
+  warn?: (text: string) => void,
 ): Promise<Map<Id, Verdict>> {
   const ended = new Map<Id, Verdict>()
   const waiting = new Map(containers.map(one => [one.id as string, one]))
@@ -111,6 +113,7 @@ export async function waitExit(
     look(one)
     if (waiting.size === 0) news()
   })
+  if (watcher === undefined) warn?.(UNWATCHED)
   try {
     for (;;) {
       signal?.throwIfAborted()
@@ -164,5 +167,7 @@ function watchNames(directory: string, changed: (name: string) => void): FSWatch
     throw error
   }
 }
+
+const UNWATCHED = `the host has no inotify watch left: ends of containers are noticed up to ${POLL_MS} ms late; raise fs.inotify.max_user_watches and max_user_instances`
 
 const NO_WATCH = ['ENOSPC', 'EMFILE', 'ENFILE', 'ENOMEM']

@@ -140,10 +140,10 @@ async function endWithin(
   timeoutMs: number,
   signal?: AbortSignal,
 ): Promise<Verdict | undefined> {
-  const { clock, paths } = work.context
+  const { clock, paths, warn } = work.context
   const target = watched(record)
   const beganMs = clock.monotonicMs()
-  const verdict = (await waitExit(exitDirectory(paths), [target], timeoutMs, clock, signal)).get(record.id)
+  const verdict = (await waitExit(exitDirectory(paths), [target], timeoutMs, clock, signal, warn)).get(record.id)
   if (verdict?.is !== 'monitor-lost') return verdict
   // Nobody will tell of its end, but it has its grace all the same.
   const leftMs = timeoutMs - (clock.monotonicMs() - beganMs)

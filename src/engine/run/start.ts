@@ -161,7 +161,7 @@ async function endOfInit(work: PodWork, record: ContainerRecord): Promise<Verdic
   const { paths, clock, store } = work.context
   for (let round = 0; ; round++) {
     const waitMs = round === 0 ? SHORT_INIT_MS : WISH_POLL_MS
-    const ended = await waitExit(exitDirectory(paths), [watched(record)], waitMs, clock, work.signal)
+    const ended = await waitExit(exitDirectory(paths), [watched(record)], waitMs, clock, work.signal, work.context.warn)
     const verdict = ended.get(record.id)
     if (verdict !== undefined) return verdict
     // Most are over by now; of one that takes its time `ps`, `logs` and `exec` have to know that it runs.

@@ -25,6 +25,8 @@ export type Doors = {
   detach: Detach
   /** Logs what people need not see: a default limit that this host cannot give, for example. */
   note(text: string): void
+  /** Tells people what they may want to mend and what keeps nothing from working; the same text once. */
+  warn(text: string): void
   clock: Clock
   paths: Paths
   /** Absolute path of the `tspod` launcher, for the exit hook. */
