@@ -10,6 +10,7 @@ import { isMissing, TspodError } from '../errors.ts'
 import type { Id, IdMaps, IdRange, LocalImage } from '../model.ts'
 import { type Finished, failureText, type Run } from '../process.ts'
 import { batched, type Outcome } from './batch.ts'
+import { giveUpReserve, layReserve } from './store-reserve.ts'
 
 /** One containers-storage store. */
 export type Store = {
@@ -147,7 +148,11 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
   const mount = batched(async ids => mountOutcomes(await storage('mount', '--json', ...ids), ids))
   const unmount = batched(async ids => unmountOutcomes(await storage('unmount', '--json', '--force', ...ids), ids))
   const release = batched(async ids => unmountOutcomes(await storage('unmount', '--json', ...ids), ids))
-  const remove = batched(async ids => removeOutcomes(await storage('delete-container', '--json', ...ids), ids))
+  const remove = batched(async ids => {
+    const said = await storage('delete-container', '--json', ...ids)
+    if (!isFull(said) || !giveUpReserve(store)) return removeOutcomes(said, ids)
+    return removeOutcomes(await storage('delete-container', '--json', ...ids), ids)
+  })
   const layerOf = (id: Id): string => {
     const layer = ownContainers(store, owner).find(container => container.id === id)?.layer
     if (layer === undefined) throw storageFailed(`cannot look into ${id.slice(0, 12)}`, 'it has no root file system')
@@ -155,6 +160,7 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
   }
   return {
     async create(image, id, name, maps) {
+      layReserve(store)
       const metadata = JSON.stringify({ tspod: { root: owner, name } })
       // The store's names are shared with Podman and Buildah: ours cannot meet theirs.
       const storageName = `tspod-${name}-${id.slice(0, 12)}`
@@ -219,6 +225,8 @@ function createFailed(image: LocalImage, made: Finished): TspodError {
   }
   return storageFailed(`cannot make a root file system from ${label}`, failureText(made))
 }
+
+const isFull = ({ stdout, stderr }: Finished): boolean => /no space left|quota exceeded/i.test(stdout + stderr)
 
 const storageFailed = (doing: string, why: string): TspodError =>
   new TspodError('COMMAND_FAILED', `${doing}: ${why}`, {
