@@ -52,7 +52,7 @@ test('waits as long as each look says, and ends when there is nothing to wait fo
   program('sleep', 'echo "sleep $1" >>calls')
   expect(await start().code).toBe(0)
   // The look after the end is for whoever came in between and relied on this one.
-  expect(calls()).toEqual([TICK(), 'sleep 7', TICK(), 'sleep 60', TICK(), TICK()])
+  expect(calls()).toEqual(['sleep 0.2', TICK(), 'sleep 7', TICK(), 'sleep 60', TICK(), TICK()])
   expect(hasMark()).toBe(false)
 })
 
@@ -94,7 +94,7 @@ test('a look that fails is repeated after a while', async () => {
   program('launcher', 'echo look >>calls; [ "$(grep -c look calls)" -ge 3 ] || exit 125')
   program('sleep', 'echo "sleep $1" >>calls')
   expect(await start().code).toBe(0)
-  expect(calls()).toEqual(['look', 'sleep 10', 'look', 'sleep 10', 'look', 'look'])
+  expect(calls()).toEqual(['sleep 0.2', 'look', 'sleep 10', 'look', 'sleep 10', 'look', 'look'])
 })
 
 function childrenOf(pid: number): string[] {
