@@ -17,8 +17,8 @@ export type Leak = { kind: string; appeared: string[]; vanished: string[] }
 
 const STORAGE = '/var/lib/containers/storage'
 const TEMPORARY = ['/tmp', '/var/tmp']
-/** A cell shares /var/tmp with its host, where containers-storage of other test runs is at work. */
-const SHARED_TEMPORARY = hostname() === 'tspod-cell' ? /^storage\d+$/ : undefined
+/** A cell shares /var/tmp with its host, where other test runs and their containers-storage are at work. */
+const SHARED_TEMPORARY = hostname() === 'tspod-cell' ? /^(storage\d+$|tspod-)/ : undefined
 const OWN_CGROUP = /tspod|libpod|crun|conmon|[0-9a-f]{64}/
 // Another test run may have machines, cells and scratch folders of its own at the same time.
 const OWN_TEMPORARY = /^(tspod(?!-machine-|-cell-|-manifests-|-test-|-\w+-test-)|containers?[-_.]|storage)/
