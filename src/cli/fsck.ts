@@ -1,5 +1,5 @@
 /** `tspod system fsck`: is everything as the records say, and is there nothing else. */
-import type { CheckedFinding } from '../engine/index.ts'
+import type { CheckedFinding, SetAside } from '../engine/index.ts'
 import { databasePath } from '../paths.ts'
 import type { FlagTable } from './flags.ts'
 import { type Colour, paint, printable } from './output.ts'
@@ -30,8 +30,8 @@ export const fsck = defineVerb({
     'removed; volumes are never touched. Pods that somebody is working on are left out. The exit code is 0 when all is ' +
     'well (or healed), 1 when something is not, 125 when it could not look.\n' +
     'With --rebuild a damaged database is put aside and made anew from the copies of their records that pods have ' +
-    'beside it. What runs goes on running, and nothing else is started or removed. Secrets of earlier plays, the ' +
-    'progress of Jobs and the events are lost: they are in the file put aside only.',
+    'beside it. What runs goes on running, and nothing else is started or removed. Secrets, Jobs and ' +
+    'events are what can still be read of it, and of its last backup: there is one a day, state.db.backup.',
   examples: [
     { does: 'Look', line: 'tspod system fsck' },
     { does: 'Heal', line: 'tspod system fsck --repair' },
@@ -65,16 +65,16 @@ export const fsck = defineVerb({
   },
 })
 
-async function putAside(world: World): Promise<string> {
+async function putAside(world: World): Promise<SetAside> {
   const { setAside } = await import('../engine/index.ts')
   return setAside(databasePath(world.paths), world.clock.nowMs())
 }
 
-const madeAnew = (aside: string): CheckedFinding => ({
+const madeAnew = ({ aside, gaps }: SetAside): CheckedFinding => ({
   invariant: 'I1',
   object: 'database',
   problem: 'it was damaged',
-  remedy: `made anew; what was there is ${aside}, and Secrets and events are only in it`,
+  remedy: [`made anew; what was there is ${aside}`, ...gaps].join('; '),
   state: 'repaired',
 })
 

@@ -9,7 +9,7 @@ import { eventAbout, insertEvents } from './events/index.ts'
 import { lookAfter } from './look-after.ts'
 import { leadersFirst, placeOf } from './play/index.ts'
 import { recordEnd, startService } from './run/index.ts'
-import { readPods, updatePod, updateSandbox } from './state/index.ts'
+import { keepBackup, readPods, updatePod, updateSandbox } from './state/index.ts'
 import { wakeTimekeeper } from './timekeeper.ts'
 import type { Outcome } from './types/index.ts'
 import { loadWork, look, writePatches } from './work.ts'
@@ -42,6 +42,7 @@ export async function recordReboot(context: EngineContext): Promise<void> {
       await updatePod(tx, work.pod.id, { wakeMs: null })
     }
   })
+  await keepBackup(context)
 }
 
 /** Brings every pod to its goal that wants to run; answers for each that was looked after what became of it. */

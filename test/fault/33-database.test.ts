@@ -13,7 +13,7 @@ import {
   unharmed,
 } from '../support/faults.ts'
 import { nodeOf, type Place } from '../support/place.ts'
-import { launcher, pods, podText, succeeds, tspod } from '../support/tspod.ts'
+import { DEMO_IMAGE, launcher, pods, podText, succeeds, tspod, WAIT_COMMAND } from '../support/tspod.ts'
 
 let cell: Place
 beforeAll(async () => {
@@ -80,6 +80,44 @@ test('F34 the holder of a pod stands still: others wait to their deadline, name 
 const keep = 'cd /var/lib/tspod; rm -rf /tmp/keep; mkdir /tmp/keep; cp -a state.db* /tmp/keep'
 const back = 'cd /var/lib/tspod; rm -f state.db*; cp -a /tmp/keep/. .'
 
+/** What is nowhere but in the database, and what has to survive it: a secret, and a volume with a file in it. */
+const RICH = `apiVersion: v1
+kind: Secret
+metadata: { name: kept-secret }
+stringData: { word: tell-nobody }
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: kept-data }
+spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Mi } } }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: kept }
+spec:
+  terminationGracePeriodSeconds: 5
+  volumes: [{ name: data, persistentVolumeClaim: { claimName: kept-data } }]
+  containers:
+    - name: c1
+      image: ${DEMO_IMAGE}
+      command: [sh, -c, "${WAIT_COMMAND}"]
+      volumeMounts: [{ name: data, mountPath: /data }]
+`
+const playRich = async (): Promise<number> => {
+  // Yesterday's backup: this play makes another one.
+  await sh(cell, `touch -d '2 days ago' ${DATABASE}.backup`)
+  await succeeds(cell, ['kube', 'play', '-'], { input: RICH })
+  await succeeds(cell, ['exec', 'kept-c1', 'sh', '-c', 'echo precious >/data/file'])
+  return pidOf('kept-c1')
+}
+const pidOf = async (name: string): Promise<number> =>
+  Number((await others(cell)).find(container => container.name === name && container.state === 'running')?.pid)
+
+async function heals(flag: '--repair' | '--rebuild'): Promise<void> {
+  const { exitCode, stdout, stderr } = await tspod(cell, ['system', 'fsck', flag])
+  expect(`${exitCode} ${exitCode === 0 ? '' : stdout}${stderr}`).toBe('0 ')
+}
+
 const damage: Record<string, string> = {
   'is cut in half': 'truncate -s $(( $(stat -c %s state.db) / 2 )) state.db',
   'is zeros': 'dd if=/dev/zero of=state.db bs=4096 count=8 conv=notrunc status=none',
@@ -111,24 +149,65 @@ for (const [what, line] of Object.entries(damage)) {
     }))
 }
 
+for (const [what, line] of Object.entries(damage)) {
+  test(`F35 the database ${what}: what was only in it comes from what is readable and from the backup`, () =>
+    unharmed(cell, async () => {
+      const pid = await playRich()
+      await checkpoint()
+      await sh(cell, `cd /var/lib/tspod; ${line}`)
+      const sum = await sh(cell, `sha256sum <${DATABASE}`)
+      await heals('--rebuild')
+      expect(await sh(cell, `sha256sum <$(ls ${DATABASE}.damaged-*); rm ${DATABASE}.damaged-*`)).toBe(sum)
+      expect(await pidOf('kept-c1')).toBe(pid)
+      expect(await succeeds(cell, ['exec', 'kept-c1', 'cat', '/data/file'])).toBe('precious\n')
+      const again = podText('again').replace(
+        '"command"',
+        '"envFrom": [{"secretRef": {"name": "kept-secret"}}], "command"',
+      )
+      await succeeds(cell, ['kube', 'play', '-'], { input: again })
+      expect(await succeeds(cell, ['exec', 'again-c1', 'sh', '-c', 'echo $word'])).toBe('tell-nobody\n')
+      await succeeds(cell, ['kube', 'down', '-'], { input: again })
+      await succeeds(cell, ['restart', 'kept-c1'])
+      expect(await pidOf('kept-c1')).not.toBe(pid)
+      await succeeds(cell, ['kube', 'down', '--force', '-'], { input: RICH })
+    }))
+}
+
+test('F35 the database is gone altogether: what runs is found and adopted', () =>
+  unharmed(cell, async () => {
+    expect(await play()).toMatchObject({ exitCode: 0 })
+    const pid = await pidOf('kept-c1')
+    await sh(cell, `rm -f ${DATABASE} ${DATABASE}-wal ${DATABASE}-shm`)
+    expect(await tspod(cell, ['system', 'fsck'])).toMatchObject({ exitCode: 1 })
+    await heals('--repair')
+    expect(await pidOf('kept-c1')).toBe(pid)
+    expect(await down()).toMatchObject({ exitCode: 0 })
+  }))
+
 /** Everything into the main file, so that what is damaged there matters. */
 const checkpoint = () =>
   node(
     `const { DatabaseSync } = require('node:sqlite'); new DatabaseSync('${DATABASE}').exec('PRAGMA wal_checkpoint(TRUNCATE)')`,
   )
 
+const SAMPLES = Number(process.env.SAMPLES ?? 20)
 test(`F35 single bytes of the database are damaged (seed ${seed}): a command works or says so, and never crashes`, () =>
   unharmed(cell, async () => {
     expect(await play()).toMatchObject({ exitCode: 0 })
     await checkpoint()
     await sh(cell, keep)
     const size = Number(await sh(cell, `stat -c %s ${DATABASE}`))
-    for (const place of samples(20, 0, size - 1)) {
+    const pid = await pidOf('kept-c1')
+    for (const place of samples(SAMPLES, 0, size - 1)) {
       await sh(cell, `printf '\\377' | dd of=${DATABASE} bs=1 seek=${place} conv=notrunc status=none`)
       const said = await tspod(cell, ['ps', '-a'])
       if (said.exitCode !== 0) {
         expect(`byte ${place}: ${said.stderr}`).toMatch(/state\.db/)
+        const healed = await tspod(cell, ['system', 'fsck', '--rebuild'])
+        expect(`byte ${place}: ${healed.exitCode} ${healed.stderr}`).toBe(`byte ${place}: 0 `)
+        await sh(cell, `rm ${DATABASE}.damaged-*`)
       }
+      expect(`byte ${place}: ${await sh(cell, `test -e /proc/${pid} && echo runs`)}`).toBe(`byte ${place}: runs`)
       expect(said.stderr).not.toMatch(/at .*\.cjs/)
       await sh(cell, back)
     }
@@ -214,6 +293,40 @@ test('F38 the database is from before the pod was played: nothing is killed in s
     const repaired = await tspod(cell, ['system', 'fsck', '--repair'])
     expect(`${repaired.exitCode} ${repaired.stdout}`).toMatch(/^0 repaired I3 pod kept: it was played/)
     expect(((await others(cell)) as object[])[0]).toMatchObject({ state: 'running', pid })
+    expect(await down()).toMatchObject({ exitCode: 0 })
+  }))
+
+test('F38 the database is from before a restart: the pod is known, what runs is not, and is recorded as it is', () =>
+  unharmed(cell, async () => {
+    expect(await play()).toMatchObject({ exitCode: 0 })
+    await checkpoint()
+    await sh(cell, keep)
+    await succeeds(cell, ['restart', 'kept-c1'])
+    const pid = await pidOf('kept-c1')
+    await sh(cell, back)
+    const checked = await tspod(cell, ['system', 'fsck'])
+    expect(checked.stdout).toMatch(/I2 container kept-c1: its record is older than what runs/)
+    await heals('--repair')
+    expect(await pidOf('kept-c1')).toBe(pid)
+    expect(await down()).toMatchObject({ exitCode: 0 })
+  }))
+
+test('F38 a pod was played again under the name of one that is not known: neither is ended', () =>
+  unharmed(cell, async () => {
+    await checkpoint()
+    await sh(cell, keep)
+    expect(await play()).toMatchObject({ exitCode: 0 })
+    const pid = await pidOf('kept-c1')
+    await sh(cell, back)
+    expect(await play()).toMatchObject({ exitCode: 0 })
+    const checked = await tspod(cell, ['system', 'fsck', '--repair'])
+    expect(checked).toMatchObject({ exitCode: 1 })
+    expect(checked.stdout).toMatch(/is left alone: another one has its name/)
+    expect(await sh(cell, `test -e /proc/${pid} && echo runs`)).toBe('runs')
+    // Once its name is free it is adopted, and goes as every other.
+    expect(await down()).toMatchObject({ exitCode: 0 })
+    await heals('--repair')
+    expect(await pidOf('kept-c1')).toBe(pid)
     expect(await down()).toMatchObject({ exitCode: 0 })
   }))
 

@@ -298,6 +298,10 @@ export const takeLock: typeof locks.takeLock = async ({ name, timeoutMs, insist,
 export const wantedBy: typeof locks.wantedBy = async (_paths, name) =>
   world().wishes.get(name)?.alive ? 'another' : undefined
 
+/** Nothing here damages the database. */
+export const keepBackup = async (): Promise<void> => undefined
+export const backupsOf = (): string[] => []
+
 export const wakeTimekeeper = (): Promise<void> => effect('wake the timekeeper', () => world().timekeeper.wake())
 export const nudgeTimekeeper = (): boolean => atOnce('nudge the timekeeper', () => world().timekeeper.nudge())
 

@@ -14,6 +14,7 @@ const REPLACED = new Set(
     'engine/run/bundle.ts',
     'engine/run/hold.ts',
     'engine/state/copies.ts',
+    'engine/state/backup.ts',
     'engine/state/lock.ts',
     'engine/run/sandbox.ts',
     'engine/run/strays.ts',

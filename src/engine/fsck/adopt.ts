@@ -16,13 +16,17 @@ import {
   insertManifest,
   insertPod,
   type PodCopy,
+  type PodRecord,
+  readContainer,
   readCopies,
   readJob,
   readPod,
   readPodById,
+  readPodOf,
   type Transaction,
   updateContainer,
   updatePod,
+  updateSandbox,
 } from '../state/index.ts'
 import { lockPod } from '../work.ts'
 import { textOf } from './gather-objects.ts'
@@ -96,25 +100,54 @@ async function write(tx: Transaction, context: EngineContext, copy: PodCopy): Pr
 /** The record with the process that is there now, or with the end that conmon wrote down. */
 function asFound(context: EngineContext, { pod }: PodCopy, record: ContainerRecord): ContainerRecord {
   const { pid: _, pidStart: __, monitorPid: ___, monitorStart: ____, boot: _____, ...rest } = record
-  const directory = containerRunDirectory(context.paths, record.id)
-  const container = processIn(join(directory, 'container.pid'))
+  const run = findRun(context, pod, record)
+  if (run !== undefined) return { ...rest, ...run }
   const exit = readExit(exitDirectory(context.paths), record.id)
-  const { path } = podCgroup(context.cgroupPlace, pod)
-  const isOurs = container !== undefined && textOf(`/proc/${container.pid}/cgroup`).includes(path)
-  if (container !== undefined && isOurs && exit === undefined) {
-    const monitor = processIn(join(directory, 'conmon.pid'))
-    return {
-      ...rest,
-      state: 'running',
-      boot: context.boot,
-      pid: container.pid,
-      pidStart: container.start,
-      ...(monitor !== undefined && { monitorPid: monitor.pid, monitorStart: monitor.start }),
-    }
-  }
   if (exit === undefined && record.startedMs === undefined) return { ...rest, state: 'configured' }
   const finishedMs = exit?.finishedMs ?? record.finishedMs ?? context.clock.nowMs()
   return { ...rest, state: 'exited', exitCode: exit?.code ?? record.exitCode ?? UNSEEN_EXIT, finishedMs }
+}
+
+type Run = Pick<ContainerRecord, 'state' | 'boot' | 'pid' | 'pidStart' | 'monitorPid' | 'monitorStart'>
+
+/** The run of a container that is there by conmon's pid files and the kernel, whatever its record says. */
+export function findRun(
+  { paths, cgroupPlace, boot }: EngineContext,
+  pod: PodRecord,
+  { id }: ContainerRecord,
+): Run | undefined {
+  const directory = containerRunDirectory(paths, id)
+  const container = processIn(join(directory, 'container.pid'))
+  if (container === undefined || readExit(exitDirectory(paths), id) !== undefined) return undefined
+  if (!textOf(`/proc/${container.pid}/cgroup`).includes(podCgroup(cgroupPlace, pod).path)) return undefined
+  const monitor = processIn(join(directory, 'conmon.pid'))
+  return {
+    state: 'running',
+    boot,
+    pid: container.pid,
+    pidStart: container.start,
+    ...(monitor !== undefined && { monitorPid: monitor.pid, monitorStart: monitor.start }),
+  }
+}
+
+/** Records the run of a container that an older database does not know. */
+export async function takeOver(context: EngineContext, id: Id): Promise<void> {
+  const before = await readPodOf(context.store, id)
+  if (before === undefined) return
+  const lock = await lockPod(context, before.name, 'tspod system fsck --repair')
+  try {
+    const [pod, record] = await Promise.all([readPodOf(context.store, id), readContainer(context.store, id)])
+    const run = pod && record && findRun(context, pod, record)
+    if (run === undefined || run.pid === record?.pid) return
+    const what = { goal: 'running', startedMs: context.clock.nowMs(), finishedMs: null, exitCode: null } as const
+    await context.store.write(async tx => {
+      await updateContainer(tx, id, { ...run, ...what, reason: '', message: '' })
+      await updateSandbox(tx, before.id, context.boot, 'up')
+      await updatePod(tx, before.id, { goal: 'running' })
+    })
+  } finally {
+    await lock[Symbol.asyncDispose]()
+  }
 }
 
 function processIn(file: string): { pid: number; start: string } | undefined {

@@ -54,6 +54,8 @@ export type ContainerFacts = {
   goal: ContainerGoal
   state: ContainerState
   observed: Observed
+  /** A run of it that is there, and that its record does not know: the database is older than it. */
+  unknownRun: boolean
   /** Of one that has a process. */
   parts: { runtime: boolean; directory: boolean; cgroup: boolean; layer: 'mounted' | 'unmounted' | 'absent' | 'none' }
 }
@@ -96,6 +98,7 @@ export type Repair =
   | { do: 'wake' }
   | { do: 'remove services' }
   | { do: 'adopt'; pod: Id }
+  | { do: 'take over'; container: Id }
   | { do: 'adopt volume'; volume: string }
   | { do: 'remove'; object: HostObject }
   | { do: 'remove lock'; name: string }

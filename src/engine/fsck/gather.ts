@@ -19,6 +19,7 @@ import {
 } from '../state/index.ts'
 import { timekeeperPid } from '../timekeeper.ts'
 import { readMountPoints } from '../volumes/index.ts'
+import { findRun } from './adopt.ts'
 import type { ContainerFacts, Facts, PodFacts } from './facts.ts'
 import { lookAtNetwork, type NetworkFacts, networkOf } from './gather-network.ts'
 import { lookAtLocks, lookAtObjects, namesIn } from './gather-objects.ts'
@@ -150,6 +151,7 @@ function lookAtContainer(
   const { paths, boot, hierarchies } = context
   const runtime = sandbox?.facts.runtime
   const cgroup = containerCgroup(podCgroup(context.cgroupPlace, pod), record.shortName)
+  const observed = observe({ paths, boot, runtime: runtime?.name }, record)
   const hasLayer = record.kind !== 'infra' && record.kind !== 'service'
   const layer = seen.mounted.has(record.id) ? 'mounted' : seen.known.has(record.id) ? 'unmounted' : 'absent'
   return {
@@ -158,7 +160,8 @@ function lookAtContainer(
     kind: record.kind,
     goal: record.goal,
     state: record.state,
-    observed: observe({ paths, boot, runtime: runtime?.name }, record),
+    observed,
+    unknownRun: !IS_UP.includes(observed.at) && findRun(context, pod, record) !== undefined,
     parts: {
       runtime: runtime !== undefined && isKnown(runtime, record.id),
       directory: existsSync(join(containerRunDirectory(paths, record.id), 'config.json')),
@@ -167,3 +170,5 @@ function lookAtContainer(
     },
   }
 }
+
+const IS_UP: readonly string[] = ['running', 'created', 'unmonitored']

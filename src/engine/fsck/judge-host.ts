@@ -27,23 +27,35 @@ const OF_CONTAINER: ReadonlySet<HostObject['is']> = new Set([
   'exit file',
 ])
 
-/** Pods that only their copies tell of, and whose names are free; services first, since their pods name them. */
-function adoptable({ copies, pods }: Facts): CopyFacts[] {
-  const taken = new Set(pods.flatMap(({ id, name }) => [id as string, name]))
+/**
+ * Pods that only their copies tell of; services first, since their pods name them. One whose name another has by now,
+ * and of which nothing runs any more, is nobody's.
+ */
+function unknown({ copies, pods, objects }: Facts): CopyFacts[] {
+  const lives = ({ containers }: CopyFacts): boolean =>
+    objects.some(({ is, id }) => (is === 'runtime state' || is === 'monitor') && containers.includes(id as Id))
   return copies
-    .filter(({ id, name }) => !taken.has(id) && !taken.has(name))
+    .filter(copy => !pods.some(({ id, name }) => id === copy.id || (name === copy.name && !lives(copy))))
     .toSorted((a, b) => Number(a.kind === 'pod') - Number(b.kind === 'pod'))
 }
 
 /** What a database that is older than its pods, or new, does not know. */
 export function judgeCopies(facts: Facts): Finding[] {
-  return adoptable(facts).map(({ id, name, kind }) => ({
-    invariant: 'I3',
-    object: `${kind} ${name}`,
-    problem: 'it was played, and the database does not tell of it',
-    remedy: 'takes it into the database again; what runs goes on, and nothing is started',
-    repair: { do: 'adopt', pod: id },
-  }))
+  return unknown(facts).map(({ id, name, kind }) => {
+    const rival = facts.pods.some(pod => pod.name === name)
+    return {
+      invariant: 'I3',
+      object: `${kind} ${name}`,
+      problem: 'it was played, and the database does not tell of it',
+      // Nothing that runs is ended because somebody else has its name now.
+      ...(rival
+        ? { remedy: 'is left alone: another one has its name; take that one down, and repair again' }
+        : {
+            remedy: 'takes it into the database again; what runs goes on, and nothing is started',
+            repair: { do: 'adopt', pod: id },
+          }),
+    }
+  })
 }
 
 /** Volumes outlive their pods, and a database as well. */
@@ -70,7 +82,7 @@ export function judgeObjects(facts: Facts): Finding[] {
     if (OF_CONTAINER.has(is)) return containers.has(id)
     return podIds.some(pod => (is === 'cgroup' ? pod.startsWith(id) : pod === id))
   }
-  const coming = adoptable(facts)
+  const coming = unknown(facts)
   const isExplained = ({ is, id }: HostObject): boolean =>
     coming.some(copy =>
       OF_CONTAINER.has(is)

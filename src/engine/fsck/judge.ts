@@ -59,6 +59,9 @@ function judgePod(pod: PodFacts): Finding[] {
     const problem = 'somebody who was making or freeing its namespaces and network was interrupted'
     return [find(problem, 'brings the pod to its goal', { do: 'look after', pod: id })]
   }
+  // Whatever the older record says of the rest: first what runs is recorded.
+  const unknown = pod.containers.filter(({ unknownRun }) => unknownRun)
+  if (unknown.length > 0) return unknown.flatMap(container => judgeContainer(pod, container))
   const ground = pod.sandbox === 'up' ? judgeGround(pod, find) : judgeRest(pod, find)
   const containers = pod.containers.flatMap(container => judgeContainer(pod, container))
   // Whoever builds the pod's ground anew has its containers started anew as well.
@@ -105,6 +108,10 @@ function judgeContainer(pod: PodFacts, container: ContainerFacts): Finding[] {
   })
   const lookAfter = { do: 'look after', pod: pod.id } as const
   const byPolicy = "records it and goes on by the pod's restartPolicy"
+  if (container.unknownRun) {
+    const remedy = 'records what runs, which goes on'
+    return [find('its record is older than what runs', remedy, { do: 'take over', container: container.id })]
+  }
   if (observed.at === 'unmonitored') return [find('its monitor (conmon) is gone', `stops it, ${byPolicy}`, lookAfter)]
   if (state === 'exited' || state === 'stopped') return []
   if (observed.at === 'lost') return [find('its process is gone and nobody recorded its end', byPolicy, lookAfter)]

@@ -9,10 +9,10 @@ import { lookAfter } from '../look-after.ts'
 import { operateContainers } from '../operate/index.ts'
 import { sandboxOf } from '../play/index.ts'
 import { removeIdleServices, tearDown } from '../run/index.ts'
-import { type PodRecord, readPodById, takeLock, updateSandbox } from '../state/index.ts'
+import { cutRow, type PodRecord, readPodById, takeLock, updateSandbox } from '../state/index.ts'
 import { wakeTimekeeper } from '../timekeeper.ts'
 import { loadWork, lockPod, look } from '../work.ts'
-import { adoptPod, adoptVolume } from './adopt.ts'
+import { adoptPod, adoptVolume, takeOver } from './adopt.ts'
 import type { Repair } from './facts.ts'
 import { removeObject } from './remove.ts'
 
@@ -31,7 +31,7 @@ function executors(context: EngineContext, signal: AbortSignal): Executors {
     if ((await lookAfter(context, pod, COMMAND)) !== undefined) await wakeTimekeeper(context)
   }
   return {
-    cut: ({ table, rowid }) => cut(context, table, rowid),
+    cut: ({ table, rowid }) => store.write(tx => cutRow(tx, table, rowid)),
     'look after': ({ pod }) => goOn(pod),
     'tear down': ({ pod }) => finishRemoval(context, pod),
     rebuild: async ({ pod }) => {
@@ -72,6 +72,7 @@ function executors(context: EngineContext, signal: AbortSignal): Executors {
       const failures = await removeIdleServices(context)
       if (failures.length > 0) throw new Error(failures.join('; '))
     },
+    'take over': ({ container }) => takeOver(context, container),
     adopt: ({ pod }) => adoptPod(context, pod),
     'adopt volume': ({ volume }) => adoptVolume(context, volume),
     remove: ({ object }) => removeObject(context, object),
@@ -81,15 +82,6 @@ function executors(context: EngineContext, signal: AbortSignal): Executors {
       await lock[Symbol.asyncDispose]()
     },
   }
-}
-
-/** Tables whose rows may be forgotten alone; of pods only the service's name is cut. */
-const CUTTABLE: readonly string[] = ['container', 'sandbox', 'lease', 'exec_session', 'manifest']
-
-async function cut({ store }: EngineContext, table: string, rowid: number): Promise<void> {
-  if (table === 'pod') return store.write(tx => tx.run('UPDATE pod SET service = NULL WHERE rowid = ?', [rowid]))
-  if (!CUTTABLE.includes(table)) throw new Error(`rows of ${table} are not forgotten`)
-  return store.write(tx => tx.run(`DELETE FROM ${table} WHERE rowid = ?`, [rowid]))
 }
 
 async function withPodLock(context: EngineContext, id: Id, act: (pod: PodRecord) => Promise<void>): Promise<void> {

@@ -3,7 +3,16 @@ import { TspodError } from '../../errors.ts'
 import type { Bundle, WorkloadName } from '../../model.ts'
 import type { EngineContext } from '../context.ts'
 import { removeIdleServices, tearDown, writeService } from '../run/index.ts'
-import { insertJob, type JobRecord, keepCopy, type Lock, type PodRecord, podsMadeBy, readPod } from '../state/index.ts'
+import {
+  insertJob,
+  type JobRecord,
+  keepBackup,
+  keepCopy,
+  type Lock,
+  type PodRecord,
+  podsMadeBy,
+  readPod,
+} from '../state/index.ts'
 import type { DownReport, PlayOptions, PlayReport, Progress } from '../types/index.ts'
 import { removeSecrets, writeSecrets, writeVolumes } from '../volumes/index.ts'
 import { loadWork, lockJobs, lockPods, releaseAll, workOn } from '../work.ts'
@@ -64,6 +73,7 @@ export async function play(
     const works = written.intents.map(intent => prepared(context, intent, imageOf, names, signal))
     const service = written.service && workOn(context, written.service, 'down', signal)
     const pods = await beginAll({ service, works }, locks, signal)
+    await keepBackup(context)
     for (const work of service === undefined ? works : [service, ...works]) {
       const manifest = bundle.manifests[work.pod.name]
       if (!work.forgotten) keepCopy(context.paths, { ...work, ...(manifest !== undefined && { manifest }) })

@@ -1,5 +1,6 @@
 /** What lasts: the database, its records, and the locks that guard them. */
 
+export { keepBackup } from './backup.ts'
 export { dropCopy, keepCopy, type PodCopy, readCopies } from './copies.ts'
 export {
   type Failures,
@@ -41,5 +42,6 @@ export {
   updatePod,
   updateSandbox,
 } from './records.ts'
-export { setAside } from './set-aside.ts'
+export { cutRow } from './rows.ts'
+export { type SetAside, setAside } from './set-aside.ts'
 export { openStore, type Row, type Store, type Transaction, type Value } from './store.ts'

@@ -238,7 +238,7 @@ export function asStoreError(error: unknown, path: string): unknown {
   }
   if (['SQLITE_CANTOPEN', 'SQLITE_READONLY', 'SQLITE_FULL', 'SQLITE_IOERR', 'SQLITE_PERM'].includes(code)) {
     return new TspodError('STORE_UNUSABLE', `cannot use ${path}: ${(error as Error).message}`, {
-      remedy: 'check that the directory is writable and the disk is not full',
+      remedy: 'check that the directory is writable, and that neither the disk is full nor a quota used up',
       cause: error,
     })
   }

@@ -15,6 +15,7 @@ const container = (more: Partial<ContainerFacts> = {}): ContainerFacts => ({
   goal: 'running',
   state: 'running',
   observed: RUNNING,
+  unknownRun: false,
   parts: { runtime: true, directory: true, cgroup: true, layer: 'mounted' },
   ...more,
 })
@@ -98,6 +99,13 @@ const cases: Record<string, { facts: Facts; found: string[] }> = {
     }),
     found: ['I3 service x-service: adopt', 'I3 pod web: adopt'],
   },
+  'a pod that runs and whose name another one has by now is left alone': {
+    facts: facts({
+      copies: [{ id: id('f'), name: 'web', kind: 'pod', containers: [id('e')] }],
+      objects: objectsOf(id('f'), id('e')),
+    }),
+    found: ['I3 pod web: nothing'],
+  },
   'a copy of a pod whose name another one has by now is removed': {
     facts: facts({
       objects: [{ is: 'copy of records', path: '/f', id: id('f') }],
@@ -145,6 +153,10 @@ const cases: Record<string, { facts: Facts; found: string[] }> = {
   'an end that nobody dealt with': {
     facts: withContainer({ observed: { at: 'exited', code: 1, finishedMs: 1 } }),
     found: ['I2 container web-c1: look after'],
+  },
+  'a run that an older record does not know is recorded and goes on': {
+    facts: withContainer({ observed: { at: 'lost' }, unknownRun: true }),
+    found: ['I2 container web-c1: take over'],
   },
   'an end that is recorded': {
     facts: withContainer({ state: 'exited', observed: { at: 'exited', code: 1, finishedMs: 1 } }),
