@@ -353,7 +353,7 @@ describe('a database that is damaged', () => {
         expect.stringMatching(/^service /),
         'volume records repaired',
       ])
-      expect(await fsck()).toEqual(CLEAN)
+      expect(await fsck()).toMatchObject(CLEAN)
       const now = await containers(cell)
       const told = (list: typeof before) =>
         list.map(({ name, state, pid, exitCode }) => ({ name, state, pid, exitCode }))
