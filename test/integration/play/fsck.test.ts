@@ -361,7 +361,7 @@ describe('a database that is damaged', () => {
       expect(kept(now)).toEqual(kept(before))
       expect(now.filter(({ pod }) => pod === 'web').map(({ state }) => state)).toEqual(['exited', 'exited'])
       expect(await succeeds(cell, ['exec', 'kept-main', 'sh', '-c', 'echo $KEY; cat /data/log'])).toBe(
-        'secret-of-the-pod\nbegun',
+        'secret-of-the-pod\nbegun\n',
       )
       await succeeds(cell, ['pod', 'start', 'web'])
       await cell.sh('rm /var/lib/tspod/state.db.damaged-*')
