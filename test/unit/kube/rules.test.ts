@@ -240,12 +240,29 @@ const rules: Record<string, Row[]> = {
     { ...mounted('subPath: /x'), at: `${MAIN}.volumeMounts[0].subPath`, says: 'must be a relative path' },
     { ...mounted('subPath: a/../b'), at: `${MAIN}.volumeMounts[0].subPath`, says: "must not contain '..'" },
   ],
+  '29 subPathExpr': [
+    { ...mounted('subPathExpr: /x'), at: `${MAIN}.volumeMounts[0].subPathExpr`, says: 'must be a relative path' },
+    { ...mounted('subPathExpr: a/../b'), at: `${MAIN}.volumeMounts[0].subPathExpr`, says: "must not contain '..'" },
+    { ...mounted('subPath: a, subPathExpr: b'), at: `${MAIN}.volumeMounts[0].subPathExpr`, says: 'subPath' },
+  ],
   '30 mountPropagation': [
     { ...mounted('mountPropagation: Shared'), at: `${MAIN}.volumeMounts[0].mountPropagation`, says: 'Bidirectional' },
     {
       ...mounted('mountPropagation: Bidirectional'),
       at: `${MAIN}.volumeMounts[0].mountPropagation`,
       says: 'privileged',
+    },
+  ],
+  '31 recursiveReadOnly': [
+    {
+      ...mounted('recursiveReadOnly: Enabled'),
+      at: `${MAIN}.volumeMounts[0].recursiveReadOnly`,
+      says: 'readOnly',
+    },
+    {
+      ...mounted('recursiveReadOnly: Enabled, readOnly: true, mountPropagation: HostToContainer'),
+      at: `${MAIN}.volumeMounts[0].recursiveReadOnly`,
+      says: 'mountPropagation',
     },
   ],
   '32 volumeDevices': [
@@ -317,6 +334,43 @@ const rules: Record<string, Row[]> = {
       spec: volume('configMap: {name: c, optional: true, items: [{key: k, path: ..p}]}'),
       at: 'spec.volumes[0].configMap.items[0].path',
       says: "must not start with '..'",
+    },
+  ],
+  '40 projected volumes': [
+    { spec: volume('projected: {sources: [{}]}'), at: 'spec.volumes[0].projected.sources[0]', says: 'must specify' },
+    {
+      spec: volume('projected: {sources: [{secret: {name: a, optional: true}, configMap: {name: a, optional: true}}]}'),
+      at: 'spec.volumes[0].projected.sources[0].configMap',
+      says: 'more than 1',
+    },
+    {
+      spec: volume(
+        'projected: {sources: [{downwardAPI: {items: [{path: a, fieldRef: {fieldPath: metadata.name}}, {path: a, fieldRef: {fieldPath: metadata.uid}}]}}]}',
+      ),
+      at: 'spec.volumes[0].projected.sources[0].downwardAPI.items[1].path',
+      says: 'conflicts',
+    },
+  ],
+  '41 files of the downward API': [
+    {
+      spec: volume('downwardAPI: {items: [{fieldRef: {fieldPath: metadata.name}}]}'),
+      at: 'spec.volumes[0].downwardAPI.items[0].path',
+      says: 'a value is required',
+    },
+    {
+      spec: volume('downwardAPI: {items: [{path: a}]}'),
+      at: 'spec.volumes[0].downwardAPI.items[0]',
+      says: 'one of fieldRef and resourceFieldRef is required',
+    },
+    {
+      spec: volume('downwardAPI: {items: [{path: a, resourceFieldRef: {resource: limits.cpu}}]}'),
+      at: 'spec.volumes[0].downwardAPI.items[0].resourceFieldRef.containerName',
+      says: 'add containerName',
+    },
+    {
+      spec: volume('downwardAPI: {items: [{path: a, fieldRef: {fieldPath: status.podIP}}]}'),
+      at: 'spec.volumes[0].downwardAPI.items[0].fieldRef.fieldPath',
+      says: 'not possible here',
     },
   ],
   '42 probes and hooks have one handler': [
