@@ -71,6 +71,18 @@ describe('the annotation of a pod', () => {
     for (const name of ['new', 'crun', 'runc']) expect(await asks(name)).toBe(name)
   })
 
+  test('goes before runtimeClassName, which may name no more', async () => {
+    write('[runtimes.new]\npath = "/opt/crun"\n')
+    const classed = (runtimeClass: string, annotations: Record<string, string> = {}) =>
+      annotatedRuntime({ config: directory }, { name: 'web', annotations, runtimeClass })
+    expect(await classed('new')).toBe('new')
+    expect(await classed('new', { 'io.tspod.runtime': 'runc' })).toBe('runc')
+    await expect(classed('gvisor')).rejects.toMatchObject({
+      code: 'SECURITY_REFUSED',
+      message: 'pod web: runtimeClassName names "gvisor"',
+    })
+  })
+
   for (const value of ['/usr/bin/crun', '../crun', 'sh', '', 'new']) {
     test(`may not name ${JSON.stringify(value)}`, async () => {
       await expect(asks(value)).rejects.toMatchObject({
