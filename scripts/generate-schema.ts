@@ -1,5 +1,5 @@
 /**
- * Writes src/kube/schema.generated.ts: fields and types of the Kubernetes objects that a manifest may hold,
+ * Writes src/kube/schema/schema.generated.ts: fields and types of the Kubernetes objects that a manifest may hold,
  * read from the models of @kubernetes/client-node. Run by hand after that package changes:
  *
  *   node scripts/generate-schema.ts
@@ -12,7 +12,7 @@ type Attribute = { baseName: string; type: string; format: string }
 type Model = { attributeTypeMap?: Attribute[] }
 
 const MODELS = new URL('../node_modules/@kubernetes/client-node/dist/gen/models/', import.meta.url)
-const TARGET = new URL('../src/kube/schema.generated.ts', import.meta.url)
+const TARGET = new URL('../src/kube/schema/schema.generated.ts', import.meta.url)
 
 /** The objects whose fields are known; every other kind is known by name only. */
 const ROOTS = [
@@ -44,7 +44,7 @@ const QUANTITIES = new Set([
 /** Nobody writes these by hand: any value passes. */
 const OPAQUE = new Set(['status', 'managedFields'])
 
-/** The text of src/kube/schema.generated.ts. */
+/** The text of src/kube/schema/schema.generated.ts. */
 export async function schemaText(): Promise<string> {
   const models = (await import(new URL('all.js', MODELS).href)) as Record<string, Model>
   const lines: string[] = []

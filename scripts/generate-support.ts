@@ -6,9 +6,9 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { support } from '../src/kube/index.ts'
-import { type Meanings, parseMeanings } from '../src/kube/meanings.ts'
-import { PLAYED_KINDS } from '../src/kube/support.ts'
-import type { SupportRow } from '../src/kube/verdicts.ts'
+import { type Meanings, parseMeanings } from '../src/kube/schema/meanings.ts'
+import { PLAYED_KINDS } from '../src/kube/schema/support.ts'
+import type { SupportRow } from '../src/kube/schema/verdicts.ts'
 
 const TARGET = new URL('../docs/kubernetes.md', import.meta.url)
 const FIELDS = new URL('../templates/fields.txt', import.meta.url)

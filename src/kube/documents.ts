@@ -1,9 +1,18 @@
 /** Sources → documents of a kind that can be played, Lists taken apart. */
-import { type DocumentContext, Field, firstKey, type Notes } from './field.ts'
-import { didYouMean, either, type Issues, quote, type SourceFile } from './issue.ts'
-import { readDocuments } from './read.ts'
-import { knownKinds } from './schema.ts'
-import { NOTED_KINDS, PLAYED_KINDS } from './support.ts'
+
+import { knownKinds, NOTED_KINDS, PLAYED_KINDS } from './schema/index.ts'
+import {
+  type DocumentContext,
+  didYouMean,
+  either,
+  Field,
+  firstKey,
+  type Issues,
+  type Notes,
+  quote,
+  readDocuments,
+  type SourceFile,
+} from './yaml/index.ts'
 
 /** A document with its kind; `kind` is empty when it could not be told. */
 export type KindDocument = { kind: string; field: Field }

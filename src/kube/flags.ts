@@ -1,8 +1,6 @@
 /** Values of flags whose grammar belongs to manifests. */
 import { TspodError } from '../errors.ts'
-import { emptyRecord } from './field.ts'
-import { quote } from './issue.ts'
-import { qualifiedProblem } from './names.ts'
+import { emptyRecord, qualifiedProblem, quote } from './yaml/index.ts'
 
 /**
  * The annotations of `--annotation KEY=VALUE` flags. Throws USAGE for one without `=` (in Podman's words) or with a

@@ -7,39 +7,33 @@
 import { TspodError } from '../errors.ts'
 import { firstPods, NUMBER_MARK } from '../job.ts'
 import { type Bundle, servingContainers } from '../model.ts'
-import { checkField } from './check.ts'
-import { readClaim, readConfigMap, readSecret } from './config.ts'
+import { type ConfigData, type ConfigStore, readClaim, readConfigMap, readSecret, secretData } from './config/index.ts'
 import { type KindDocument, readKinds, sortKinds } from './documents.ts'
-import { emptyRecord, type Field, Notes } from './field.ts'
+import { readAnnotations, readLabels, readName } from './metadata.ts'
+import { checkHostPorts, type PodContext, parsePublish, portsClash, publishPorts, type ReadPod } from './pod/index.ts'
+import { checkPodSecurity, namespacePolicies, type Policy } from './pod-security/index.ts'
+import { checkField } from './schema/index.ts'
+import { applyServices, isReplicated, makesPods, readService, readWorkload, type Service } from './workload/index.ts'
+import { podManifest } from './write/index.ts'
 import {
   collecting,
+  emptyRecord,
+  type Field,
   type FieldValidation,
   Issues,
   type Mistake,
   mistakesOf,
+  Notes,
   quote,
   renderIssues,
   SourceFile,
-} from './issue.ts'
-import { readAnnotations, readLabels, readName } from './metadata.ts'
-import { checkHostPorts, type PodContext, type ReadPod } from './pod.ts'
-import { checkPodSecurity, namespacePolicies, type Policy } from './pod-security/index.ts'
-import { parsePublish, portsClash, publishPorts } from './ports.ts'
-import { readService, type Service } from './service.ts'
-import { applyServices } from './services.ts'
-import { type ConfigData, type ConfigStore, secretData } from './store.ts'
-import { isReplicated, makesPods, readWorkload } from './workload.ts'
-import { podManifest } from './write/index.ts'
+} from './yaml/index.ts'
 
-export { expandEnv, expandText, expandWords, runtimeValue } from './expand.ts'
-export { type ExplainOptions, explain, listKinds } from './explain.ts'
 export { parseAnnotations } from './flags.ts'
-export type { FieldValidation, Mistake } from './issue.ts'
-export { subdomainProblem } from './names.ts'
 export { namesIn } from './names-in.ts'
+export { expandEnv, expandText, expandWords, runtimeValue, usernsAnnotation } from './pod/index.ts'
 export type { Level, Mode, Policy } from './pod-security/index.ts'
-export { usernsAnnotation } from './userns.ts'
-export { support } from './verdicts.ts'
+export { type ExplainOptions, explain, listKinds, support } from './schema/index.ts'
 export {
   type GenerateOptions,
   generate,
@@ -48,6 +42,8 @@ export {
   renderBundle,
   volumeDocument,
 } from './write/index.ts'
+export type { FieldValidation, Mistake } from './yaml/index.ts'
+export { subdomainProblem } from './yaml/index.ts'
 
 /** Where the kubelet and Podman look for profiles of seccomp. */
 const SECCOMP_ROOT = '/var/lib/kubelet/seccomp'

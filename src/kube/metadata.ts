@@ -1,8 +1,17 @@
 /** Names, labels and annotations of objects. */
 import { TspodError } from '../errors.ts'
-import { emptyRecord, type Field } from './field.ts'
-import { didYouMean, either, type IssueCode, quote } from './issue.ts'
-import { labelProblem, labelValueProblem, qualifiedProblem, subdomainProblem } from './names.ts'
+import {
+  didYouMean,
+  either,
+  emptyRecord,
+  type Field,
+  type IssueCode,
+  labelProblem,
+  labelValueProblem,
+  qualifiedProblem,
+  quote,
+  subdomainProblem,
+} from './yaml/index.ts'
 
 const MAX_ANNOTATION_BYTES = 256 * 1024
 

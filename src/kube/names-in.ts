@@ -2,10 +2,8 @@
 import { TspodError } from '../errors.ts'
 import type { WorkloadName } from '../model.ts'
 import { readKinds } from './documents.ts'
-import { type Field, Notes } from './field.ts'
-import { collecting, Issues, renderIssues, SourceFile } from './issue.ts'
-import { type ClaimPrefix, claimPrefixes } from './stateful.ts'
-import { isReplicated, podNames } from './workload.ts'
+import { type ClaimPrefix, claimPrefixes, isReplicated, podNames } from './workload/index.ts'
+import { collecting, type Field, Issues, Notes, renderIssues, SourceFile } from './yaml/index.ts'
 
 /** `podClaims`: claims and other volumes that pods refer to, which `kube down --force` removes too. */
 export type ObjectNames = {

@@ -102,7 +102,7 @@ describe('imports', () => {
     ['sd-notify', ['systemd/notify.ts']],
     ['smol-toml', ['oci/storage.ts', 'oci/runtime/config.ts']],
     ['winston', ['log.ts']],
-    ['yaml', ['kube/read.ts', 'kube/syntax.ts', 'kube/write/yaml.ts']],
+    ['yaml', ['kube/yaml/read.ts', 'kube/yaml/syntax.ts', 'kube/write/yaml.ts']],
     ['@kubernetes/client-node', []],
     ['node:timers', []],
     ['node:timers/promises', []],

@@ -3,8 +3,8 @@
  * Kubernetes 1.34), each a row. They look at the manifest, because the standards are about what it says: a seccomp
  * profile must be asked for even where it is what happens anyway.
  */
-import type { Field } from '../field.ts'
-import { either } from '../issue.ts'
+import type { Field } from '../yaml/index.ts'
+import { either } from '../yaml/index.ts'
 
 export type Level = 'privileged' | 'baseline' | 'restricted'
 

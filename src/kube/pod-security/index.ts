@@ -2,9 +2,9 @@
  * Pod Security Standards: which level holds for a pod, by flag or by the labels of its Namespace, and what becomes of a
  * pod that violates it. `enforce` refuses it; `warn` and `audit` note it, because there is no audit log here.
  */
-import { type Field, quotedPlace } from '../field.ts'
-import { didYouMean, either, quote } from '../issue.ts'
-import type { ReadPod } from '../pod.ts'
+
+import type { ReadPod } from '../pod/index.ts'
+import { didYouMean, either, type Field, quote, quotedPlace } from '../yaml/index.ts'
 import { type Level, type PodView, type Violation, violations } from './controls.ts'
 
 export type { Level } from './controls.ts'

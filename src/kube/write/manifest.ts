@@ -1,8 +1,8 @@
 /** What is kept of a pod's manifest, for `kube generate` and `kube render`. */
 import type { Json, PodManifest } from '../../model.ts'
-import type { Field } from '../field.ts'
-import { entryOf, fieldsOf, itemOf, type TypeCode } from '../schema.ts'
-import type { ConfigData } from '../store.ts'
+import type { ConfigData } from '../config/index.ts'
+import { entryOf, fieldsOf, itemOf, type TypeCode } from '../schema/index.ts'
+import type { Field } from '../yaml/index.ts'
 import { plainValue } from './plain.ts'
 
 /** Types whose `name` is that of a ConfigMap. */

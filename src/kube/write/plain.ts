@@ -1,8 +1,7 @@
 /** A manifest's values without their places: what is written into YAML again. */
 import type { Json } from '../../model.ts'
-import { emptyRecord, type Field } from '../field.ts'
-import { asBoolean, asInteger, asQuantityText, asString, kindOf } from '../scalar.ts'
-import { entryOf, fieldsOf, itemOf, type TypeCode } from '../schema.ts'
+import { entryOf, fieldsOf, itemOf, type TypeCode } from '../schema/index.ts'
+import { asBoolean, asInteger, asQuantityText, asString, emptyRecord, type Field, kindOf } from '../yaml/index.ts'
 
 /**
  * The value of `field`, which has the type `type`: `yes` is a boolean or a word, as its field wants it. Null and

@@ -1,6 +1,6 @@
 /** `kube render`: what a manifest comes to, with workloads expanded into pods and defaults filled in. */
 import type { Bundle, PodSpec } from '../../model.ts'
-import { withDefaults } from '../defaults.ts'
+import { withDefaults } from '../schema/index.ts'
 import { configMapDocument, currentSpec, metadataOf, volumeDocument } from './generate.ts'
 import type { JsonObject } from './yaml.ts'
 

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { namesIn } from '../../../src/kube/index.ts'
-import { portsClash } from '../../../src/kube/ports.ts'
+import { portsClash } from '../../../src/kube/pod/ports.ts'
 import { translated } from './world.ts'
 
 const EXAMPLES = join(import.meta.dirname, '../../../examples/manifests')

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { expandEnv, expandText } from '../../../src/kube/expand.ts'
 import { expandWords } from '../../../src/kube/index.ts'
+import { expandEnv, expandText } from '../../../src/kube/pod/expand.ts'
 
 describe('$(VAR)', () => {
   const env: Record<string, string> = { A: '1', B: '$(A)', 'x y': 'blank' }

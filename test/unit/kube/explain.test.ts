@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { supportText } from '../../../scripts/generate-support.ts'
 import { type ExplainOptions, explain, listKinds, support } from '../../../src/kube/index.ts'
-import { parseMeanings } from '../../../src/kube/meanings.ts'
-import { fieldsOf } from '../../../src/kube/schema.ts'
-import { PLAYED_KINDS } from '../../../src/kube/support.ts'
+import { parseMeanings } from '../../../src/kube/schema/meanings.ts'
+import { fieldsOf } from '../../../src/kube/schema/schema.ts'
+import { PLAYED_KINDS } from '../../../src/kube/schema/support.ts'
 
 const TEXT = readFileSync(new URL('../../../templates/fields.txt', import.meta.url), 'utf8')
 const OPTIONS: ExplainOptions = { meanings: TEXT, recursive: false }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { podOfJob } from '../../../src/job.ts'
-import { scheduleProblem } from '../../../src/kube/cronjob.ts'
 import { namesIn } from '../../../src/kube/index.ts'
+import { scheduleProblem } from '../../../src/kube/workload/cronjob.ts'
 import type { JobSpec } from '../../../src/model.ts'
 import { issuesOf, translated } from './world.ts'
 

@@ -9,7 +9,7 @@ import {
   portNameProblem,
   qualifiedProblem,
   subdomainProblem,
-} from '../../../src/kube/names.ts'
+} from '../../../src/kube/yaml/names.ts'
 
 type Case = { of: (text: string) => string | undefined; good: string[]; bad: string[] }
 

@@ -10,7 +10,7 @@ import {
   parseImage,
   qualifiedProblem,
   subdomainProblem,
-} from '../../../src/kube/names.ts'
+} from '../../../src/kube/yaml/names.ts'
 import { containerOf, detailsOf, podText } from './world.ts'
 
 /** Any text that may be in a manifest; its characters are written out by the escapes under test. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { divideUp, parseQuantity, toMilli, toUnits } from '../../../src/kube/quantity.ts'
+import { divideUp, parseQuantity, toMilli, toUnits } from '../../../src/kube/yaml/quantity.ts'
 
 const NANO = 1_000_000_000n
 

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { schemaText } from '../../../scripts/generate-schema.ts'
 import { support } from '../../../src/kube/index.ts'
-import { entryOf, fieldsOf, itemOf, knownKinds } from '../../../src/kube/schema.ts'
-import { PLAYED_KINDS } from '../../../src/kube/support.ts'
+import { entryOf, fieldsOf, itemOf, knownKinds } from '../../../src/kube/schema/schema.ts'
+import { PLAYED_KINDS } from '../../../src/kube/schema/support.ts'
 
 const ROOTS = Object.keys(PLAYED_KINDS).filter(kind => kind !== 'List')
 
@@ -31,7 +31,7 @@ const words = (text: string): string[] => text.split(/\s+/).filter(Boolean)
 
 describe('the schema', () => {
   test('is what the installed client says', async () => {
-    const written = readFileSync(new URL('../../../src/kube/schema.generated.ts', import.meta.url), 'utf8')
+    const written = readFileSync(new URL('../../../src/kube/schema/schema.generated.ts', import.meta.url), 'utf8')
     expect(words(written)).toEqual(words(await schemaText()))
   }, 30_000)
 

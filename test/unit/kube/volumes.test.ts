@@ -1,6 +1,6 @@
 /** Volumes of files, and what claims ask for. */
 import { describe, expect, test } from '@jest/globals'
-import { formatMap } from '../../../src/kube/downward.ts'
+import { formatMap } from '../../../src/kube/pod/downward.ts'
 import type { ProjectedFile } from '../../../src/model.ts'
 import { issuesOf, podOf, podText } from './world.ts'
 

@@ -1,0 +1,57 @@
+/**
+ * How a workload replaces its pods. It has no effect on one host (support.ts), and is checked all the same: a manifest
+ * that passes here must not fail on a cluster.
+ */
+import type { Field } from '../yaml/index.ts'
+import { quote } from '../yaml/index.ts'
+
+const DEFAULT_PROGRESS_DEADLINE_SECONDS = 600
+
+/** Checks the numbers and the strategy of a Deployment, DaemonSet, StatefulSet, ReplicaSet or ReplicationController. */
+export function checkRollout(spec: Field): void {
+  for (const name of ['minReadySeconds', 'revisionHistoryLimit', 'progressDeadlineSeconds']) notNegative(spec.at(name))
+  const deadline = spec.at('progressDeadlineSeconds')
+  const ready = spec.at('minReadySeconds').integer() ?? 0
+  if ((deadline.integer() ?? DEFAULT_PROGRESS_DEADLINE_SECONDS) <= ready)
+    deadline.issue('INVALID_VALUE', `must be greater than minReadySeconds, which is ${ready}`)
+  checkStrategy(spec.at('strategy'), ['RollingUpdate', 'Recreate'])
+  checkStrategy(spec.at('updateStrategy'), ['RollingUpdate', 'OnDelete'])
+  const limit = spec.at('template').at('spec').at('activeDeadlineSeconds')
+  if (limit.present)
+    limit.issueAt(limit.key, 'FORBIDDEN', 'activeDeadlineSeconds is for pods that end', 'remove it, or use a Job')
+}
+
+function checkStrategy(strategy: Field, types: readonly ['RollingUpdate', string]): void {
+  const type = strategy.at('type').oneOf(types, 'RollingUpdate')
+  const rolling = strategy.at('rollingUpdate')
+  if (!rolling.present) return
+  if (type !== 'RollingUpdate') {
+    rolling.issueAt(rolling.key, 'FORBIDDEN', `may not be specified when the type is ${type}`, 'remove it')
+    return
+  }
+  notNegative(rolling.at('partition'))
+  const surge = share(rolling.at('maxSurge'))
+  const field = rolling.at('maxUnavailable')
+  const unavailable = share(field)
+  if (unavailable?.percent && unavailable.amount > 100) field.issue('INVALID_VALUE', 'must not be greater than 100%')
+  if (surge?.amount === 0 && unavailable?.amount === 0)
+    field.issue('INVALID_VALUE', 'may not be 0 when maxSurge is 0', 'allow one of them at least 1')
+}
+
+/** A number of pods, or of percent; undefined when it is missing or wrong. */
+function share(field: Field): { amount: number; percent: boolean } | undefined {
+  const text = field.string()
+  if (text === undefined) {
+    notNegative(field)
+    const amount = field.integer()
+    return amount === undefined ? undefined : { amount, percent: false }
+  }
+  const percent = /^([0-9]{1,6})%$/.exec(text)?.[1]
+  if (percent !== undefined) return { amount: Number(percent), percent: true }
+  field.issue('INVALID_VALUE', `${quote(text)} is not a percentage`, 'write a number, or a percentage such as 25%')
+  return undefined
+}
+
+function notNegative(field: Field): void {
+  if ((field.integer() ?? 0) < 0) field.issue('INVALID_VALUE', 'must be greater than or equal to 0')
+}
