@@ -59,7 +59,7 @@ const EVERYTHING = pod('all', {
   securityContext: {
     fsGroup: 3000,
     sysctls: [
-      { name: 'kernel.shmmax', value: '1000000' },
+      { name: 'kernel.shm_rmid_forced', value: '1' },
       { name: 'net.ipv4.ip_unprivileged_port_start', value: '0' },
     ],
   },
@@ -151,9 +151,9 @@ describe('a pod with a user namespace', () => {
         expect(
           await inside(
             'all-main',
-            'cat /proc/sys/kernel/shmmax /proc/sys/net/ipv4/ip_unprivileged_port_start; hostname',
+            'cat /proc/sys/kernel/shm_rmid_forced /proc/sys/net/ipv4/ip_unprivileged_port_start; hostname',
           ),
-        ).toBe('1000000\n0\nall\n')
+        ).toBe('1\n0\nall\n')
         expect(await inside('all-main', 'cat /etc/hosts; echo 10.0.0.1 more >>/etc/hosts')).toMatch(/^10\.\S+\tall$/m)
         expect(await inside('all-main', 'ip -o address show eth0')).toContain('10.')
         expect(await inside('all-main', 'ps -o pid,user,args')).toMatch(/ 1 root +\/catatonit/)
