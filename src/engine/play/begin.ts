@@ -113,7 +113,9 @@ async function undo(works: readonly PodWork[], locks: Map<string, Lock>): Promis
     works.map(async work => {
       const lock = locks.get(work.pod.name)
       if (lock === undefined) throw new Error(`pod ${work.pod.name} is not locked`)
-      const { failures } = await tearDown({ ...work, signal: undefined }, lock)
+      const undone: PodWork = { ...work, signal: undefined }
+      const { failures } = await tearDown(undone, lock)
+      work.forgotten = undone.forgotten
       return failures.map(failure => `${work.pod.name}: ${failure}`)
     }),
   )
