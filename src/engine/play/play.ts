@@ -12,6 +12,7 @@ import {
   type PodRecord,
   podsMadeBy,
   readPod,
+  readPodById,
 } from '../state/index.ts'
 import type { DownReport, PlayOptions, PlayReport, Progress } from '../types/index.ts'
 import { removeSecrets, writeSecrets, writeVolumes } from '../volumes/index.ts'
@@ -74,7 +75,9 @@ export async function play(
     const service = written.service && workOn(context, written.service, 'down', signal)
     const pods = await beginAll({ service, works }, locks, signal)
     await keepBackup(context)
-    for (const work of service === undefined ? works : [service, ...works]) {
+    // The service goes with its last pod, when none of them came to anything.
+    const stands = service !== undefined && (await readPodById(context.store, service.pod.id)) !== undefined
+    for (const work of stands ? [service, ...works] : works) {
       const manifest = bundle.manifests[work.pod.name]
       if (!work.forgotten) keepCopy(context.paths, { ...work, ...(manifest !== undefined && { manifest }) })
     }
