@@ -37,11 +37,7 @@ export const render = defineVerb({
     const { bundle, notes } = translate(sources, {
       configMaps,
       annotations: parseAnnotations(flags.annotation),
-      publish: [],
-      publishAll: false,
-      noHosts: false,
       ...manifestOptions(flags, world.cwd),
-      storedSecret: () => undefined,
       baseDirectory: world.cwd,
       ...checkOptions(flags),
     })

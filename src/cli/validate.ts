@@ -43,11 +43,7 @@ export const validate = defineVerb({
     const options = {
       configMaps,
       annotations: parseAnnotations(flags.annotation),
-      publish: [],
-      publishAll: false,
-      noHosts: false,
       ...manifestOptions(flags, world.cwd),
-      storedSecret: () => undefined,
       baseDirectory: world.cwd,
       ...checkOptions(flags),
     }

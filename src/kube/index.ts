@@ -51,15 +51,18 @@ const SECCOMP_ROOT = '/var/lib/kubelet/seccomp'
 /** One input: `file` is what messages call it, `-` for standard input, the URL for a URL. */
 export type SourceText = { file: string; text: string }
 
+/** What flags and surroundings add to the sources; what is absent adds nothing. */
 export type TranslateOptions = {
+  /** Absolute directory that relative hostPaths begin at. */
+  baseDirectory: string
   /** Files of --configmap: ConfigMap documents only. */
-  configMaps: readonly SourceText[]
+  configMaps?: readonly SourceText[]
   /** Of --annotation, checked by `parseAnnotations`: added to pods and claims. */
-  annotations: Record<string, string>
+  annotations?: Record<string, string>
   /** Of --publish, as given. */
-  publish: readonly string[]
-  publishAll: boolean
-  noHosts: boolean
+  publish?: readonly string[]
+  publishAll?: boolean
+  noHosts?: boolean
   /** Fields that are understood and do nothing yet are noted and kept, instead of refused. */
   allowUnsupported?: boolean
   /** Absolute directory of the profiles of seccomp; absent: the kubelet's. */
@@ -67,9 +70,7 @@ export type TranslateOptions = {
   /** Kernel parameters that are allowed although they are not safe; `net.core.*` stands for many. */
   unsafeSysctls?: readonly string[]
   /** Secrets of earlier plays: key → base64. */
-  storedSecret: (name: string) => Record<string, string> | undefined
-  /** Absolute directory that relative hostPaths begin at. */
-  baseDirectory: string
+  storedSecret?: (name: string) => Record<string, string> | undefined
   /** Of --validate: strict where it is missing. */
   fieldValidation?: FieldValidation
   /** Of --pod-security, for all pods; the labels of Namespace documents count besides. */
@@ -86,11 +87,12 @@ export type Translation = { bundle: Bundle; notes: string[] }
  * bad --publish.
  */
 export function translate(sources: readonly SourceText[], options: TranslateOptions): Translation {
-  const published = parsePublish(options.publish)
+  const { publish = [], publishAll = false } = options
+  const published = parsePublish(publish)
   const { issues, notes, files, pods, bundle } = read(sources, options)
   if (issues.list.length > 0) throw invalid(issues, files)
-  const publishNotes = publishPorts(bundle.pods, published, options.publishAll)
-  if (published.length > 0 || options.publishAll) checkPublished(pods)
+  const publishNotes = publishPorts(bundle.pods, published, publishAll)
+  if (published.length > 0 || publishAll) checkPublished(pods)
   return { bundle: withFirstPods(bundle), notes: [...notes.lines(), ...publishNotes] }
 }
 
@@ -109,7 +111,7 @@ function read(sources: readonly SourceText[], options: TranslateOptions): Read {
   const notes = new Notes()
   const issues = new Issues(options.fieldValidation, text => notes.say(text))
   const files = sources.map(({ file, text }) => new SourceFile(file, text))
-  const configFiles = options.configMaps.map(({ file, text }) => new SourceFile(file, text))
+  const configFiles = (options.configMaps ?? []).map(({ file, text }) => new SourceFile(file, text))
   const reader = new BundleReader(options)
   const pods = collecting(issues, () => {
     const documents = readKinds(files, issues, notes, options.allowUnsupported)
@@ -191,7 +193,7 @@ class BundleReader {
     const { played, complete } = sortKinds(documents)
     if (!complete) this.#incomplete = true
     for (const document of played) if (!makesPods(document.kind)) this.#readData(document)
-    const { storedSecret, baseDirectory, annotations, noHosts } = this.#options
+    const { storedSecret = () => undefined, baseDirectory, annotations = {}, noHosts = false } = this.#options
     const store: ConfigStore = {
       configMaps: this.#configMaps,
       secrets: this.#secrets,
@@ -230,7 +232,7 @@ class BundleReader {
   }
 
   #checkPodSecurity(documents: readonly KindDocument[], pods: readonly ReadPod[]): void {
-    const { podSecurity, hostNetwork = false, publish, publishAll } = this.#options
+    const { podSecurity, hostNetwork = false, publish = [], publishAll = false } = this.#options
     const namespaces = documents.filter(({ kind }) => kind === 'Namespace').map(({ field }) => field)
     const labelled = namespacePolicies(namespaces)
     const flags = { hostNetwork, publish: publish.length > 0, publishAll }
@@ -246,7 +248,10 @@ class BundleReader {
     const name = readName(field)
     const metadata = field.at('metadata')
     readLabels(metadata.at('labels'))
-    const annotations = readAnnotations(metadata, kind === 'PersistentVolumeClaim' ? this.#options.annotations : {})
+    const annotations = readAnnotations(
+      metadata,
+      kind === 'PersistentVolumeClaim' ? (this.#options.annotations ?? {}) : {},
+    )
     this.#claimName(kind, name, field)
     if (name === '') this.#incomplete = true
     if (kind === 'ConfigMap') {

@@ -109,17 +109,12 @@ async function emptyBundle({ flags }: CreateInput): Promise<Bundle> {
 }
 
 async function manifestBundle({ operands }: CreateInput, world: World): Promise<Bundle> {
-  const [sources, { parseAnnotations, translate }, engine] = await Promise.all([
+  const [sources, { translate }, engine] = await Promise.all([
     readSources(operands, world),
     import('../../kube/index.ts'),
     world.engine(),
   ])
   const { bundle } = translate(sources, {
-    configMaps: [],
-    annotations: parseAnnotations([]),
-    publish: [],
-    publishAll: false,
-    noHosts: false,
     storedSecret: await engine.storedSecrets(),
     baseDirectory: world.cwd,
   })

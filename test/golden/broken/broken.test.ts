@@ -5,15 +5,7 @@ import { describe, expect, test } from '@jest/globals'
 import { examine } from '../../../src/kube/index.ts'
 
 const HERE = import.meta.dirname
-const OPTIONS = {
-  configMaps: [],
-  annotations: {},
-  publish: [],
-  publishAll: false,
-  noHosts: false,
-  storedSecret: () => undefined,
-  baseDirectory: '/base',
-}
+const OPTIONS = { baseDirectory: '/base' }
 
 describe('broken manifests are explained', () => {
   for (const file of readdirSync(HERE).filter(name => name.endsWith('.yaml'))) {

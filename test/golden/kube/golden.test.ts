@@ -12,15 +12,7 @@ import type { Bundle, PodSpec } from '../../../src/model.ts'
 const HERE = import.meta.dirname
 const cases = readdirSync(HERE, { withFileTypes: true }).filter(entry => entry.isDirectory())
 
-const DEFAULTS: TranslateOptions = {
-  configMaps: [],
-  annotations: {},
-  publish: [],
-  publishAll: false,
-  noHosts: false,
-  storedSecret: () => undefined,
-  baseDirectory: '/manifests',
-}
+const DEFAULTS: TranslateOptions = { baseDirectory: '/manifests' }
 
 describe('golden manifests', () => {
   for (const { name } of cases) {

@@ -3,15 +3,7 @@ import { isTspodError } from '../../../src/errors.ts'
 import { type TranslateOptions, type Translation, translate } from '../../../src/kube/index.ts'
 import type { ContainerSpec, PodSpec } from '../../../src/model.ts'
 
-const OPTIONS: TranslateOptions = {
-  configMaps: [],
-  annotations: {},
-  publish: [],
-  publishAll: false,
-  noHosts: false,
-  storedSecret: () => undefined,
-  baseDirectory: '/base',
-}
+const OPTIONS: TranslateOptions = { baseDirectory: '/base' }
 
 /** Translates one text with some options changed. */
 export function translated(text: string, options: Partial<TranslateOptions> = {}): Translation {

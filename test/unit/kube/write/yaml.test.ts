@@ -25,12 +25,7 @@ const TEXTS = [
 
 test.each(TEXTS.map(text => [text]))('%j is read again as it was', text => {
   const object = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'x' }, stringData: { k: text } }
-  const options = { configMaps: [], annotations: {}, publish: [], publishAll: false, noHosts: false }
-  const { bundle } = translate([{ file: 'a.yaml', text: manifestText([object]) }], {
-    ...options,
-    storedSecret: () => undefined,
-    baseDirectory: '/',
-  })
+  const { bundle } = translate([{ file: 'a.yaml', text: manifestText([object]) }], { baseDirectory: '/' })
   expect(Buffer.from(bundle.secrets[0]?.data.k ?? '', 'base64').toString()).toBe(text)
 })
 
