@@ -1,10 +1,12 @@
 /** Starting the pods of a play, and undoing what did not come to anything. */
 import { isTspodError, TspodError } from '../../errors.ts'
+import type { Bundle } from '../../model.ts'
 import { type EngineContext, type PodWork, patch } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
 import { type Reconciled, reconcile, removeIdleServices, settleService, tearDown } from '../run/index.ts'
 import {
   type ContainerRecord,
+  keepCopy,
   type Lock,
   specNamed,
   type Transaction,
@@ -113,9 +115,7 @@ async function undo(works: readonly PodWork[], locks: Map<string, Lock>): Promis
     works.map(async work => {
       const lock = locks.get(work.pod.name)
       if (lock === undefined) throw new Error(`pod ${work.pod.name} is not locked`)
-      const undone: PodWork = { ...work, signal: undefined }
-      const { failures } = await tearDown(undone, lock)
-      work.forgotten = undone.forgotten
+      const { failures } = await tearDown({ ...work, signal: undefined }, lock)
       return failures.map(failure => `${work.pod.name}: ${failure}`)
     }),
   )
@@ -173,4 +173,19 @@ export function prepared(
     if (volume.kind === 'image' && id !== undefined) work.images.set(id, imageOf(volume).image)
   }
   return work
+}
+
+/**
+ * Keeps copies of what stands after `beginAll`: what came to nothing is gone by then, and the service with its last pod.
+ */
+export async function keepCopies(
+  { store, paths }: EngineContext,
+  works: readonly PodWork[],
+  manifests: Bundle['manifests'],
+): Promise<void> {
+  const stands = new Set((await store.all('SELECT id FROM pod')).map(({ id }) => id))
+  for (const work of works.filter(({ pod }) => stands.has(pod.id))) {
+    const manifest = manifests[work.pod.name]
+    keepCopy(paths, { ...work, ...(manifest !== undefined && { manifest }) })
+  }
 }

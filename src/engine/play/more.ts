@@ -1,10 +1,10 @@
 /** Pods that a workload makes after its play. */
 import type { Bundle, PodSpec } from '../../model.ts'
 import type { EngineContext } from '../context.ts'
-import { type JobRecord, keepCopy, podsMadeBy, type Transaction } from '../state/index.ts'
+import { type JobRecord, podsMadeBy, type Transaction } from '../state/index.ts'
 import { writeVolumes } from '../volumes/index.ts'
 import { lockPods, releaseAll } from '../work.ts'
-import { beginAll, prepared } from './begin.ts'
+import { beginAll, keepCopies, prepared } from './begin.ts'
 import { resolveImages } from './images.ts'
 import { type Belonging, draftPods, writeIntents } from './intents.ts'
 import { refuseContainerNames, refusePortsInUse } from './preflight.ts'
@@ -45,7 +45,7 @@ export async function playMore(
     // An init container may take hours; there are other pods to look after.
     for (const work of works) work.patient = false
     await beginAll({ service: undefined, works }, locks, signal)
-    for (const work of works) if (!work.forgotten) keepCopy(context.paths, work)
+    await keepCopies(context, works, bundle.manifests)
   } finally {
     await releaseAll(locks.values())
   }

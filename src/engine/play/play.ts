@@ -7,17 +7,15 @@ import {
   insertJob,
   type JobRecord,
   keepBackup,
-  keepCopy,
   type Lock,
   type PodRecord,
   podsMadeBy,
   readPod,
-  readPodById,
 } from '../state/index.ts'
 import type { DownReport, PlayOptions, PlayReport, Progress } from '../types/index.ts'
 import { removeSecrets, writeSecrets, writeVolumes } from '../volumes/index.ts'
 import { loadWork, lockJobs, lockPods, releaseAll, workOn } from '../work.ts'
-import { beginAll, prepared } from './begin.ts'
+import { beginAll, keepCopies, prepared } from './begin.ts'
 import { resolveImages } from './images.ts'
 import { draftPods, newId, writeIntents } from './intents.ts'
 import { followersFirst, placeOf } from './order.ts'
@@ -75,12 +73,7 @@ export async function play(
     const service = written.service && workOn(context, written.service, 'down', signal)
     const pods = await beginAll({ service, works }, locks, signal)
     await keepBackup(context)
-    // The service goes with its last pod, when none of them came to anything.
-    const stands = service !== undefined && (await readPodById(context.store, service.pod.id)) !== undefined
-    for (const work of stands ? [service, ...works] : works) {
-      const manifest = bundle.manifests[work.pod.name]
-      if (!work.forgotten) keepCopy(context.paths, { ...work, ...(manifest !== undefined && { manifest }) })
-    }
+    await keepCopies(context, service === undefined ? works : [service, ...works], bundle.manifests)
     return {
       volumes: bundle.claims.map(claim => claim.name),
       secrets: written.secrets,
