@@ -1,4 +1,4 @@
-/** Lists of words for people, and what a wrong one was meant to be. */
+/** Words for people: lists of them, what a wrong one was meant to be, and quoting. */
 
 /** "a", "a or b", "a, b or c". */
 export function either(words: readonly string[]): string {
@@ -39,4 +39,30 @@ export function editDistance(from: string, to: string): number {
     }
   }
   return at(from.length, to.length)
+}
+
+const GO_ESCAPES: Record<string, string> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\u0007': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+}
+
+/**
+ * A string as Go writes it in source, in double quotes (strconv.Quote): what can be printed stays as it is, and so do
+ * the marks of a Job's pods (src/job.ts).
+ */
+export function goQuote(text: string): string {
+  const escaped = text.replace(/["\\]|(?![ \ue0f5-\ue0f8])[\p{C}\p{Z}]/gu, character => {
+    const code = character.codePointAt(0) ?? 0
+    const hex = code.toString(16)
+    const wide = code < 0x10000 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`
+    return GO_ESCAPES[character] ?? (code < 0x80 ? `\\x${hex.padStart(2, '0')}` : wide)
+  })
+  return `"${escaped}"`
 }

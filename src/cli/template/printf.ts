@@ -1,4 +1,5 @@
 /** Go's fmt.Sprintf for the verbs that templates use. */
+import { goQuote } from '../../words.ts'
 import { isList, isMap, kindOf, print, printNumber, sortedKeys, type Value } from './value.ts'
 
 type Wish = {
@@ -104,19 +105,3 @@ function signed(value: number, wish: Wish, write: (size: number) => string): str
   const sign = value < 0 ? '-' : wish.sign
   return sign + write(Math.abs(value))
 }
-
-const SHORT: Record<string, string> = {
-  '\x07': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-  '"': '\\"',
-  '\\': '\\\\',
-}
-
-/** A string as Go writes it in source, in double quotes. */
-export const goQuote = (text: string): string =>
-  `"${text.replace(/["\\\u0000-\u001f\u007f]/g, letter => SHORT[letter] ?? `\\x${letter.charCodeAt(0).toString(16).padStart(2, '0')}`)}"`

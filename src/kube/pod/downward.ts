@@ -1,5 +1,6 @@
 /** The downward API: what a pod is told about itself, by fieldRef and resourceFieldRef, in variables and in files. */
 import type { RuntimeField } from '../../model.ts'
+import { goQuote } from '../../words.ts'
 import type { Field } from '../yaml/index.ts'
 import { didYouMean, divideUp, either, parseQuantity, qualifiedProblem, quote } from '../yaml/index.ts'
 
@@ -81,29 +82,6 @@ function subscript(field: Field, path: string, self: Self): string | undefined {
 export function formatMap(values: Record<string, string>): string {
   const keys = Object.keys(values).sort((a, b) => (a < b ? -1 : 1))
   return keys.map(key => `${key}=${goQuote(values[key] ?? '')}`).join('\n')
-}
-
-const GO_ESCAPES: Record<string, string> = {
-  '"': '\\"',
-  '\\': '\\\\',
-  '\u0007': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-}
-
-/** Go's strconv.Quote: what can be printed stays as it is, and so do the marks of a Job's pods (src/job.ts). */
-function goQuote(text: string): string {
-  const escaped = text.replace(/["\\]|(?![ \ue0f5-\ue0f8])[\p{C}\p{Z}]/gu, character => {
-    const code = character.codePointAt(0) ?? 0
-    const hex = code.toString(16)
-    const wide = code < 0x10000 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`
-    return GO_ESCAPES[character] ?? (code < 0x80 ? `\\x${hex.padStart(2, '0')}` : wide)
-  })
-  return `"${escaped}"`
 }
 
 /**
