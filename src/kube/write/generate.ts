@@ -1,6 +1,6 @@
 /** `kube generate`: pods and volumes that are there as the YAML that would make them again. */
-import { type Json, type PodManifest, type PodSpec, type PortSpec, servingContainers } from '../../model.ts'
-import type { JsonObject } from './yaml.ts'
+import { type PodManifest, type PodSpec, type PortSpec, servingContainers } from '../../model.ts'
+import { isObject, type JsonObject } from './plain.ts'
 
 /** A pod as it is: its manifest, and what was changed by flags and commands since. */
 export type PlayedManifest = {
@@ -184,6 +184,3 @@ export function metadataOf(
     ...(Object.keys(annotations).length > 0 && { annotations }),
   }
 }
-
-const isObject = (value: Json | undefined): value is JsonObject =>
-  value !== null && typeof value === 'object' && !Array.isArray(value)

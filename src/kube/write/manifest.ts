@@ -3,7 +3,7 @@ import type { Json, PodManifest } from '../../model.ts'
 import type { ConfigData } from '../config/index.ts'
 import { entryOf, fieldsOf, itemOf, type TypeCode } from '../schema/index.ts'
 import type { Field } from '../yaml/index.ts'
-import { plainValue } from './plain.ts'
+import { isObject, type JsonObject, plainValue } from './plain.ts'
 
 /** Types whose `name` is that of a ConfigMap. */
 const REFERENCES = ['ConfigMapKeySelector', 'ConfigMapEnvSource', 'ConfigMapVolumeSource', 'ConfigMapProjection']
@@ -28,9 +28,9 @@ export function podManifest(
   }
 }
 
-function plainObject(field: Field, type: TypeCode): { [name: string]: Json } {
+function plainObject(field: Field, type: TypeCode): JsonObject {
   const plain = plainValue(field, type)
-  return plain === null || typeof plain !== 'object' || Array.isArray(plain) ? {} : plain
+  return isObject(plain) ? plain : {}
 }
 
 function collectNames(value: Json, type: TypeCode, names: Set<string>): void {

@@ -3,6 +3,8 @@ import type { Json } from '../../model.ts'
 import { entryOf, fieldsOf, itemOf, type TypeCode } from '../schema/index.ts'
 import { asBoolean, asInteger, asQuantityText, asString, emptyRecord, type Field, kindOf } from '../yaml/index.ts'
 
+export type JsonObject = { [name: string]: Json }
+
 /**
  * The value of `field`, which has the type `type`: `yes` is a boolean or a word, as its field wants it. Null and
  * missing members are left out, as they mean the same; undefined for a missing value.
@@ -36,3 +38,7 @@ function plainScalar({ node }: Field, type: TypeCode): Json | undefined {
   if (kind === 'number') return asInteger(node) ?? Number(node.text)
   return asString(node)
 }
+
+/** True for a map. */
+export const isObject = (value: Json | undefined): value is JsonObject =>
+  value !== null && typeof value === 'object' && !Array.isArray(value)

@@ -2,7 +2,7 @@
 import type { Bundle, PodSpec } from '../../model.ts'
 import { withDefaults } from '../schema/index.ts'
 import { configMapDocument, currentSpec, metadataOf, volumeDocument } from './generate.ts'
-import type { JsonObject } from './yaml.ts'
+import type { JsonObject } from './plain.ts'
 
 /** The objects that a play of the bundle makes, in the order it makes them: data first, then one Pod for each pod. */
 export function renderBundle(bundle: Bundle): JsonObject[] {

@@ -1,8 +1,7 @@
 /** Kubernetes objects as YAML text that every reader of Kubernetes takes for the same. */
 import { Document, visit } from 'yaml'
 import type { Json } from '../../model.ts'
-
-export type JsonObject = { [name: string]: Json }
+import { isObject, type JsonObject } from './plain.ts'
 
 /** Texts that a reader of YAML 1.2 takes for numbers, whatever one of 1.1 does. */
 const NUMERIC = /^[-+]?(?:0[box]|\.?[0-9])[0-9a-fA-F_.:eE+-]*$/
@@ -31,7 +30,7 @@ function textOf(object: JsonObject): string {
 
 function ordered(value: Json): Json {
   if (Array.isArray(value)) return value.map(ordered)
-  if (value === null || typeof value !== 'object') return value
+  if (!isObject(value)) return value
   const names = Object.keys(value).sort((a, b) => rank(a) - rank(b))
   const member = (name: string): Json => value[name] ?? null
   return Object.fromEntries(names.map(name => [name, FREE.includes(name) ? member(name) : ordered(member(name))]))
