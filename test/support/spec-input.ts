@@ -1,14 +1,7 @@
 /** Complete inputs for the spec builder, to be changed by a test where it matters. */
 import { readFileSync } from 'node:fs'
-import type {
-  ContainerName,
-  ContainerSecurity,
-  ContainerSpec,
-  Id,
-  ImageConfig,
-  PodName,
-  PodSpec,
-} from '../../src/model.ts'
+import { emptyPodSpec } from '../../src/engine/play/empty-pod.ts'
+import type { ContainerName, ContainerSecurity, ContainerSpec, Id, ImageConfig, PodSpec } from '../../src/model.ts'
 import type { HostFacts, SpecInput } from '../../src/oci/spec/index.ts'
 
 /** A host where everything works. */
@@ -68,26 +61,12 @@ export function containerSpec(changes: Partial<ContainerSpec> = {}): ContainerSp
 
 export function podSpec(changes: Partial<PodSpec> = {}): PodSpec {
   return {
-    name: 'app' as PodName,
-    namespace: 'default',
+    ...emptyPodSpec('app', 'Pod'),
     labels: { app: 'label-that-stays-out' },
     annotations: { 'run.oci.handler': 'annotation-that-stays-out' },
     origin: { kind: 'Pod', name: 'app', place: { file: 'app.yaml', line: 1, column: 1 } },
-    hostname: 'app',
-    hostAliases: [],
     dns: { policy: 'default', nameservers: [], searches: [], options: [] },
-    restartPolicy: 'Always',
-    graceMs: 30_000,
-    hostNetwork: false,
-    hostPid: false,
-    hostIpc: false,
-    shareProcessNamespace: false,
-    sysctls: {},
-    security: { supplementalGroups: [] },
-    volumes: [],
-    initContainers: [],
     containers: [containerSpec()],
-    serviceAccountName: 'default',
     ...changes,
   }
 }
