@@ -1,7 +1,7 @@
 /** `tspod kube play`: Kubernetes YAML becomes running pods. */
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
-import type { PlayOptions, ServiceOptions } from '../engine/index.ts'
+import type { Engine, PlayOptions, PlayReport, ServiceOptions } from '../engine/index.ts'
 import { CHECK_FLAGS, checkFlagProblems, checkOptions } from './check-flags.ts'
 import { takeDown } from './down.ts'
 import type { FlagTable, Problem } from './flags.ts'
@@ -144,10 +144,20 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
   try {
     const report = await engine.play(bundle, { ...options, ...(service && { service }) }, progress.show, world.signal)
     progress.finish()
+    await announce(report, engine, world)
     return flags.wait ? await waitAndClean(sources, report, engine, world) : playOutcome(report)
   } finally {
     progress.finish()
   }
+}
+
+/** Below a service manager: the service is up, and its monitor is the process to watch from now on. */
+async function announce({ service, pods }: PlayReport, engine: Engine, { env }: World): Promise<void> {
+  if (service === undefined || !env.NOTIFY_SOCKET) return
+  if (pods.every(({ containers, failures }) => failures.length >= containers.length)) return
+  const found = (await engine.pods()).find(({ id }) => id === service)
+  const conmonPid = found?.containers[0]?.conmonPid
+  if (conmonPid !== undefined) await (await import('../systemd/index.ts')).notifyReady(conmonPid)
 }
 
 /** The service's name is told by the manifest's text alone, as in Podman: whoever has the file finds the service. */

@@ -1,1 +1,2 @@
 export { isShuttingDown, type Manager, openManager, systemdPresent } from './manager.ts'
+export { notifyReady } from './notify.ts'

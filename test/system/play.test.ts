@@ -93,6 +93,8 @@ describe('on Debian 13 with systemd and cgroup v2', () => {
       await machine.exec(['systemctl', 'daemon-reload'])
       expect(await machine.exec(['systemctl', 'start', unit])).toMatchObject({ exitCode: 0 })
       expect((await machine.exec(['systemctl', 'is-active', unit])).stdout).toBe('active\n')
+      const mainPid = (await machine.exec(['systemctl', 'show', '-P', 'MainPID', unit])).stdout.trim()
+      expect(await machine.exec(['cat', `/proc/${mainPid}/comm`])).toMatchObject({ stdout: 'conmon\n' })
       expect((await pods(machine)).map(({ name, phase }) => `${name} ${phase}`)).toEqual(['served Running'])
       expect(await machine.exec(['systemctl', 'stop', unit])).toMatchObject({ exitCode: 0 })
       expect((await machine.exec(['systemctl', 'is-active', unit])).stdout).toBe('inactive\n')
