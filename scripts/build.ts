@@ -21,7 +21,7 @@ const ADDONS: Record<string, string> = {
   'notify.node': 'node_modules/sd-notify/build/Release/notify.node',
 }
 
-const OWN_ADDONS = ['packet', 'userns']
+const OWN_ADDONS = ['packet', 'syscalls', 'userns']
 
 /**
  * A play that ends where the image is looked for. Node writes a file's compile cache after the first command that

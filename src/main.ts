@@ -145,6 +145,7 @@ async function openEngineIn(paths: Paths, doors: ProcessDoors): Promise<Engine> 
     ...doors,
     clock: systemClock,
     paths,
+    ...(process.env.INVOCATION_ID && { invocationId: process.env.INVOCATION_ID }),
     launcher: join(HOME, 'bin/tspod'),
     exitHook: join(HOME, 'templates/exit-hook'),
     timekeeper: join(HOME, 'templates/timekeeper'),

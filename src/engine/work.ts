@@ -1,6 +1,5 @@
 /** Loading one pod to work on it, and writing back what became of it. */
 import { TspodError } from '../errors.ts'
-import { podCgroup } from '../oci/index.ts'
 import type { EngineContext, PodWork } from './context.ts'
 import { insertEvents } from './events/index.ts'
 import type { Observed, SandboxState } from './plan/index.ts'
@@ -16,6 +15,7 @@ import {
   takeLock,
   updateContainer,
 } from './state/index.ts'
+import { cgroupOf } from './unit.ts'
 
 /** How long one command waits for another that works on the same pod. */
 const LOCK_TIMEOUT_MS = 60_000
@@ -91,7 +91,7 @@ export function workOn(
     containers: intent.containers,
     sandbox: intent.sandbox,
     sandboxState,
-    cgroup: podCgroup(context.cgroupPlace, { name: intent.pod.name, id: intent.pod.id }),
+    cgroup: cgroupOf(context, intent.pod),
     images: new Map(),
     rootfs: new Map(),
     patches: new Map(),

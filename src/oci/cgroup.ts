@@ -3,9 +3,10 @@
  *
  *   without systemd              /tspod/pod-NAME-ID12/{control,CONTAINER}
  *   systemd, outside a unit      /machine.slice/tspod-pod-NAME-ID12.scope/{control,CONTAINER}
- *   below a delegated cgroup     PARENT/pod-NAME-ID12/{control,CONTAINER}
+ *   in a delegated unit          UNIT/pod-NAME-ID12/CONTAINER, UNIT/control
  *
- * `control` holds the pod's conmons: cgroup v2 lets only leaves have processes once controllers are delegated.
+ * `control` holds conmons, in a unit those of all its pods: cgroup v2 lets only leaves have processes once controllers
+ * are delegated.
  */
 import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -66,6 +67,8 @@ export type PodCgroup = {
   control: string
   /** The transient unit to start before anything is put there; absent when the cgroup is plainly made. */
   scope?: PodScope
+  /** The cgroup it stands in, which is somebody else's: it is never made, and never removed. */
+  parent?: string
 }
 
 /** A transient systemd unit that owns a pod's cgroup. */
@@ -84,9 +87,15 @@ export function podCgroup(place: CgroupPlace, pod: { name: string; id: string })
     const path = `/${SLICE}/${unit}`
     return { path, control: `${path}/control`, scope: { unit, slice: SLICE, description: `tspod pod ${pod.name}` } }
   }
-  const path = join(place.manager === 'parent' ? place.path : '/tspod', leaf)
+  if (place.manager === 'parent') {
+    return { path: join(place.path, leaf), control: controlBelow(place.path), parent: place.path }
+  }
+  const path = join('/tspod', leaf)
   return { path, control: `${path}/control` }
 }
+
+/** Where helpers are in a cgroup that was left to us. */
+export const controlBelow = (parent: string): string => join(parent, 'control')
 
 /** The cgroup of one container; `name` is its name in the pod. This is the spec's `linux.cgroupsPath`. */
 export function containerCgroup(pod: PodCgroup, name: string): string {
@@ -115,7 +124,9 @@ export async function enterPod(
   startScope: (scope: PodScope, pid: number) => Promise<'started' | 'exists'>,
   clock: Clock,
 ): Promise<void> {
-  if (pod.scope === undefined) return enterCgroup(hierarchies, pod.control, pid)
+  if (pod.scope === undefined) {
+    return enterCgroup(hierarchies, pod.control, pid, { parentExists: pod.parent !== undefined })
+  }
   for (let attempt = 1; ; attempt++) {
     const outcome = cgroupExists(hierarchies, pod.path) ? 'exists' : await startScope(pod.scope, pid)
     try {

@@ -4,6 +4,7 @@ export {
   type CgroupPlace,
   cgroupExists,
   containerCgroup,
+  controlBelow,
   enterCgroup,
   enterPod,
   type Hierarchy,

@@ -127,7 +127,7 @@ describe('single homes', () => {
     [/\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bMath\.random\(/, ['clock.ts']],
     [/\bprocess\.(exit|exitCode|argv)\b/, ['main.ts', 'tspod.ts']],
     [/(?<!\.)\bprocess\.env\b/, ['main.ts']],
-    [/\bcreateRequire\b/, ['packet.ts', 'userns.ts']],
+    [/\bcreateRequire\b/, ['packet.ts', 'syscalls.ts', 'userns.ts']],
     [/\bconsole\./, []],
     [/\b(shell: true|sh', '-c')/, []],
   ])('%s', (pattern, homes) => {

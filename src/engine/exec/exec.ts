@@ -12,7 +12,6 @@ import {
   findProgram,
   type OciConfig,
   openConsole,
-  podCgroup,
   type Reported,
   type Runtime,
   resolveIdentity,
@@ -23,6 +22,7 @@ import type { Terminal } from '../../terminal.ts'
 import type { EngineContext } from '../context.ts'
 import { tellOf } from '../events/index.ts'
 import { enterPodCgroup } from '../run/index.ts'
+import { cgroupOf } from '../unit.ts'
 import { type PodRecord, readPodOf, readSandbox, specNamed } from '../state/index.ts'
 import type { AttachEnd, ContainerView, ExecRequest } from '../types/index.ts'
 import { oneContainer } from '../view/index.ts'
@@ -123,7 +123,7 @@ async function underMonitor(
   if (conmonPath === undefined) {
     throw new TspodError('TOOL_MISSING', 'conmon is not installed', { remedy: 'install it: apt install conmon' })
   }
-  const cgroup = podCgroup(context.cgroupPlace, { name: pod.name, id: pod.id })
+  const cgroup = cgroupOf(context, pod)
   const place = { runtime, id: container.id, name: container.name, conmonPath, session, directory: files.directory }
   const { root, runRoot } = context.paths
   const exitHook = [context.launcher, '--root', root, '--runroot', runRoot]

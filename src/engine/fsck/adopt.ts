@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { TspodError } from '../../errors.ts'
 import { processStart } from '../../files.ts'
 import type { Id } from '../../model.ts'
-import { podCgroup, readExit } from '../../oci/index.ts'
+import { readExit } from '../../oci/index.ts'
 import { containerRunDirectory, exitDirectory } from '../../paths.ts'
 import type { EngineContext } from '../context.ts'
 import { eventAbout, insertEvents } from '../events/index.ts'
@@ -28,6 +28,7 @@ import {
   updatePod,
   updateSandbox,
 } from '../state/index.ts'
+import { cgroupOf } from '../unit.ts'
 import { lockPod } from '../work.ts'
 import { textOf } from './gather-objects.ts'
 
@@ -111,15 +112,12 @@ function asFound(context: EngineContext, { pod }: PodCopy, record: ContainerReco
 type Run = Pick<ContainerRecord, 'state' | 'boot' | 'pid' | 'pidStart' | 'monitorPid' | 'monitorStart'>
 
 /** The run of a container that is there by conmon's pid files and the kernel, whatever its record says. */
-export function findRun(
-  { paths, cgroupPlace, boot }: EngineContext,
-  pod: PodRecord,
-  { id }: ContainerRecord,
-): Run | undefined {
+export function findRun(context: EngineContext, pod: PodRecord, { id }: ContainerRecord): Run | undefined {
+  const { paths, boot } = context
   const directory = containerRunDirectory(paths, id)
   const container = processIn(join(directory, 'container.pid'))
   if (container === undefined || readExit(exitDirectory(paths), id) !== undefined) return undefined
-  if (!textOf(`/proc/${container.pid}/cgroup`).includes(podCgroup(cgroupPlace, pod).path)) return undefined
+  if (!textOf(`/proc/${container.pid}/cgroup`).includes(cgroupOf(context, pod).path)) return undefined
   const monitor = processIn(join(directory, 'conmon.pid'))
   return {
     state: 'running',

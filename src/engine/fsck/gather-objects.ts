@@ -7,6 +7,8 @@ import type { Id } from '../../model.ts'
 import { podCgroups } from '../../oci/index.ts'
 import { copyDirectory, exitDirectory, lockDirectory, type Paths } from '../../paths.ts'
 import type { EngineContext } from '../context.ts'
+import { readPods } from '../state/index.ts'
+import { placeOf } from '../unit.ts'
 import type { HostObject, LockFacts } from './facts.ts'
 
 const ID = /^[0-9a-f]{64}$/
@@ -14,6 +16,8 @@ const ID = /^[0-9a-f]{64}$/
 /** Everything but what networks leave. */
 export async function lookAtObjects(context: EngineContext): Promise<HostObject[]> {
   const { paths, hierarchies, cgroupPlace } = context
+  const units = new Map((await readPods(context.store)).map(pod => [pod.settings.unit?.cgroup, placeOf(context, pod)]))
+  const places = new Set([cgroupPlace, ...units.values()])
   const runtimes = join(paths.runRoot, 'runtime')
   const layers = await (await context.rootfs()).list()
   return [
@@ -25,7 +29,7 @@ export async function lookAtObjects(context: EngineContext): Promise<HostObject[
     ...layers.map(id => ({ is: 'root file system' as const, id })),
     ...idsIn(join(paths.runRoot, 'containers')).map(one => ({ is: 'run directory' as const, ...one })),
     ...idsIn(exitDirectory(paths)).map(one => ({ is: 'exit file' as const, ...one })),
-    ...podCgroups(hierarchies, cgroupPlace).map(one => ({ is: 'cgroup' as const, ...one })),
+    ...[...places].flatMap(place => podCgroups(hierarchies, place)).map(one => ({ is: 'cgroup' as const, ...one })),
     ...idsIn(join(paths.runRoot, 'pods')).map(one => ({ is: 'namespaces' as const, ...one })),
     ...idsIn(join(paths.root, 'pods')).map(one => ({ is: 'pod directory' as const, ...one })),
     ...idsIn(copyDirectory(paths), name => name.replace(/\.json$/, '')).map(one => ({

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { isTspodError } from '../../errors.ts'
 import type { Id } from '../../model.ts'
-import { cgroupExists, containerCgroup, isKnown, isPinned, podCgroup } from '../../oci/index.ts'
+import { cgroupExists, containerCgroup, isKnown, isPinned } from '../../oci/index.ts'
 import { containerRunDirectory, volumeDirectory } from '../../paths.ts'
 import type { EngineContext } from '../context.ts'
 import { sessionOf } from '../exec/index.ts'
@@ -18,6 +18,7 @@ import {
   type SandboxFacts,
 } from '../state/index.ts'
 import { timekeeperPid } from '../timekeeper.ts'
+import { cgroupOf } from '../unit.ts'
 import { readMountPoints } from '../volumes/index.ts'
 import { findRun } from './adopt.ts'
 import type { ContainerFacts, Facts, PodFacts } from './facts.ts'
@@ -150,7 +151,7 @@ function lookAtContainer(
 ): ContainerFacts {
   const { paths, boot, hierarchies } = context
   const runtime = sandbox?.facts.runtime
-  const cgroup = containerCgroup(podCgroup(context.cgroupPlace, pod), record.shortName)
+  const cgroup = containerCgroup(cgroupOf(context, pod), record.shortName)
   const observed = observe({ paths, boot, runtime: runtime?.name }, record)
   const hasLayer = record.kind !== 'infra' && record.kind !== 'service'
   const layer = seen.mounted.has(record.id) ? 'mounted' : seen.known.has(record.id) ? 'unmounted' : 'absent'

@@ -165,6 +165,7 @@ function intentOf(context: EngineContext, draft: Draft, options: PlayOptions, ta
         noHosts: options.noHosts,
         noHostname: options.noHostname,
         ...(draft.wanted !== undefined && { runtime: draft.wanted }),
+        ...(options.unit !== undefined && { unit: options.unit }),
       },
       goal: options.start ? 'running' : 'created',
       complete: false,

@@ -13,6 +13,7 @@ import {
   readPod,
 } from '../state/index.ts'
 import type { DownReport, PlayOptions, PlayReport, Progress } from '../types/index.ts'
+import { enterUnit } from '../unit.ts'
 import { removeSecrets, writeSecrets, writeVolumes } from '../volumes/index.ts'
 import { loadWork, lockJobs, lockPods, releaseAll, workOn } from '../work.ts'
 import { beginAll, keepCopies, prepared } from './begin.ts'
@@ -30,12 +31,15 @@ import { refuseContainerNames, refuseNamesInUse, refusePortsInUse, refuseRepeate
 export async function play(
   context: EngineContext,
   bundle: Bundle,
-  options: PlayOptions,
+  asked: PlayOptions,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<PlayReport> {
-  refuseRepeatedNames(bundle, options)
+  refuseRepeatedNames(bundle, asked)
   if (context.store.trouble !== undefined) throw context.store.trouble
+  // Without a service container nothing would keep the unit up, and the pods in it alive.
+  const unit = asked.service && (await enterUnit(context))
+  const options = unit === undefined ? asked : { ...asked, unit }
   const [drafts, imageOf] = await Promise.all([
     draftPods(context, bundle, options),
     resolveImages(context, bundle, options, progress, signal),
@@ -57,7 +61,7 @@ export async function play(
       await writeVolumes(tx, context, bundle)
       const service =
         options.service && runtime && drafts.length > 0
-          ? await writeService(tx, context, options.service, runtime)
+          ? await writeService(tx, context, options.service, unit, runtime)
           : undefined
       const jobs = newJobs(context, bundle, options)
       for (const job of jobs) await insertJob(tx, job)

@@ -16,6 +16,7 @@ import {
 } from '../plan/index.ts'
 import { type ContainerRecord, specNamed, updatePod, updateSandbox } from '../state/index.ts'
 import { nudgeTimekeeper } from '../timekeeper.ts'
+import { cgroupOf, isHomeless } from '../unit.ts'
 import { look, writePatches } from '../work.ts'
 import { endExecutors } from './end.ts'
 import { noteBackOff, recordEnd } from './ends.ts'
@@ -109,10 +110,24 @@ const touchesSandbox = (step: Step): boolean => ['sandbox', 'network', 'disconne
 async function writeIntent(work: PodWork, steps: readonly Step[]): Promise<void> {
   const changing = steps.some(touchesSandbox)
   if (changing) work.sandboxState = 'changing'
+  const moved = steps.some(step => step.do === 'create') && leaveEndedUnit(work)
   await work.context.store.write(async tx => {
     await writePatches(tx, work)
+    if (moved) await updatePod(tx, work.pod.id, { settings: work.pod.settings })
     if (changing) await updateSandbox(tx, work.pod.id, work.context.boot, 'changing')
   })
+}
+
+/**
+ * A pod whose unit has ended, and that somebody starts all the same, lives where a pod lives that no unit played: a
+ * cgroup made in the place of systemd's would be nobody's. True when that was so.
+ */
+function leaveEndedUnit(work: PodWork): boolean {
+  if (!isHomeless(work.context, work.pod)) return false
+  const { unit: _, ...settings } = work.pod.settings
+  work.pod.settings = settings
+  work.cgroup = cgroupOf(work.context, work.pod)
+  return true
 }
 
 /** What the sandbox has become by these steps. It stands whatever its containers failed with; it is down when nothing is left. */

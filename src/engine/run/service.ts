@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { ContainerName, Id, PodName } from '../../model.ts'
 import type { Runtime } from '../../oci/index.ts'
 import { podRunDirectory } from '../../paths.ts'
+import type { Unit } from '../../systemd/index.ts'
 import type { EngineContext, PodWork } from '../context.ts'
 import { emptyPodSpec, type Intent, newContainer, newId, writeIntent } from '../play/index.ts'
 import type { Transaction } from '../state/index.ts'
@@ -26,6 +27,7 @@ export async function writeService(
   tx: Transaction,
   context: EngineContext,
   options: ServiceOptions,
+  unit: Unit | undefined,
   runtime: Runtime,
 ): Promise<Intent> {
   const id = newId()
@@ -43,6 +45,7 @@ export async function writeService(
         noHosts: true,
         noHostname: true,
         propagation: options.propagation,
+        ...(unit !== undefined && { unit }),
       },
       goal: 'running',
       complete: false,

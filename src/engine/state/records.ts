@@ -1,6 +1,7 @@
 /** Rows of the store as typed records, and the few writes that change them. */
 import type { ContainerName, ContainerSpec, Id, IdMaps, PodName, PodSpec, WorkloadName } from '../../model.ts'
 import type { Limits } from '../../oci/index.ts'
+import type { Unit } from '../../systemd/index.ts'
 import type { SandboxState } from '../plan/index.ts'
 import type { ContainerGoal, ContainerKind, ContainerState } from '../types/index.ts'
 import type { Row, Store, Transaction, Value } from './store.ts'
@@ -30,6 +31,8 @@ export type PodSettings = {
   userns?: UsernsSettings
   /** Limits that were changed since the play, by the container's name in the pod. */
   limits?: Record<string, Limits>
+  /** The systemd unit that played it, and in whose cgroup it lives. */
+  unit?: Unit
   /** Of a service: which exit codes of its pods become its own. */
   propagation?: 'none' | 'all' | 'any'
 }

@@ -29,6 +29,8 @@ export type Doors = {
   warn(text: string): void
   clock: Clock
   paths: Paths
+  /** What systemd calls this run of the unit that started this process; absent outside of one. */
+  invocationId?: string
   /** Absolute path of the `tspod` launcher, for the exit hook. */
   launcher: string
   /** Absolute path of the exit hook script. */

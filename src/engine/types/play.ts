@@ -1,6 +1,7 @@
 /** What `kube play` and `kube down` are asked for and what they answer: plain data, shared with the command line. */
 import type { WorkloadName } from '../../model.ts'
 import type { PullOptions } from '../../oci/index.ts'
+import type { Unit } from '../../systemd/index.ts'
 
 export type PlayOptions = {
   replace: boolean
@@ -21,6 +22,8 @@ export type PlayOptions = {
   /** Absent: images are only pulled. */
   build?: BuildOptions
   runtime?: string
+  /** The systemd unit in whose cgroup the pods live; found by the engine. */
+  unit?: Unit
   /** Set when a service container is to stand for the play's pods. */
   service?: ServiceOptions
 }

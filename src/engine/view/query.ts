@@ -1,6 +1,5 @@
 /** Reading: what there is, by name or id, and everything about one object. Takes no lock and spawns no process. */
 import { TspodError } from '../../errors.ts'
-import { podCgroup } from '../../oci/index.ts'
 import type { EngineContext } from '../context.ts'
 import type { SandboxState } from '../plan/index.ts'
 import { logPath, observe } from '../run/index.ts'
@@ -14,6 +13,7 @@ import {
   specNamed,
 } from '../state/index.ts'
 import type { ContainerView, Found, ListedContainer, ListedPod, ObjectKind, PodView } from '../types/index.ts'
+import { cgroupOf } from '../unit.ts'
 import { viewPod } from './view.ts'
 
 export type Loaded = {
@@ -56,12 +56,12 @@ export async function loadAll(context: EngineContext): Promise<Loaded[]> {
   })
 }
 
-function listed({ cgroupPlace }: EngineContext, pod: PodRecord, view: PodView): ListedPod {
+function listed(context: EngineContext, pod: PodRecord, view: PodView): ListedPod {
   return {
     ...view,
     restartPolicy: pod.spec.restartPolicy,
     networks: pod.settings.attachments.map(({ network }) => network),
-    cgroup: podCgroup(cgroupPlace, pod).path,
+    cgroup: cgroupOf(context, pod).path,
     containers: view.containers.map(container => {
       const mounts = (specNamed(pod.spec, container.shortName)?.mounts ?? []).map(({ volume, path }) => ({
         volume,
