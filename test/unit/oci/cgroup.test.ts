@@ -68,7 +68,11 @@ describe('where pods go', () => {
 
   test('below a unit', () => {
     const place = podCgroup({ manager: 'parent', path: '/system.slice/app.service' }, pod)
-    expect(place.path).toBe('/system.slice/app.service/pod-web-abcdef012345')
+    expect(place).toEqual({
+      path: '/system.slice/app.service/pod-web-abcdef012345',
+      control: '/system.slice/app.service/control',
+      parent: '/system.slice/app.service',
+    })
   })
 
   test('a container named control does not share the monitors’ cgroup', () => {
