@@ -53,6 +53,8 @@ export type PodSpec = {
   initType?: 'once' | 'always'
   /** Time between the stop signal and KILL. */
   graceMs: number
+  /** How long it may be active, however often its containers start; absent: for ever. */
+  deadlineMs?: number
   hostNetwork: boolean
   hostPid: boolean
   hostIpc: boolean

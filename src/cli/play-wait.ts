@@ -52,10 +52,10 @@ async function workloadCode({ service }: PlayReport, engine: Engine): Promise<nu
   const codes = pods.map(pod => {
     if (pod.job !== undefined && pod.job.status !== 'Failed') return 0
     const code = pod.containers.find(({ kind, exitCode }) => kind === 'regular' && exitCode)?.exitCode ?? 0
-    // A Job may fail without any container: of its deadline.
-    return pod.job === undefined ? code : code || JOB_FAILED_CODE
+    // A Job or a pod may fail without any container: of its deadline.
+    return pod.job !== undefined || pod.message !== undefined ? code || FAILED_CODE : code
   })
-  return codes.find(code => code !== 0 && code !== JOB_FAILED_CODE) ?? codes.find(code => code !== 0) ?? 0
+  return codes.find(code => code !== 0 && code !== FAILED_CODE) ?? codes.find(code => code !== 0) ?? 0
 }
 
-const JOB_FAILED_CODE = 1
+const FAILED_CODE = 1

@@ -15,7 +15,7 @@ import { containerRunDirectory, exitDirectory, podRunDirectory } from '../paths.
 import type { Manager } from '../systemd/index.ts'
 import type { NewEvent } from './events/index.ts'
 import type { SandboxState } from './plan/index.ts'
-import type { ContainerPatch, ContainerRecord, PodRecord, SandboxFacts, Store } from './state/index.ts'
+import type { ContainerPatch, ContainerRecord, PodPatch, PodRecord, SandboxFacts, Store } from './state/index.ts'
 import type { Doors } from './types/index.ts'
 
 /** Built once per command; what costs something is made when first asked for. */
@@ -53,6 +53,8 @@ export type PodWork = {
   rootfs: Map<Id, string>
   /** Changes of container rows, written in one transaction when the steps have ended. */
   patches: Map<Id, ContainerPatch>
+  /** Changes of the pod's row, written along with them. */
+  podPatch: PodPatch
   /** What happened, written along with the patches. */
   events: NewEvent[]
   /** How containers are asked to stop, where somebody wants it otherwise than the pod does. */
@@ -88,9 +90,18 @@ export function containerOf(work: PodWork, id: Id): ContainerRecord {
 /** Remembers a change for the transaction at the end, and applies it to the record at once. */
 export function patch(work: PodWork, id: Id, change: ContainerPatch): void {
   work.patches.set(id, { ...work.patches.get(id), ...change })
-  const record = containerOf(work, id)
+  apply(containerOf(work, id), change)
+}
+
+/** The same for the pod itself. */
+export function patchPod(work: PodWork, change: PodPatch): void {
+  Object.assign(work.podPatch, change)
+  apply(work.pod, change)
+}
+
+function apply(record: ContainerRecord | PodRecord, change: ContainerPatch | PodPatch): void {
   for (const [key, value] of Object.entries(change)) {
-    if (value === null) delete record[key as keyof ContainerRecord]
+    if (value === null) Reflect.deleteProperty(record, key)
     else Object.assign(record, { [key]: value })
   }
 }

@@ -14,6 +14,7 @@ import {
   readSandbox,
   takeLock,
   updateContainer,
+  updatePod,
 } from './state/index.ts'
 import { cgroupOf } from './unit.ts'
 
@@ -95,6 +96,7 @@ export function workOn(
     images: new Map(),
     rootfs: new Map(),
     patches: new Map(),
+    podPatch: {},
     events: [],
     stopping: {},
     patient: true,
@@ -120,12 +122,15 @@ export async function loadWork(context: EngineContext, pod: PodRecord, signal?: 
   return workOn(context, { pod, containers, sandbox: sandbox.facts }, sandbox.state, signal)
 }
 
-/** Writes what changed of the pod's containers; to be called inside a transaction. */
+/** Writes what changed of the pod and its containers; to be called inside a transaction. */
 export async function writePatches(tx: Transaction, work: PodWork): Promise<void> {
   // Taken out first: other steps of the plan go on meanwhile and have more to write.
   const patches = [...work.patches]
   work.patches.clear()
+  const podPatch = work.podPatch
+  work.podPatch = {}
   const events = work.events.splice(0)
+  await updatePod(tx, work.pod.id, podPatch)
   for (const [id, change] of patches) await updateContainer(tx, id, change)
   await insertEvents(tx, events)
 }

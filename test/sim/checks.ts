@@ -1,6 +1,6 @@
 /** What must be true once nothing goes wrong any more: every pod is where it should be, and after `down` nothing is left. */
 import type { Row } from '../../src/engine/state/store.ts'
-import type { Id } from '../../src/model.ts'
+import type { Id, PodSpec } from '../../src/model.ts'
 import type { History } from './history.ts'
 import type { Run } from './kernel.ts'
 import { dependenciesOf } from './rules.ts'
@@ -59,11 +59,14 @@ function checkPod(history: History, pod: Row): void {
       (policy === 'Never' || row.goal === 'stopped'),
   )
   const isFinished = work.length > 0 && work.every(isDone)
-  if (pod.goal === 'stopped' || isFinished || hasFailed) {
+  if (pod.goal === 'stopped' || pod.failure !== null || isFinished || hasFailed) {
     const held = kernel.held(String(pod.id))
     if (held.length > 0) scheduler.accuse(`pod ${pod.name} is at rest and holds ${held.join(', ')}`)
     return
   }
+  const { deadlineMs = Number.POSITIVE_INFINITY } = JSON.parse(String(pod.spec)) as PodSpec
+  const activeMs = scheduler.nowMs() - Number(pod.active_ms)
+  if (activeMs > deadlineMs) scheduler.accuse(`pod ${pod.name} is active for ${activeMs} ms, more than ${deadlineMs}`)
   const isTrying = (row: Row): boolean => {
     const run = runOf(row)
     return isUp(row) || scheduler.monoMs - (run?.endedMs ?? Number.NEGATIVE_INFINITY) < LONGEST_PAUSE_MS

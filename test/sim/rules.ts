@@ -136,6 +136,7 @@ export class Rules {
     const { row, pod } = this.#recordOf(run.id, run.pod)
     if (row.goal !== 'running') this.accuse(`${run.name} is started and wanted ${row.goal}`)
     if (pod.goal !== 'running') this.accuse(`${run.name} is started in a pod wanted ${pod.goal}`)
+    if (pod.failure !== null) this.accuse(`${run.name} is started in a pod that has failed: ${pod.failure}`)
     this.#restartTime(run, row)
     this.#restartCount(run, row)
     if (pod.kind === 'service') return
@@ -244,13 +245,16 @@ export class Rules {
   }
 
   #serviceStop(run: Run, service: Row, signal: string | number): void {
-    const pods = this.#database.all('SELECT id, name FROM pod WHERE service = ?', [String(service.id)])
+    const pods = this.#database.all('SELECT id, failure FROM pod WHERE service = ?', [String(service.id)])
+    const hasFailed = new Set(pods.filter(pod => pod.failure !== null).map(pod => pod.id))
     const rows = pods.flatMap(pod => this.#rows(String(pod.id)))
     for (const row of rows) if (this.#isUp(row)) this.accuse(`${run.name} is stopped while ${row.name} runs`)
     // Its end tells systemd what became of the containers; its removal tells nothing, and KILL may come after a grace.
     if (service.goal !== 'stopped' || run.asked || !run.started) return
     const { propagation } = JSON.parse(String(service.settings)) as PodSettings
-    const codes = rows.filter(({ kind }) => kind === 'regular').map(row => row.exit_code)
+    const codes = rows
+      .filter(({ kind }) => kind === 'regular')
+      .map(row => (hasFailed.has(row.pod as Id) ? 'failed' : row.exit_code))
     const isBad = (code: unknown): boolean => code !== null && code !== 0
     const fails = (propagation === 'any' && codes.some(isBad)) || (propagation === 'all' && codes.every(isBad))
     if ((signal === 'SIGKILL') !== fails) {

@@ -63,6 +63,7 @@ function randomPod(random: Random, index: number, profiles: Map<string, Profile>
     restartPolicy,
     graceMs: random.pick([0, 2_000, 10_000, 30_000]),
     shareProcessNamespace: random.chance(0.3),
+    ...(random.chance(0.15) && { deadlineMs: random.pick([3_000, 45_000, 900_000]) }),
     ...(random.chance(0.3) && { initType: random.pick(['once', 'always'] as const) }),
     initContainers,
     containers,

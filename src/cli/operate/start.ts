@@ -72,7 +72,7 @@ export const podStart = defineVerb({
   description:
     'Starts all containers of pods: the service container first where there is one, then init containers and ' +
     'sidecars in order, then the others. Init containers that succeeded before run again only with the annotation ' +
-    'io.podman.annotations.init.container.type: always.',
+    'io.podman.annotations.init.container.type: always. activeDeadlineSeconds of a pod that was at rest begin anew.',
   examples: [
     { does: 'One pod', line: 'tspod pod start web' },
     { does: 'All pods', line: 'tspod pod start --all' },

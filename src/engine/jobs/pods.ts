@@ -38,7 +38,7 @@ function toldOf(pod: PodRecord, containers: readonly ContainerRecord[], atRest: 
     phase: phaseOf(pod, containers, atRest),
     counted: pod.counted,
     restarts: work.reduce((sum, { restarts }) => sum + restarts, 0),
-    finishedMs: Math.min(nowMs, Math.max(0, ...work.map(({ finishedMs }) => finishedMs ?? 0))),
+    finishedMs: Math.min(nowMs, Math.max(pod.failedMs ?? 0, ...work.map(({ finishedMs }) => finishedMs ?? 0))),
     exits,
   }
 }
@@ -46,6 +46,7 @@ function toldOf(pod: PodRecord, containers: readonly ContainerRecord[], atRest: 
 function phaseOf(pod: PodRecord, containers: readonly ContainerRecord[], atRest: boolean): JobPod['phase'] {
   if (pod.goal !== 'running') return 'held'
   if (!atRest) return 'active'
+  if (pod.failure !== undefined) return 'failed'
   const hasEnded = ({ state }: ContainerRecord): boolean => state === 'exited' || state === 'stopped'
   const regular = containers.filter(({ kind }) => kind === 'regular')
   if (regular.every(container => hasEnded(container) && container.exitCode === 0)) return 'succeeded'

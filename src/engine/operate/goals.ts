@@ -1,18 +1,19 @@
 /** What it means for the goals of a pod when some of its containers are wanted to run. */
-import { type PodWork, patch } from '../context.ts'
+import { type PodWork, patch, patchPod } from '../context.ts'
 import { advance } from '../run/index.ts'
 import type { ContainerRecord } from '../state/index.ts'
 
 /**
  * Wants these containers to run, and with them what every pod needs that was not running: the owner of its PID
  * namespace, its init containers and its sidecars. Somebody who starts a container by hand does not wait for a
- * back-off: it begins anew.
+ * back-off: it begins anew; and so does the deadline of a pod at rest, also of one that has failed of it.
  */
 export function wantRunning(work: PodWork, wanted: readonly ContainerRecord[]): void {
   const { pod } = work
   const isComing = isAtRest(work)
   const isOver = new Set(work.containers.filter(record => isPast(work, record)))
   pod.goal = 'running'
+  if (isComing) patchPod(work, { activeMs: work.context.clock.nowMs(), failure: null, failedMs: null })
   const helpers = work.containers.filter(record => isHelper(record) && (isComing || holdsUp(record)))
   for (const record of new Set([...helpers, ...wanted])) {
     patch(work, record.id, { goal: 'running', crashes: 0, killed: false })
@@ -30,7 +31,8 @@ const holdsUp = ({ kind, goal }: ContainerRecord): boolean =>
 const hasEnded = ({ state }: ContainerRecord): boolean =>
   state === 'exited' || state === 'stopped' || state === 'unknown'
 
-const isAtRest = ({ pod, sandboxState }: PodWork): boolean => pod.goal !== 'running' || sandboxState !== 'up'
+const isAtRest = ({ pod, sandboxState }: PodWork): boolean =>
+  pod.goal !== 'running' || pod.failure !== undefined || sandboxState !== 'up'
 
 const isDone = ({ kind, exitCode, state }: ContainerRecord): boolean =>
   kind === 'init' && state === 'exited' && exitCode === 0

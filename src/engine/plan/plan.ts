@@ -20,6 +20,7 @@ export function planPod(input: PlanInput): Plan {
     return { steps: steps.list }
   }
   if (input.goal === 'stopped') return { steps: planStandstill(input, 'it should be stopped') }
+  if (input.failure !== undefined) return { steps: planStandstill(input, OVERDUE), finished: true }
   if (input.sandbox === 'changing') {
     return { steps: planStandstill(input, 'what stands of its namespaces and network is not known') }
   }
@@ -28,8 +29,18 @@ export function planPod(input: PlanInput): Plan {
     return { steps: planStandstill(input, failed.reason), failed, finished: true }
   }
   if (isFinished(input)) return { steps: planStandstill(input, 'all its containers are done'), finished: true }
-  return planRun(input)
+  if (input.goal !== 'running' || input.deadlineMs === undefined) return planRun(input)
+  if (input.deadlineMs <= input.nowMs) {
+    return { steps: planStandstill(input, OVERDUE), failure: 'DeadlineExceeded', finished: true }
+  }
+  const plan = planRun(input)
+  const lookAtMs = Math.min(input.deadlineMs, input.nowMs + LONGEST_WAIT_MS)
+  return { ...plan, againAtMs: Math.min(plan.againAtMs ?? lookAtMs, lookAtMs) }
 }
+
+const OVERDUE = 'it was active longer than its deadline'
+/** A clock may be set: nothing is waited for longer than the longest back-off in one go. */
+const LONGEST_WAIT_MS = 300_000
 
 /** An init container that failed for good: nothing of the pod may run. */
 function failedInit(input: PlanInput): Plan['failed'] {

@@ -1,6 +1,6 @@
 /** The words of a plan: what the planner is told, and the steps it answers with. */
 import type { Id, RestartPolicy } from '../../model.ts'
-import type { ContainerGoal, ContainerKind } from '../types/index.ts'
+import type { ContainerGoal, ContainerKind, PodFailure } from '../types/index.ts'
 
 /** What the kernel and the exit files say about one container. */
 export type Observed =
@@ -39,6 +39,11 @@ export type PlannedContainer = {
   removing: boolean
 }
 
+/** The kubelet's sentence for it. */
+export const FAILURE_MESSAGES: Readonly<Record<PodFailure, string>> = {
+  DeadlineExceeded: 'Pod was active on the node longer than the specified deadline',
+}
+
 /** Namespaces and network of a pod. `changing`: whoever was making or freeing them was interrupted. */
 export type SandboxState = 'down' | 'changing' | 'up'
 
@@ -49,6 +54,10 @@ export type PlanInput = {
   /** Infra or service first, then init containers and sidecars in order, then regular ones in the order of their start. */
   containers: readonly PlannedContainer[]
   nowMs: number
+  /** When it is stopped, whatever it does; absent: it may run for ever. */
+  deadlineMs?: number
+  /** It has failed of that, once and for all. */
+  failure?: PodFailure
   /**
    * Somebody waits for the pod to be up. Otherwise nobody waits for an init container either: its end calls for the
    * next plan.
@@ -87,10 +96,12 @@ export type Step = StepKinds & { id: string; after: string[]; order: string[]; b
 
 export type Plan = {
   steps: Step[]
-  /** When to look again: the earliest back-off that has not passed yet. */
+  /** When to look again: the earliest back-off that has not passed yet, or the pod's deadline. */
   againAtMs?: number
   /** Set when the pod can never get where it should be. */
   failed?: { container: Id; reason: string }
+  /** What the pod has failed of by this plan: to be written down before its steps. */
+  failure?: PodFailure
   /** Set when all its work is done and nothing of it will be started again. */
   finished?: true
 }

@@ -171,6 +171,7 @@ function intentOf(context: EngineContext, draft: Draft, options: PlayOptions, ta
       complete: false,
       counted: false,
       createdMs,
+      ...(options.start && { activeMs: createdMs }),
     },
     containers: containersOf(spec, id, createdMs, options),
     sandbox: sandboxFacts(context, { id, name: spec.name, spec }, draft.runtime, attached),

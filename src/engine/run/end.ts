@@ -155,13 +155,18 @@ const cannotEnd = ({ name, pid }: ContainerRecord): TspodError =>
     remedy: 'see what it waits for: cat /proc/PID/stack; then run the same command again',
   })
 
-/** The grace is the pod's: who is asked later has less of it. */
-function graceLeftMs(work: PodWork): number {
-  const nowMs = work.context.clock.monotonicMs()
-  work.stopping.beganMs ??= nowMs
-  const graceMs = work.stopping.graceMs ?? work.pod.spec.graceMs
+/**
+ * The grace is the pod's: who is asked later has less of it. That of a pod that failed counts from then on, also where
+ * whoever stopped it was killed: it would begin again and again otherwise.
+ */
+function graceLeftMs({ context: { clock }, pod, stopping }: PodWork): number {
+  const nowMs = clock.monotonicMs()
+  stopping.beganMs ??= nowMs
+  const graceMs = stopping.graceMs ?? pod.spec.graceMs
   const leastMs = Math.min(graceMs, MIN_GRACE_MS)
-  return Math.max(leastMs, graceMs - (nowMs - work.stopping.beganMs))
+  const failedMs = stopping.graceMs === undefined ? pod.failedMs : undefined
+  const spentMs = failedMs === undefined ? nowMs - stopping.beganMs : Math.max(0, clock.nowMs() - failedMs)
+  return Math.max(leastMs, graceMs - spentMs)
 }
 
 /** Nothing of it has run: it is as if it had never been made. */

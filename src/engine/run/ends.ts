@@ -37,7 +37,8 @@ export function recordEnd(work: PodWork, record: ContainerRecord, exit: Exit | u
 /** Tells once of each end whose restart is put off. */
 export function noteBackOff(work: PodWork, record: ContainerRecord, exitCode: number | undefined): void {
   const { pod } = work
-  if (pod.goal !== 'running' || record.goal !== 'running' || record.state === 'stopped') return
+  if (pod.goal !== 'running' || pod.failure !== undefined || record.goal !== 'running' || record.state === 'stopped')
+    return
   const { kind, startedMs, crashes } = record
   const finishedMs = record.finishedMs ?? work.context.clock.nowMs()
   const verdict = judgeExit(policyFor(pod.spec.restartPolicy, kind), kind, { exitCode, startedMs, finishedMs, crashes })

@@ -2,19 +2,20 @@
 import type { Id } from '../../model.ts'
 import { isKnown } from '../../oci/index.ts'
 import { startOrder } from '../../order.ts'
-import { containerOf, type PodWork, patch } from '../context.ts'
+import { containerOf, type PodWork, patch, patchPod } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
 import {
   type Execution,
   type Executors,
   execute,
+  FAILURE_MESSAGES,
   type Observed,
   type Plan,
   type PlannedContainer,
   planPod,
   type Step,
 } from '../plan/index.ts'
-import { type ContainerRecord, specNamed, updatePod, updateSandbox } from '../state/index.ts'
+import { type ContainerRecord, deadlineOf, specNamed, updatePod, updateSandbox } from '../state/index.ts'
 import { nudgeTimekeeper } from '../timekeeper.ts'
 import { cgroupOf, isHomeless } from '../unit.ts'
 import { look, writePatches } from '../work.ts'
@@ -86,7 +87,8 @@ const endsWork = (step: Step): boolean => !('container' in step) || step.do === 
 async function finish(work: PodWork, planned: Plan, fresh: boolean): Promise<void> {
   const wakeMs = planned.againAtMs
   const sameWake = work.pod.wakeMs === wakeMs
-  if (fresh || (work.patches.size === 0 && sameWake)) return
+  const isWritten = work.patches.size === 0 && Object.keys(work.podPatch).length === 0
+  if (fresh || (isWritten && sameWake)) return
   await work.context.store.write(async tx => {
     await writePatches(tx, work)
     if (!sameWake) await updatePod(tx, work.pod.id, { wakeMs: wakeMs ?? null })
@@ -235,14 +237,29 @@ function plan(work: PodWork): Plan {
   resetAsked(work)
   const seen = observeEnds(work)
   const observedOf = ({ id }: ContainerRecord): Observed => seen.get(id) ?? { at: 'absent' }
+  const nowMs = context.clock.nowMs()
+  // The clock was set back: a time that began in the future would be longer than it is.
+  if (pod.activeMs !== undefined && pod.activeMs > nowMs) patchPod(work, { activeMs: nowMs })
+  const deadlineMs = deadlineOf(pod)
   const planned = planPod({
     goal: pod.goal,
     restartPolicy: pod.spec.restartPolicy,
     sandbox: work.sandboxState,
     containers: inStartOrder(work.containers.map(record => plannedContainer(work, record, observedOf(record)))),
-    nowMs: context.clock.nowMs(),
+    nowMs,
+    ...(deadlineMs !== undefined && { deadlineMs }),
+    ...(pod.failure !== undefined && { failure: pod.failure }),
     patient: work.patient,
   })
+  if (planned.failure !== undefined) {
+    patchPod(work, { failure: planned.failure, failedMs: nowMs })
+    noteEvent(work, undefined, {
+      action: 'fail',
+      reason: planned.failure,
+      warning: true,
+      message: FAILURE_MESSAGES[planned.failure],
+    })
+  }
   // Written before the effect: after a crash the next look finds it absent and makes it, whatever is left of it.
   for (const step of planned.steps) {
     if (step.do === 'discard') {

@@ -19,7 +19,7 @@ import { noteEvent } from '../events/index.ts'
 import { once } from '../once.ts'
 import type { Executors } from '../plan/index.ts'
 import type { ContainerRecord } from '../state/index.ts'
-import { wantedBy } from '../state/index.ts'
+import { deadlineOf, wantedBy } from '../state/index.ts'
 import { writePatches } from '../work.ts'
 import { bundleFor, imageOf } from './bundle.ts'
 import { deleteRun } from './end.ts'
@@ -166,6 +166,8 @@ async function endOfInit(work: PodWork, record: ContainerRecord): Promise<Verdic
     if (verdict !== undefined) return verdict
     // Most are over by now; of one that takes its time `ps`, `logs` and `exec` have to know that it runs.
     if (round === 0) await store.write(tx => writePatches(tx, work))
+    // Nobody else comes to stop the pod as long as this one has its lock.
+    if (clock.nowMs() >= (deadlineOf(work.pod) ?? Number.POSITIVE_INFINITY)) throw isOverdue(record)
     const wishes = await Promise.all(work.together.map(name => wantedBy(paths, name)))
     const wish = wishes.find(one => one !== undefined)
     if (wish === undefined) continue
@@ -176,6 +178,11 @@ async function endOfInit(work: PodWork, record: ContainerRecord): Promise<Verdic
     })
   }
 }
+
+const isOverdue = ({ name }: ContainerRecord): TspodError =>
+  new TspodError('GAVE_WAY', `init container ${name} is not waited for: activeDeadlineSeconds of its pod are over`, {
+    remedy: 'give it more time: spec.activeDeadlineSeconds',
+  })
 
 /**
  * Removes what is left of one container's run: runtime state, root file system, run directory, exit file. Its row and

@@ -15,9 +15,10 @@ export {
 } from './jobs.ts'
 export { type Lock, takeLock, wantedBy } from './lock.ts'
 export { insertManifest, readManifest } from './manifests.ts'
+export { type ContainerPatch, type PodPatch, updateContainer, updatePod } from './patches.ts'
 export {
-  type ContainerPatch,
   type ContainerRecord,
+  deadlineOf,
   deleteContainerRow,
   deletePod,
   insertContainer,
@@ -38,8 +39,6 @@ export {
   type SandboxFacts,
   specNamed,
   type UsernsSettings,
-  updateContainer,
-  updatePod,
   updateSandbox,
 } from './records.ts'
 export { cutRow } from './rows.ts'

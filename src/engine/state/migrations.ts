@@ -221,4 +221,11 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE event_new RENAME TO event;
   CREATE INDEX event_at ON event (at_ms);
   `,
+  `
+  -- Since when a pod is active: its deadline counts from there.
+  ALTER TABLE pod ADD COLUMN active_ms INTEGER;
+  -- What it failed of as a whole, whatever became of its containers, and when: nothing of it starts any more.
+  ALTER TABLE pod ADD COLUMN failure TEXT CHECK (failure IN ('DeadlineExceeded'));
+  ALTER TABLE pod ADD COLUMN failed_ms INTEGER CHECK ((failure IS NULL) = (failed_ms IS NULL));
+  `,
 ]

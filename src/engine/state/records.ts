@@ -3,7 +3,7 @@ import type { ContainerName, ContainerSpec, Id, IdMaps, PodName, PodSpec, Worklo
 import type { Limits } from '../../oci/index.ts'
 import type { Unit } from '../../systemd/index.ts'
 import type { SandboxState } from '../plan/index.ts'
-import type { ContainerGoal, ContainerKind, ContainerState } from '../types/index.ts'
+import type { ContainerGoal, ContainerKind, ContainerState, PodFailure } from '../types/index.ts'
 import type { Row, Store, Transaction, Value } from './store.ts'
 
 /** One network a pod is attached to, with the address leased for it. */
@@ -55,7 +55,16 @@ export type PodRecord = {
   startedMs?: number
   /** When a clock has to look at it again. */
   wakeMs?: number
+  /** Since when it is active: its deadline counts from there. */
+  activeMs?: number
+  /** What it failed of as a whole, and when: nothing of it starts any more. */
+  failure?: PodFailure
+  failedMs?: number
 }
+
+/** When the pod is stopped, whatever it does; undefined for one that may run for ever. */
+export const deadlineOf = ({ spec, activeMs }: PodRecord): number | undefined =>
+  spec.deadlineMs === undefined || activeMs === undefined ? undefined : activeMs + spec.deadlineMs
 
 export type ContainerRecord = {
   id: Id
@@ -124,6 +133,9 @@ function podRecord(row: Row): PodRecord {
     createdMs: Number(row.created_ms),
     startedMs: optionalNumber(row.started_ms),
     wakeMs: optionalNumber(row.wake_ms),
+    activeMs: optionalNumber(row.active_ms),
+    failure: optionalText(row.failure) as PodFailure | undefined,
+    failedMs: optionalNumber(row.failed_ms),
   }) as PodRecord
 }
 
@@ -242,8 +254,8 @@ export async function updateSandbox(tx: Transaction, podId: string, boot: string
 /** Writes the row of a new pod; it counts as incomplete until `updatePod` says otherwise. */
 export async function insertPod(tx: Transaction, pod: PodRecord): Promise<void> {
   await tx.run(
-    `INSERT INTO pod (id, name, kind, service, job, spec, settings, goal, complete, created_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`,
+    `INSERT INTO pod (id, name, kind, service, job, spec, settings, goal, complete, created_ms, active_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
     [
       pod.id,
       pod.name,
@@ -254,6 +266,7 @@ export async function insertPod(tx: Transaction, pod: PodRecord): Promise<void> 
       JSON.stringify(pod.settings),
       pod.goal,
       pod.createdMs,
+      pod.activeMs ?? null,
     ],
   )
   for (const { network, address } of pod.settings.attachments) {
@@ -278,84 +291,6 @@ export async function insertContainer(tx: Transaction, container: ContainerRecor
       container.createdMs,
     ],
   )
-}
-
-const COLUMN: { [K in keyof ContainerPatch]-?: string } = {
-  imageId: 'image_id',
-  goal: 'goal',
-  state: 'state',
-  boot: 'boot',
-  pid: 'pid',
-  pidStart: 'pid_start',
-  monitorPid: 'monitor_pid',
-  monitorStart: 'monitor_start',
-  restarts: 'restarts',
-  crashes: 'crashes',
-  killed: 'killed',
-  name: 'name',
-  startedMs: 'started_ms',
-  finishedMs: 'finished_ms',
-  exitCode: 'exit_code',
-  reason: 'reason',
-  message: 'message',
-  command: 'command',
-  stopSignal: 'stop_signal',
-}
-
-/** What may change of a container; null clears. */
-export type ContainerPatch = {
-  imageId?: string
-  goal?: ContainerGoal
-  state?: ContainerState
-  boot?: string | null
-  pid?: number | null
-  pidStart?: string | null
-  monitorPid?: number | null
-  monitorStart?: string | null
-  restarts?: number
-  crashes?: number
-  killed?: boolean
-  name?: string
-  startedMs?: number | null
-  finishedMs?: number | null
-  exitCode?: number | null
-  reason?: string
-  message?: string
-  command?: string[]
-  stopSignal?: string
-}
-
-/** Changes the given columns of one container; an absent key leaves its column alone. */
-export async function updateContainer(tx: Transaction, id: string, patch: ContainerPatch): Promise<void> {
-  const keys = Object.keys(patch) as (keyof ContainerPatch)[]
-  if (keys.length === 0) return
-  const values = keys.map(key => {
-    const value = patch[key]
-    if (typeof value === 'boolean') return value ? 1 : 0
-    return Array.isArray(value) ? JSON.stringify(value) : (value ?? null)
-  })
-  await tx.run(`UPDATE container SET ${keys.map(key => `${COLUMN[key]} = ?`).join(', ')} WHERE id = ?`, [...values, id])
-}
-
-/** Changes the given columns of one pod; an absent key leaves its column alone. */
-export async function updatePod(
-  tx: Transaction,
-  id: string,
-  patch: {
-    goal?: PodRecord['goal']
-    complete?: boolean
-    startedMs?: number
-    wakeMs?: number | null
-    settings?: PodSettings
-  },
-): Promise<void> {
-  if (patch.goal !== undefined) await tx.run('UPDATE pod SET goal = ? WHERE id = ?', [patch.goal, id])
-  if (patch.complete !== undefined)
-    await tx.run('UPDATE pod SET complete = ? WHERE id = ?', [patch.complete ? 1 : 0, id])
-  if (patch.startedMs !== undefined) await tx.run('UPDATE pod SET started_ms = ? WHERE id = ?', [patch.startedMs, id])
-  if (patch.wakeMs !== undefined) await tx.run('UPDATE pod SET wake_ms = ? WHERE id = ?', [patch.wakeMs, id])
-  if (patch.settings !== undefined)
-    await tx.run('UPDATE pod SET settings = ? WHERE id = ?', [JSON.stringify(patch.settings), id])
 }
 
 /** Forgets one container; its pod goes on without it. */

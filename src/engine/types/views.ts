@@ -15,6 +15,9 @@ import type { PodSettings, SandboxFacts } from '../state/index.ts'
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown'
 
+/** What a pod as a whole may fail of. */
+export type PodFailure = 'DeadlineExceeded'
+
 /** The life of a container, one word per state; see lifecycle.ts for the transitions. */
 export type ContainerState =
   | 'configured'
@@ -103,11 +106,15 @@ export type PodView = {
   phase: PodPhase
   /** What the STATUS column says: the phase or, more telling, why it is not Running. */
   reason: string
+  /** One sentence of explanation, where the pod as a whole has failed. */
+  message?: string
   ready: number
   total: number
   restarts: number
   createdMs: number
   startedMs?: number
+  /** When it is stopped, whatever it does; absent when it has ended before, or may run for ever. */
+  activeUntilMs?: number
   ips: string[]
   ports: PortSpec[]
   runtime: string

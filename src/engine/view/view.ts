@@ -1,7 +1,21 @@
 /** What people see of pods and containers, derived from records and observations; nothing of it is stored. */
 import { type PortSpec, servingContainers } from '../../model.ts'
-import { judgeExit, type Observed, policyFor, type SandboxState, type Verdict } from '../plan/index.ts'
-import { type ContainerRecord, type JobRecord, type PodRecord, type SandboxFacts, specNamed } from '../state/index.ts'
+import {
+  FAILURE_MESSAGES,
+  judgeExit,
+  type Observed,
+  policyFor,
+  type SandboxState,
+  type Verdict,
+} from '../plan/index.ts'
+import {
+  type ContainerRecord,
+  deadlineOf,
+  type JobRecord,
+  type PodRecord,
+  type SandboxFacts,
+  specNamed,
+} from '../state/index.ts'
 import type { ContainerState, ContainerView, JobView, PodPhase, PodState, PodView } from '../types/index.ts'
 
 export type Seen = { record: ContainerRecord; observed: Observed; logPath: string }
@@ -23,6 +37,8 @@ export function viewPod(facts: PodFacts): PodView {
   const workload = containers.filter(container => container.kind === 'regular')
   const phase = phaseOf(pod, containers)
   const startedMs = pod.startedMs
+  const isOver = pod.goal !== 'running' || phase === 'Succeeded' || phase === 'Failed'
+  const untilMs = isOver ? undefined : deadlineOf(pod)
   return {
     id: pod.id,
     name: pod.name,
@@ -33,11 +49,13 @@ export function viewPod(facts: PodFacts): PodView {
     labels: pod.spec.labels,
     phase,
     reason: podReason(pod, phase, containers),
+    ...(pod.failure !== undefined && { message: FAILURE_MESSAGES[pod.failure] }),
     ready: workload.filter(container => container.state === 'running').length,
     total: workload.length,
     restarts: containers.reduce((sum, container) => sum + container.restarts, 0),
     createdMs: pod.createdMs,
     ...(startedMs !== undefined && { startedMs }),
+    ...(untilMs !== undefined && { activeUntilMs: untilMs }),
     ips: sandbox?.state === 'up' ? sandbox.facts.addresses : [],
     ports: servingContainers(pod.spec).flatMap(container => publishedPorts(container.ports)),
     runtime: sandbox?.facts.runtime.name ?? pod.settings.runtime ?? '',
@@ -141,7 +159,9 @@ const NEVER_RAN = ['RunContainerError', 'CreateContainerError']
 
 function explainEnd(facts: PodFacts, record: ContainerRecord, observed: Observed & { at: 'exited' }): Explained {
   const ended = { reason: observed.code === 0 ? 'Completed' : record.reason || 'Error', message: record.message }
-  if (facts.pod.goal !== 'running' || record.goal !== 'running' || record.state === 'stopped') return ended
+  const { goal, failure } = facts.pod
+  if (goal !== 'running' || failure !== undefined || record.goal !== 'running' || record.state === 'stopped')
+    return ended
   const verdict = restartOf(facts.pod, record, observed)
   if (!verdict.restart || verdict.atMs <= facts.nowMs) return ended
   const next = `${verdict.reason}=${record.shortName} pod=${facts.pod.name}`
@@ -180,6 +200,8 @@ function stateOfPod(pod: PodRecord, containers: readonly ContainerView[]): PodSt
 
 /** Kubernetes' phase: pending until all init containers are done, then by what the regular ones do. */
 function phaseOf(pod: PodRecord, containers: readonly ContainerView[]): PodPhase {
+  // As in the kubelet not before they have all ended.
+  if (pod.failure !== undefined && !containers.some(isUp)) return 'Failed'
   const init = containers.filter(container => container.kind === 'init')
   const regular = containers.filter(container => container.kind === 'regular')
   const policy = pod.spec.restartPolicy
@@ -199,12 +221,15 @@ function phaseOf(pod: PodRecord, containers: readonly ContainerView[]): PodPhase
 /** Between two runs a container waits, but it has ended before: Kubernetes counts it as stopped. */
 const hasEnded = ({ state, exitCode }: ContainerView): boolean => state !== 'running' && exitCode !== undefined
 
+const isUp = ({ state }: ContainerView): boolean => state === 'running' || state === 'paused' || state === 'stopping'
+
 const isDone = (container: ContainerView): boolean => container.state === 'exited' && container.exitCode === 0
 
 /** kubectl's STATUS column: the most telling thing about the pod. */
 function podReason(pod: PodRecord, phase: PodPhase, containers: readonly ContainerView[]): string {
   const init = containers.filter(container => container.kind === 'init')
   const regular = containers.filter(container => container.kind === 'regular')
+  if (pod.failure !== undefined && pod.goal !== 'removed') return pod.failure
   if (pod.goal === 'stopped' || pod.goal === 'removed') return pod.goal === 'stopped' ? 'Stopped' : 'Terminating'
   if (pod.goal === 'created' && regular.every(container => container.state === 'created')) return 'Created'
   const firstOpen = init.findIndex(container => !isDone(container))

@@ -24,6 +24,8 @@ import { readUserns } from './userns.ts'
 import { readVolumes } from './volume.ts'
 
 const DEFAULT_GRACE_SECONDS = 30
+/** The largest number of 32 bits. */
+const MAX_SECONDS = 2_147_483_647
 const DEPENDS_ON = 'io.tspod.depends-on'
 const INIT_TYPE = 'io.podman.annotations.init.container.type'
 
@@ -126,6 +128,7 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     restartPolicy: readRestartPolicy(spec.at('restartPolicy'), origin),
     initType,
     graceMs,
+    ...readDeadline(spec.at('activeDeadlineSeconds')),
     hostNetwork,
     hostPid,
     hostIpc,
@@ -236,8 +239,15 @@ function readInitType(metadata: Field, context: PodContext): 'once' | 'always' {
   return type
 }
 
+function readDeadline(field: Field): Pick<PodSpec, 'deadlineMs'> {
+  const seconds = field.integer()
+  if (seconds === undefined) return {}
+  if (seconds < 1 || seconds > MAX_SECONDS) field.issue('INVALID_VALUE', `must be between 1 and ${MAX_SECONDS}`)
+  return { deadlineMs: seconds * 1000 }
+}
+
 /** Kubernetes reads a negative time as one second. */
 function readGraceMs(field: Field): number {
   const seconds = field.integer() ?? DEFAULT_GRACE_SECONDS
-  return (seconds < 0 ? 1 : Math.min(seconds, 2_147_483_647)) * 1000
+  return (seconds < 0 ? 1 : Math.min(seconds, MAX_SECONDS)) * 1000
 }

@@ -137,8 +137,8 @@ export const TABLE: Record<string, Verdicts> = {
   PodTemplateSpec: { honoured: 'metadata spec' },
   PodSpec: {
     honoured:
-      'containers initContainers volumes restartPolicy terminationGracePeriodSeconds hostNetwork hostPID hostIPC ' +
-      'hostUsers shareProcessNamespace hostname hostnameOverride subdomain setHostnameAsFQDN hostAliases dnsPolicy ' +
+      'containers initContainers volumes restartPolicy terminationGracePeriodSeconds activeDeadlineSeconds ' +
+      'hostNetwork hostPID hostIPC hostUsers shareProcessNamespace hostname hostnameOverride subdomain setHostnameAsFQDN hostAliases dnsPolicy ' +
       'dnsConfig securityContext os enableServiceLinks resources runtimeClassName ' +
       'imagePullSecrets',
     accepted: {
@@ -160,7 +160,6 @@ export const TABLE: Record<string, Verdicts> = {
       topologySpreadConstraints: ONE_NODE,
     },
     refused: {
-      activeDeadlineSeconds: 'use a Job with activeDeadlineSeconds: the time of a single pod is not watched',
       ephemeralContainers: 'use `tspod exec` to look into a container',
       resourceClaims: NOT_YET,
     },

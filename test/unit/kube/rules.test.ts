@@ -545,6 +545,8 @@ const rules: Record<string, Row[]> = {
     },
   ],
   '54 times and namespaces of the host': [
+    { spec: 'activeDeadlineSeconds: 0', at: 'spec.activeDeadlineSeconds', says: 'must be between 1 and 2147483647' },
+    { spec: 'activeDeadlineSeconds: -5', at: 'spec.activeDeadlineSeconds', says: 'must be between 1 and 2147483647' },
     {
       spec: 'hostUsers: false, hostIPC: true',
       at: 'spec.hostIPC',

@@ -226,6 +226,39 @@ describe('planPod', () => {
     expect(plan.failed).toEqual({ container: 'i', reason: 'exited with code 1; restartPolicy is Never' })
   })
 
+  describe('of a pod with a deadline', () => {
+    const running = [container('a', 'regular', RUNNING)]
+    const over = { do: 'stop', because: 'it was active longer than its deadline' }
+
+    test('waits for it, and not for more than five minutes in one go', () => {
+      expect(planPod(input(running, { deadlineMs: NOW + 7_000 }))).toEqual({ steps: [], againAtMs: NOW + 7_000 })
+      expect(planPod(input(running, { deadlineMs: NOW + 900_000 })).againAtMs).toBe(NOW + 300_000)
+      const crashed = [container('a', 'regular', exited(1), { crashes: 1 })]
+      expect(planPod(input(crashed, { deadlineMs: NOW + 900_000 })).againAtMs).toBe(NOW + 10_000)
+    })
+
+    test('stops everything and fails when it has come', () => {
+      const plan = planPod(input(running, { deadlineMs: NOW }))
+      expect(plan).toMatchObject({ failure: 'DeadlineExceeded', finished: true })
+      expect(plan.steps[0]).toMatchObject(over)
+    })
+
+    test('starts nothing once it has failed, whatever the clock says', () => {
+      const crashed = container('b', 'regular', exited(1))
+      const plan = planPod(input([...running, crashed], { deadlineMs: NOW + 1, failure: 'DeadlineExceeded' }))
+      expect(plan.steps[0]).toMatchObject(over)
+      expect(plan.steps.map(step => step.do)).not.toContain('start')
+      expect(plan.againAtMs).toBeUndefined()
+    })
+
+    test('lets be what has ended before, and what is not to run', () => {
+      const done = input([container('a', 'regular', exited(0))], { restartPolicy: 'Never', deadlineMs: NOW })
+      expect(planPod(done)).not.toHaveProperty('failure')
+      expect(planPod(input(running, { goal: 'created', deadlineMs: NOW }))).toEqual({ steps: [] })
+      expect(planPod(input(running, { goal: 'stopped', deadlineMs: NOW }))).not.toHaveProperty('failure')
+    })
+  })
+
   test('a restart is counted, a first start is not', () => {
     const restarted = planPod(input([container('a', 'regular', exited(1))])).steps.find(step => step.do === 'discard')
     const first = planPod(input([container('a', 'regular')])).steps.find(step => step.do === 'discard')

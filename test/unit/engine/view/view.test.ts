@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Observed } from '../../../../src/engine/plan/index.ts'
 import type { ContainerRecord, PodRecord } from '../../../../src/engine/state/records.ts'
-import type { ContainerKind } from '../../../../src/engine/types/api.ts'
+import type { ContainerKind, PodView } from '../../../../src/engine/types/api.ts'
 import { viewPod } from '../../../../src/engine/view/view.ts'
 import type { PodSpec, RestartPolicy } from '../../../../src/model.ts'
 
@@ -19,11 +19,17 @@ const regular = (observed: Observed, record: Partial<ContainerRecord> = {}): One
 })
 
 /** STATUS, phase and READY of a pod with these containers. */
-function status(
+function status(...what: Parameters<typeof viewOf>): string {
+  const view = viewOf(...what)
+  return `${view.reason} ${view.phase} ${view.ready}/${view.total}`
+}
+
+function viewOf(
   containers: One[],
   restartPolicy: RestartPolicy = 'Always',
   goal: PodRecord['goal'] = 'running',
-): string {
+  more: Partial<PodRecord> = {},
+): PodView {
   const named = containers.map((one, index) => ({ ...one, name: `c${index}` }))
   const spec = {
     namespace: 'default',
@@ -33,7 +39,16 @@ function status(
     initContainers: named.filter(one => one.kind === 'init').map(({ name }) => ({ name, image: 'i', ports: [] })),
     containers: named.filter(one => one.kind === 'regular').map(({ name }) => ({ name, image: 'i', ports: [] })),
   } as unknown as PodSpec
-  const pod = { id: 'p', name: 'web', kind: 'pod', spec, goal, settings: {}, createdMs: 1 } as unknown as PodRecord
+  const pod = {
+    id: 'p',
+    name: 'web',
+    kind: 'pod',
+    spec,
+    goal,
+    settings: {},
+    createdMs: 1,
+    ...more,
+  } as unknown as PodRecord
   const seen = named.map(({ name, kind, observed, record }, ordinal) => ({
     record: {
       id: name,
@@ -55,8 +70,7 @@ function status(
     observed,
     logPath: '',
   }))
-  const view = viewPod({ pod, seen, sandbox: undefined, nowMs: NOW })
-  return `${view.reason} ${view.phase} ${view.ready}/${view.total}`
+  return viewPod({ pod, seen, sandbox: undefined, nowMs: NOW })
 }
 
 describe('what ps says of a pod', () => {
@@ -95,4 +109,24 @@ describe('what ps says of a pod', () => {
     ],
   ]
   for (const [name, is, wanted] of cases) test(name, () => expect(is).toBe(wanted))
+})
+
+describe('a pod that was active too long', () => {
+  const failed = { failure: 'DeadlineExceeded', failedMs: NOW } as const
+  const of = (observed: Observed, record: Partial<ContainerRecord> = {}, goal: PodRecord['goal'] = 'running') =>
+    viewOf([regular(observed, record)], 'Always', goal, failed)
+
+  test('has failed once all of it has ended, and says so', () => {
+    const view = of(exited(0), { crashes: 3 })
+    expect(view).toMatchObject({
+      phase: 'Failed',
+      reason: 'DeadlineExceeded',
+      message: 'Pod was active on the node longer than the specified deadline',
+    })
+    expect(view.containers[0]).toMatchObject({ reason: 'Completed' })
+    expect(view.containers[0]).not.toHaveProperty('nextStartMs')
+    expect(of(exited(0), {}, 'stopped').phase).toBe('Failed')
+  })
+
+  test('goes on until then', () => expect(of(RUNNING)).toMatchObject({ phase: 'Running', reason: 'DeadlineExceeded' }))
 })
