@@ -85,7 +85,9 @@ function checkPod(history: History, pod: Row): void {
   }
   // A sidecar in its back-off holds up what has never run: that is made once it runs again (seed 700555).
   const isHeldUp = rows.some(row => row.kind === 'sidecar' && row.goal === 'running' && !isUp(row) && isTrying(row))
-  const hasNotBegun = (row: Row): boolean => row.state === 'configured' || row.state === 'created'
+  // Also one that could not be made when it was to be (seed 771643).
+  const hasNotBegun = (row: Row): boolean =>
+    row.state === 'configured' || row.state === 'created' || row.started_ms === null
   // The same of a sidecar after it, as long as nothing else runs.
   const isBehind = (row: Row): boolean =>
     row.kind === 'sidecar' &&
