@@ -190,6 +190,31 @@ export function readBeneath(rootDir: string, relative: string, maxBytes: number)
   }
 }
 
+/**
+ * Reads the regular file `relative` below `rootDir` without following any link. Returns undefined when there is none.
+ * Throws UNSAFE_PATH for a link or a mount on the way, for anything but a regular file, and for more than `maxBytes`.
+ */
+export function readPlain(rootDir: string, relative: string, maxBytes: number): Buffer | undefined {
+  let opened: Opened
+  try {
+    opened = openBeneath(rootDir, relative)
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+  try {
+    if (!opened.stat.isFile()) throw unsafePath(relative, 'it is not a regular file')
+    const file = openSync(`/proc/self/fd/${opened.fd}`, O_RDONLY | O_NONBLOCK)
+    try {
+      return readBounded(file, relative, maxBytes)
+    } finally {
+      closeSync(file)
+    }
+  } finally {
+    opened.close()
+  }
+}
+
 function readBounded(fd: number, name: string, maxBytes: number): Buffer {
   const size = fstatSync(fd).size
   if (size > maxBytes) throw unsafePath(name, `it holds more than ${maxBytes} bytes`)

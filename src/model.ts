@@ -152,7 +152,11 @@ export type EnvEntry = { name: string; secret: boolean } & (
   | { text: string; expand: boolean }
   /** `divisor` is a quantity, for limits only. */
   | { runtime: RuntimeField; divisor?: string }
+  | { file: FileKey }
 )
+
+/** A line of an env file, looked for when the container is created. `optional`: without it there is no variable. */
+export type FileKey = { volume: string; path: string; key: string; optional: boolean }
 
 /** Facts that exist only when the pod does. */
 export type RuntimeField =

@@ -31,7 +31,7 @@ import {
 
 export { parseAnnotations } from './flags.ts'
 export { namesIn } from './names-in.ts'
-export { expandEnv, expandText, expandWords, runtimeValue, usernsAnnotation } from './pod/index.ts'
+export { expandEnv, expandText, expandWords, findInEnvFile, runtimeValue, usernsAnnotation } from './pod/index.ts'
 export type { Level, Mode, Policy } from './pod-security/index.ts'
 export { type ExplainOptions, explain, listKinds, support } from './schema/index.ts'
 export {

@@ -23,7 +23,7 @@ export type PlannedContainer = {
   observed: Observed
   /** An init container that has succeeded and need not run again. */
   done: boolean
-  /** Its mounts need what init containers write, so it is created only after them. */
+  /** Its mounts or variables need what init containers write, so it is created only after them. */
   needsInit: boolean
   /** Containers of the pod that have to be started before this one, and are stopped after it. */
   dependsOn: readonly Id[]

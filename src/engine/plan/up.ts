@@ -157,6 +157,8 @@ class WayUp {
   }
 
   #create(container: PlannedContainer, because: string, after: string[] = []): void {
+    // It is made of what its init containers have not made yet.
+    if (container.needsInit && this.#held) return
     const gate = [...this.#createGate, ...(container.needsInit ? this.#initGate : [])]
     if (container.kind !== 'infra' && container.kind !== 'service') {
       gate.push(this.#steps.add({ do: 'rootfs', container: container.id, because }, after))

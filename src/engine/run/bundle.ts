@@ -2,7 +2,7 @@
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TspodError } from '../../errors.ts'
-import type { ContainerSpec, LocalImage } from '../../model.ts'
+import type { ContainerSpec, FileKey, LocalImage } from '../../model.ts'
 import {
   baseEnv,
   buildPauseSpec,
@@ -27,7 +27,7 @@ import { mountsOf } from '../volumes/index.ts'
 import { logTargets } from './log-path.ts'
 import { reachableRoot, rootOf } from './roots.ts'
 import { podHostname, type SandboxFiles, usernsOf } from './sandbox.ts'
-import { runtimeFact, withSubPaths } from './self.ts'
+import { envFileValue, runtimeFact, withSubPaths } from './self.ts'
 
 export type ReadyBundle = {
   conmonPath: string
@@ -75,9 +75,10 @@ async function workloadBundle(
   const identity = resolveIdentity(rootfs, image.config.user, container.security, spec.security)
   refuseUnmapped(work, record, identity)
   // Only a start needs it of the translator: queries and most exits get along without loading YAML.
-  const { expandEnv, expandText, expandWords } = await import('../../kube/index.ts')
+  const { expandEnv, expandText, expandWords, findInEnvFile } = await import('../../kube/index.ts')
   const base = baseEnv(image.config, { home: identity.home, hostname: podHostname(work), tty: container.tty })
-  const env = { ...base, ...expandEnv(container.env, base, field => runtimeFact(work, field)) }
+  const fileValue = (key: FileKey): string | undefined => envFileValue(key, files.volumes.sources, findInEnvFile)
+  const env = { ...base, ...expandEnv(container.env, base, field => runtimeFact(work, field), fileValue) }
   const args = argvOf(container, image, words => expandWords(words, env))
   const mounted = withSubPaths(container, (text, lookup) => expandText(text, lookup), env)
   const { config, notices } = buildSpec(

@@ -1,5 +1,5 @@
 /** Bringing one pod to its goal: observe, plan, apply, and look again until nothing is left to do. */
-import type { Id } from '../../model.ts'
+import type { ContainerSpec, Id } from '../../model.ts'
 import { isKnown } from '../../oci/index.ts'
 import { startOrder } from '../../order.ts'
 import { containerOf, type PodWork, patch, patchPod } from '../context.ts'
@@ -309,7 +309,7 @@ function plannedContainer(work: PodWork, record: ContainerRecord, observed: Obse
     goal: record.goal,
     observed,
     done: isDoneInit(work, record),
-    needsInit: spec?.mounts.some(mount => mount.subPath !== undefined) ?? false,
+    needsInit: spec !== undefined && readsVolumes(spec),
     dependsOn: work.containers.filter(other => names.includes(other.shortName)).map(({ id }) => id),
     ...(record.startedMs !== undefined && { startedMs: record.startedMs }),
     hasRun: record.startedMs !== undefined && record.boot === work.context.boot,
@@ -319,6 +319,11 @@ function plannedContainer(work: PodWork, record: ContainerRecord, observed: Obse
     ending: record.state === 'stopping' && work.asked.has(record.id),
   }
 }
+
+/** What it is made of may be what init containers have put into a volume. */
+const readsVolumes = ({ mounts, env }: ContainerSpec): boolean =>
+  mounts.some(({ subPath, subPathExpr }) => (subPath ?? subPathExpr) !== undefined) ||
+  env.some(entry => 'file' in entry)
 
 /** Success counts for the boot it happened on: what init containers prepare may be gone after a reboot. */
 function isDoneInit(work: PodWork, { kind, state, exitCode, boot }: ContainerRecord): boolean {

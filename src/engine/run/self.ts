@@ -2,8 +2,10 @@
 import { statfsSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
 import { TspodError } from '../../errors.ts'
-import type { ContainerSpec, PodSpec, RuntimeField } from '../../model.ts'
+import { readPlain } from '../../files.ts'
+import type { ContainerSpec, FileKey, PodSpec, RuntimeField } from '../../model.ts'
 import type { PodWork } from '../context.ts'
+import type { PreparedVolumes } from '../volumes/index.ts'
 
 /** What only this pod on this host can say; of limits the translator asks only where none is set. */
 export function runtimeFact(work: PodWork, field: RuntimeField): string {
@@ -54,6 +56,45 @@ export async function withRuntimeFiles(work: PodWork): Promise<PodSpec> {
     return { ...volume, files }
   })
   return { ...spec, volumes }
+}
+
+/** Enough for any environment: the kernel takes 128 KiB for one variable and 2 MiB for all. */
+const MAX_ENV_FILE_BYTES = 1024 * 1024
+
+type Find = (text: string, key: string) => { value: string } | { problem: string } | undefined
+
+/**
+ * What `find` finds of a variable in an env file that a container wrote; undefined where file or key are missing and
+ * may be. Throws VOLUME_INVALID, without a word of what is in the file, UNSAFE_PATH for anything but a regular file
+ * that is reached without links.
+ */
+export function envFileValue(key: FileKey, sources: PreparedVolumes['sources'], find: Find): string | undefined {
+  const source = sources.get(key.volume)
+  if (source === undefined) throw new Error(`volume ${key.volume} was not prepared`)
+  const refused = (why: string): TspodError =>
+    new TspodError('VOLUME_INVALID', `the file ${key.path} of volume ${key.volume} ${why}`, {
+      remedy: `correct what writes it: each line is NAME='VALUE'; or set optional: true where it may be missing`,
+    })
+  const bytes = readPlain(source.path, key.path, MAX_ENV_FILE_BYTES)
+  if (bytes === undefined && !key.optional) throw refused('does not exist')
+  if (bytes === undefined) return undefined
+  const text = textOf(bytes)
+  if (text === undefined) throw refused('is not text')
+  const found = find(text, key.key)
+  if (found === undefined && !key.optional) throw refused(`does not set ${key.key}`)
+  if (found === undefined) return undefined
+  if ('problem' in found) throw refused(`is no env file: ${found.problem}`)
+  return found.value
+}
+
+/** Undefined for what no variable can hold. */
+function textOf(bytes: Buffer): string | undefined {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return text.includes('\0') ? undefined : text
+  } catch {
+    return undefined
+  }
 }
 
 type Expand = (text: string, lookup: (name: string) => string | undefined) => string

@@ -1,12 +1,16 @@
 /** `env` and `envFrom` of a container, with everything resolved that is known before the pod exists. */
-import type { EnvEntry } from '../../model.ts'
+import type { EnvEntry, FileKey } from '../../model.ts'
 import { type ConfigKind, type ConfigStore, findConfig, findKey } from '../config/index.ts'
 import type { Field } from '../yaml/index.ts'
-import { configKeyProblem, envNameProblem, quote } from '../yaml/index.ts'
+import { configKeyProblem, didYouMean, envNameProblem, pathProblem, quote, tidyPath } from '../yaml/index.ts'
 import { readFieldRef, readResourceRef, type Self } from './downward.ts'
+import type { Volumes } from './mounts.ts'
 
 /** What variables may refer to. */
-export type EnvContext = Self & { store: ConfigStore }
+export type EnvContext = Self & { store: ConfigStore; volumes: Volumes }
+
+/** Of a key of an env file, as in Kubernetes. */
+const MAX_FILE_KEY = 128
 
 /** The variables of a container in the order of evaluation: `envFrom`, then `env`; later ones win. */
 export function readEnv(container: Field, context: EnvContext): EnvEntry[] {
@@ -73,7 +77,7 @@ function readVariable(item: Field, container: Field, context: EnvContext): EnvEn
   if (first === undefined) {
     from.issue(
       'REQUIRED',
-      'must specify one of configMapKeyRef, secretKeyRef, fieldRef and resourceFieldRef',
+      'must specify one of configMapKeyRef, secretKeyRef, fieldRef, resourceFieldRef and fileKeyRef',
       'add one',
     )
     return undefined
@@ -90,6 +94,7 @@ function readVariable(item: Field, container: Field, context: EnvContext): EnvEn
   const [type, source] = first
   if (type === 'configMapKeyRef') return keyValue(name, source, 'ConfigMap', context.store)
   if (type === 'secretKeyRef') return keyValue(name, source, 'Secret', context.store)
+  if (type === 'fileKeyRef') return { name, secret: true, file: readFileKey(source, context.volumes) }
   const told =
     type === 'fieldRef'
       ? readFieldRef(source, context, 'env')
@@ -98,6 +103,27 @@ function readVariable(item: Field, container: Field, context: EnvContext): EnvEn
         : undefined
   if (told === undefined) return undefined
   return { name, secret: false, ...('text' in told ? { text: told.text, expand: false } : told) }
+}
+
+/**
+ * Where a variable is to be found once init containers have run. Files of other volumes than emptyDirs are not read, as
+ * in Kubernetes: on them may be what the pod has no business with.
+ */
+function readFileKey(source: Field, volumes: Volumes): FileKey {
+  const [volumeField, pathField, keyField] = [source.at('volumeName'), source.at('path'), source.at('key')]
+  const [volume, path, key] = [volumeField.string() ?? '', pathField.string() ?? '', keyField.string() ?? '']
+  if (volume !== '' && !volumes.has(volume)) {
+    const remedy = didYouMean(volume, volumes.keys()) ?? 'add it to spec.volumes'
+    volumeField.issue('NOT_FOUND', `no volume is called ${quote(volume)}`, remedy)
+  } else if ((volumes.get(volume)?.kind ?? 'emptyDir') !== 'emptyDir') {
+    volumeField.issue('UNSUPPORTED_VALUE', `${quote(volume)} is not an emptyDir`, 'name a volume of that type')
+  }
+  const problem = path.startsWith('..') ? "must not start with '..'" : pathProblem(path)
+  if (path !== '' && problem !== undefined) pathField.issue('INVALID_VALUE', `${quote(path)} ${problem}`)
+  const long = key.length > MAX_FILE_KEY ? `must be no more than ${MAX_FILE_KEY} characters` : undefined
+  const wrong = key === '' ? undefined : (long ?? envNameProblem(key))
+  if (wrong !== undefined) keyField.issue('INVALID_VALUE', `${quote(key)} ${wrong}`)
+  return { volume, path: tidyPath(path), key, optional: source.at('optional').boolean() ?? false }
 }
 
 function keyValue(name: string, source: Field, kind: ConfigKind, store: ConfigStore): EnvEntry | undefined {

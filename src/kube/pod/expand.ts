@@ -1,5 +1,5 @@
 /** `$(VAR)` in commands, arguments and values of variables. */
-import type { EnvEntry, RuntimeField } from '../../model.ts'
+import type { EnvEntry, FileKey, RuntimeField } from '../../model.ts'
 import { divideUp, emptyRecord, parseQuantity } from '../yaml/index.ts'
 
 /**
@@ -33,17 +33,22 @@ export function expandText(text: string, lookup: (name: string) => string | unde
  *
  * `base` is what is there already (of the image, and tspod's own). `runtime` gives the facts that only exist with
  * the pod: texts as they are, `limits.cpu` and `limits.memory` as quantities (cores, bytes), which are divided
- * here by the entry's divisor and rounded up.
+ * here by the entry's divisor and rounded up. `file` gives what an env file has, undefined where it has nothing and
+ * need not.
  */
 export function expandEnv(
   entries: readonly EnvEntry[],
   base: Record<string, string>,
   runtime: (field: RuntimeField) => string,
+  file: (key: FileKey) => string | undefined,
 ): Record<string, string> {
   const env = emptyRecord<string>()
   for (const [name, value] of Object.entries(base)) env[name] = value
   for (const entry of entries) {
-    if ('runtime' in entry) env[entry.name] = runtimeValue(entry, runtime)
+    if ('file' in entry) {
+      const value = file(entry.file)
+      if (value !== undefined) env[entry.name] = value
+    } else if ('runtime' in entry) env[entry.name] = runtimeValue(entry, runtime)
     else env[entry.name] = entry.expand ? expandText(entry.text, name => env[name]) : entry.text
   }
   return env

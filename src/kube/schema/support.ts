@@ -212,9 +212,9 @@ export const TABLE: Record<string, Verdicts> = {
   ContainerPort: { honoured: 'containerPort hostPort hostIP name protocol' },
   EnvVar: { honoured: 'name value valueFrom' },
   EnvVarSource: {
-    honoured: 'configMapKeyRef secretKeyRef fieldRef resourceFieldRef',
-    refused: { fileKeyRef: 'use configMapKeyRef, or read the file in the command' },
+    honoured: 'configMapKeyRef secretKeyRef fieldRef resourceFieldRef fileKeyRef',
   },
+  FileKeySelector: { honoured: 'volumeName path key optional' },
   ConfigMapKeySelector: { honoured: 'name key optional' },
   SecretKeySelector: { honoured: 'name key optional' },
   ObjectFieldSelector: { honoured: 'apiVersion fieldPath' },

@@ -249,6 +249,41 @@ describe('a container that attacks its ConfigMap', () => {
   })
 })
 
+describe('variables of a file that an init container wrote', () => {
+  const fileKeyRef = (key: string, rest: object = {}) => ({
+    name: key,
+    valueFrom: { fileKeyRef: { volumeName: 'own', path: 'sub/a.env', key, ...rest } },
+  })
+  const volumes = [{ name: 'own', emptyDir: {} }]
+  const writer = (line: string) => ({
+    ...MAIN,
+    name: 'writer',
+    command: ['sh', '-c', line],
+    volumeMounts: [{ name: 'own', mountPath: '/own' }],
+  })
+
+  test('are read before the container is made, and it need not have the volume', async () => {
+    const env = [fileKeyRef('A'), fileKeyRef('B', { optional: true }), { name: 'C', value: '<$(A)>' }]
+    const line = `sleep 0.5; mkdir /own/sub; printf "%s\\n" "A='one" "deux'" >/own/sub/a.env`
+    const input = webPod({ env }, { volumes, initContainers: [writer(line)] })
+    await play(input)
+    expect(await inside('echo "$A|$C|${B-none}"; ls /own 2>&1 | grep -c own')).toBe('one\ndeux|<one\ndeux>|none\n1\n')
+    expect(await succeeds(cell, ['inspect', 'web-main'])).not.toContain('deux')
+    await succeeds(cell, ['kube', 'down', '-'], { input })
+  })
+
+  test('never are what a planted link leads to', async () => {
+    await cell.sh(`printf "A='canary'\\n" >/etc/canary.env`)
+    const line = 'mkdir /own/sub; ln -s /etc/canary.env /own/sub/a.env'
+    const spec = { volumes, restartPolicy: 'Never', initContainers: [writer(line)] }
+    const input = webPod({ env: [fileKeyRef('A', { optional: true })] }, spec)
+    const played = await tspod(cell, ['kube', 'play', '-'], { input })
+    expect(played).toMatchObject({ exitCode: 125, stderr: expect.stringContaining('a.env is a symbolic link') })
+    expect(await succeeds(cell, ['inspect', 'web-main'])).not.toContain('canary')
+    await succeeds(cell, ['kube', 'down', '-'], { input })
+  })
+})
+
 test("Podman's annotations give a claim to a user, once", async () => {
   const annotations = { 'volume.podman.io/uid': '1234', 'volume.podman.io/gid': '4321' }
   const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'given', annotations } }

@@ -50,6 +50,7 @@ describe('$(VAR)', () => {
 
 describe('environment', () => {
   const none = (): string => 'never'
+  const noFile = (): undefined => undefined
 
   test('a value sees the base and what stands before it, not what comes after', () => {
     const entries = [
@@ -57,7 +58,7 @@ describe('environment', () => {
       { name: 'B', secret: false, text: '$(A)$(C)', expand: true },
       { name: 'C', secret: false, text: 'late', expand: true },
     ]
-    expect(expandEnv(entries, { HOME: '/root' }, none)).toEqual({
+    expect(expandEnv(entries, { HOME: '/root' }, none, noFile)).toEqual({
       HOME: '/root',
       A: '/root',
       B: '/root$(C)',
@@ -66,14 +67,14 @@ describe('environment', () => {
   })
 
   test('what comes from elsewhere is not expanded', () => {
-    expect(expandEnv([{ name: 'A', secret: true, text: '$(HOME)', expand: false }], { HOME: '/root' }, none).A).toBe(
-      '$(HOME)',
-    )
+    expect(
+      expandEnv([{ name: 'A', secret: true, text: '$(HOME)', expand: false }], { HOME: '/root' }, none, noFile).A,
+    ).toBe('$(HOME)')
   })
 
   test('a later entry of the same name wins', () => {
     const entries = ['one', '$(A) two'].map(text => ({ name: 'A', secret: false, text, expand: true }))
-    expect(expandEnv(entries, {}, none).A).toBe('one two')
+    expect(expandEnv(entries, {}, none, noFile).A).toBe('one two')
   })
 
   test('runtime facts come in, limits divided by their divisor and rounded up', () => {
@@ -83,11 +84,24 @@ describe('environment', () => {
       { name: 'MEMORY', secret: false, runtime: 'limits.memory' as const, divisor: '1Mi' },
     ]
     const facts: Record<string, string> = { 'status.podIP': '10.0.0.1', 'limits.cpu': '2', 'limits.memory': '1048577' }
-    expect(expandEnv(entries, {}, field => facts[field] ?? '')).toEqual({ IP: '10.0.0.1', CPU: '2000', MEMORY: '2' })
+    expect(expandEnv(entries, {}, field => facts[field] ?? '', noFile)).toEqual({
+      IP: '10.0.0.1',
+      CPU: '2000',
+      MEMORY: '2',
+    })
+  })
+
+  test('what an env file has comes in as it is, and what it has not is no variable', () => {
+    const at = (key: string) => ({ name: key, secret: true, file: { volume: 'v', path: 'p', key, optional: true } })
+    const entries = [at('A'), at('B'), { name: 'C', secret: false, text: '<$(A)$(B)>', expand: true }]
+    expect(expandEnv(entries, {}, none, ({ key }) => (key === 'A' ? '$(C)' : undefined))).toEqual({
+      A: '$(C)',
+      C: '<$(C)$(B)>',
+    })
   })
 
   test('a variable called __proto__ is one like any other', () => {
-    const env = expandEnv([{ name: '__proto__', secret: false, text: 'x', expand: true }], {}, none)
+    const env = expandEnv([{ name: '__proto__', secret: false, text: 'x', expand: true }], {}, none, noFile)
     expect(Object.entries(env)).toEqual([['__proto__', 'x']])
     expect(({} as Record<string, unknown>).x).toBeUndefined()
   })

@@ -136,6 +136,12 @@ const cases: Record<string, { input: PlanInput; steps: string[] }> = {
       'start a (create a, await i; )',
     ],
   },
+  'nor is it made where its init container is not to start yet': {
+    input: input([container('i', 'init'), container('a', 'regular', { at: 'absent' }, { needsInit: true })], {
+      goal: 'created',
+    }),
+    steps: ['rootfs i (; )', 'create i (rootfs i; )'],
+  },
   'the infra container owns the PID namespace: all others are created after it started': {
     input: input([container('p', 'infra'), container('a', 'regular')]),
     steps: [
