@@ -16,7 +16,7 @@ export const refresh = defineVerb({
     'Brings the records to what a reboot has left. The first command after a reboot does that anyway, also when the run ' +
     'directory has survived the reboot: nothing has to be deleted by hand. With --start pods come back: all containers ' +
     'of restartPolicy Always, of OnFailure those that had not succeeded, of Never none that had run; init containers run ' +
-    'again, and what was stopped by hand stays stopped. The names of the pods that were looked after are printed. ' +
+    'again (the end of one starts the next; nothing waits for them here), and what was stopped by hand stays stopped. The names of the pods that were looked after are printed. ' +
     'The unit tspod-restart.service does this at boot: systemctl enable tspod-restart.service.',
   examples: [
     { does: 'What the unit does at boot', line: 'tspod system refresh --start' },
