@@ -1,10 +1,11 @@
 /**
- * Bundles src/main.ts into dist/: one chunk per lazily imported part, the compiled add-ons next to them, and
- * Node's compile cache warmed, so that a command costs little more than starting Node.
+ * Bundles src/main.ts into dist/: packages that few commands need in files of their own, the compiled add-ons next to
+ * them, and the bytecode of what a play calls first.
  * Whoever changes the layout of dist/ changes bin/tspod and scripts/install.sh with it.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build, type Plugin } from 'esbuild'
@@ -23,10 +24,9 @@ const ADDONS: Record<string, string> = {
 
 const OWN_ADDONS = ['packet', 'syscalls', 'userns']
 
-/**
- * A play that ends where the image is looked for. Node writes a file's compile cache after the first command that
- * loads it, with the functions that were called by then: that command should be the one whose speed matters most.
- */
+const DIGEST_LENGTH = 16
+
+/** A play that ends where the image is looked for: the build's machine may have no runtime. */
 const WARMING_PLAY = `
 apiVersion: v1
 kind: ConfigMap
@@ -91,7 +91,7 @@ const apart: Plugin = {
 
 /**
  * CommonJS, in one file: loading the same code as a dozen ES modules takes 25 ms longer. Dynamic imports stay lazy
- * inside the file. The entry answers `--version` and loads the rest only then.
+ * inside the file. The entry answers `--version` by itself; it is no part of the others, whose digest it knows.
  */
 async function bundle(): Promise<void> {
   const options = {
@@ -110,34 +110,29 @@ async function bundle(): Promise<void> {
   const main = join(ROOT, 'src', 'main.ts')
   await Promise.all([
     build({ ...options, entryPoints: { main }, plugins: [native, apart] }),
-    build({
-      ...options,
-      entryPoints: { tspod: join(ROOT, 'src', 'tspod.ts') },
-      external: ['./main.cjs'],
-      plugins: [mainApart],
-    }),
     build({ ...options, entryPoints: Object.fromEntries(APART.map(name => [name, name])), plugins: [native] }),
   ])
+  const define = { ...options.define, BUILD: JSON.stringify(digest()) }
+  await build({ ...options, define, entryPoints: { tspod: join(ROOT, 'src', 'tspod.ts') } })
 }
 
-/** src/tspod.ts imports main.ts, which in dist/ is a file of its own. */
-const mainApart: Plugin = {
-  name: 'main-apart',
-  setup({ onResolve }) {
-    onResolve({ filter: /^\.\/main\.ts$/ }, () => ({ path: './main.cjs', external: true }))
-  },
+/** Names this bundle's bytecode: that of another one would be believed. */
+function digest(): string {
+  const hash = createHash('sha256')
+  for (const name of ['main', ...APART]) hash.update(readFileSync(join(UNFINISHED, `${name}.cjs`)))
+  return hash.digest('hex').slice(0, DIGEST_LENGTH)
 }
 
 async function main(): Promise<void> {
   await bundle()
   for (const [name, source] of Object.entries(ADDONS)) copyFileSync(join(ROOT, source), join(UNFINISHED, name))
   for (const name of OWN_ADDONS) compile(name)
+  warm()
   // The exit hooks of running pods may call tspod at any moment.
   if (existsSync(DIST)) renameSync(DIST, OLD)
   renameSync(UNFINISHED, DIST)
-  // One that still runs from there may be adding to its compile cache.
+  // One that still runs from there may be adding to its bytecode.
   rmSync(OLD, { recursive: true, force: true, maxRetries: 5 })
-  warm()
 }
 
 /** Our own add-ons are one C file each against Node's stable ABI: no build system, a quarter of a second. */
@@ -149,13 +144,13 @@ function compile(name: string): void {
   })
 }
 
+/** Runs the warming play and leaves the bytecode of what it called beside each file of the bundle. */
 function warm(): void {
-  const tspod = join(ROOT, 'bin', 'tspod')
   const scratch = mkdtempSync(join(tmpdir(), 'tspod-warm-'))
   try {
-    execFileSync(tspod, ['--version'], { stdio: 'ignore' })
     const args = ['--root', join(scratch, 'root'), '--runroot', join(scratch, 'run'), 'play', 'kube', '-']
-    const { status, stderr } = spawnSync(tspod, args, { input: WARMING_PLAY, encoding: 'utf8' })
+    const argv = [join(ROOT, 'scripts', 'warm.ts'), UNFINISHED, ...args]
+    const { status, stderr } = spawnSync(process.execPath, argv, { input: WARMING_PLAY, encoding: 'utf8' })
     if (status !== 125 || !stderr.includes('image not known')) throw new Error(`the bundle does not work: ${stderr}`)
   } finally {
     rmSync(scratch, { recursive: true, force: true })

@@ -68,7 +68,7 @@ install_all() {
   install -d "$stage$home"
   printf '%s' "$created" >"$stage$manifest"
   put 755 "$node" "$home/node/bin/node"
-  for file in dist/*.cjs dist/*.node; do put 644 "$file" "$home/$file"; done
+  for file in dist/*.cjs dist/*.bytecode dist/*.node; do put 644 "$file" "$home/$file"; done
   for file in templates/*; do
     case $file in
       *.service | *.timer | *.path) put_filled 644 "$file" "$prefix/lib/systemd/system/${file#templates/}" ;;
@@ -78,7 +78,7 @@ install_all() {
   done
   put_filled 755 bin/tspod "$home/bin/tspod"
   put_filled 755 bin/tspod "$prefix/bin/tspod"
-  # Node adds to its compile cache whenever root runs something new.
+  # Root's commands leave their bytecode there.
   printf '%s\n' "$home/dist/cache/" >>"$stage$manifest"
   if [ -z "$stage" ]; then "$prefix/bin/tspod" --version; fi
 }

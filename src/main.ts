@@ -20,6 +20,9 @@ const LINGER_MS = 500
 /** The bundle is in dist/, this file in src/: both one below the folder that holds the launcher and the templates. */
 const HOME = resolve(import.meta.dirname, '..')
 
+/** For whoever keeps what a complete run has compiled. */
+export const progress = { verbDone: false }
+
 async function main(argv: readonly string[]): Promise<number> {
   process.umask(0o077)
   const { failureText, interpret, lostOutput, makeOutput, signalExitCode } = await import('./cli/index.ts')
@@ -108,6 +111,7 @@ async function runVerb(
     const outcome = await verb.run(input, world)
     world.out.write(outcome.stdout ?? '')
     world.err.write(outcome.stderr ?? '')
+    progress.verbDone = true
     return outcome
   } finally {
     // An engine that could not be opened has been reported by whoever asked for it.

