@@ -30,12 +30,13 @@ export function readAppArmor(container: Field, pod: Field): AppArmorSpec | undef
   return { type, profile: text }
 }
 
-/** The parts of the label that the manifest sets, those of the container over those of the pod. */
+/** The parts of the label that the manifest sets: all of the container's, or else all of the pod's. */
 export function readSelinux(container: Field, pod: Field): Record<string, string> | undefined {
   const label: Record<string, string> = {}
+  const own = container.at('seLinuxOptions')
+  const options = own.present ? own : pod.at('seLinuxOptions')
   for (const part of ['user', 'role', 'type', 'level']) {
-    const own = container.at('seLinuxOptions').at(part)
-    const field = own.present ? own : pod.at('seLinuxOptions').at(part)
+    const field = options.at(part)
     const text = field.string() ?? ''
     if (text === '') continue
     if (!LABEL_PART.test(text)) field.issue('INVALID_VALUE', `${quote(text)} is not a part of an SELinux label`)

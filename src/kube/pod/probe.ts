@@ -64,16 +64,7 @@ export function readHooks(container: Field, ports: Ports, graceMs: number): Cont
     const field = lifecycle.at(name)
     if (!field.present) continue
     const handler = readHandler(field, ['exec', 'httpGet', 'sleep', 'tcpSocket'], ports, graceMs)
-    if (handler?.kind === 'tcp') {
-      field
-        .at('tcpSocket')
-        .issueAt(
-          field.at('tcpSocket').key,
-          'NOT_SUPPORTED',
-          'a hook cannot be a tcpSocket: it would always fail',
-          'use exec',
-        )
-    } else if (handler !== undefined) hooks[name] = handler
+    if (handler !== undefined) hooks[name] = handler
   }
   return Object.keys(hooks).length > 0 ? hooks : undefined
 }

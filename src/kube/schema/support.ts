@@ -197,7 +197,10 @@ export const TABLE: Record<string, Verdicts> = {
     later: { livenessProbe: NOT_RUN, readinessProbe: NOT_RUN, startupProbe: NOT_RUN },
   },
   Lifecycle: { honoured: 'stopSignal', later: { postStart: NOT_RUN, preStop: NOT_RUN } },
-  LifecycleHandler: { honoured: 'exec httpGet sleep tcpSocket' },
+  LifecycleHandler: {
+    honoured: 'exec httpGet sleep',
+    refused: { tcpSocket: 'use exec: a hook cannot be a tcpSocket, it would always fail' },
+  },
   Probe: {
     honoured:
       'exec httpGet tcpSocket grpc initialDelaySeconds periodSeconds timeoutSeconds successThreshold ' +

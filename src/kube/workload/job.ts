@@ -85,7 +85,7 @@ function readJobPod({ document, name, namespace, spec }: JobOrigin, indexed: boo
   )
   if (!indexed) return pod
   for (const container of [...pod.spec.initContainers, ...pod.spec.containers])
-    container.env.push({ name: 'JOB_COMPLETION_INDEX', secret: false, text: INDEX_MARK, expand: false })
+    container.env.push({ name: 'JOB_COMPLETION_INDEX', secret: false, text: INDEX_MARK, expand: true })
   return pod
 }
 

@@ -54,14 +54,15 @@ const forms = (name: string, namespace: string): string[] => [
  */
 function dnsNames(spec: PodSpec, served: readonly Served[]): string[] | undefined {
   const foreign = new Set(served.map(({ service }) => service.name))
-  // The Service of a StatefulSet may stand in another file, or nowhere.
-  const names = spec.origin.kind === 'StatefulSet' ? ownNames(spec) : []
+  const names: string[] = []
   for (const { service, backends } of served) {
     if (!backends.some(backend => backend.spec === spec)) continue
     foreign.delete(service.name)
     names.push(service.name, ...forms(service.name, service.namespace))
     if (spec.subdomain === service.name) names.push(...ownNames(spec))
   }
+  // The Service of a StatefulSet may stand in another file, or nowhere.
+  if (spec.origin.kind === 'StatefulSet') names.push(...ownNames(spec))
   if (served.length + names.length === 0) return undefined
   const own = servingContainers(spec).map(container => container.name as string)
   return [...new Set([...own.filter(name => !foreign.has(name)), ...names])]

@@ -68,6 +68,7 @@ export function currentSpec({ spec: pod, manifest, limits, network }: PlayedMani
   const spec: JsonObject = { ...manifest.spec }
   if (network === 'host') spec.hostNetwork = true
   if (spec.hostname === undefined && pod.hostname !== pod.name.slice(0, 63)) spec.hostname = pod.hostname
+  if (pod.subdomain !== undefined) spec.subdomain = pod.subdomain
   const serving = new Map(servingContainers(pod).map(container => [container.name as string, container.ports]))
   for (const list of ['initContainers', 'containers']) {
     const containers = spec[list]
@@ -75,7 +76,8 @@ export function currentSpec({ spec: pod, manifest, limits, network }: PlayedMani
     spec[list] = containers.map(container => {
       if (!isObject(container)) return container
       const name = String(container.name)
-      return withLimits(withPorts(container, network === 'host' ? undefined : serving.get(name)), limits[name])
+      const indexed = withIndex(container, pod.job?.index)
+      return withLimits(withPorts(indexed, network === 'host' ? undefined : serving.get(name)), limits[name])
     })
   }
   const volumes = Array.isArray(spec.volumes) ? spec.volumes : []
@@ -86,6 +88,13 @@ export function currentSpec({ spec: pod, manifest, limits, network }: PlayedMani
   )
   if (claims.length > 0) spec.volumes = [...volumes, ...claims]
   return spec
+}
+
+/** A Job gives its pods their completion index; without the Job, they say it themselves. */
+function withIndex(container: JsonObject, index: number | undefined): JsonObject {
+  if (index === undefined) return container
+  const written = Array.isArray(container.env) ? container.env : []
+  return { ...container, env: [...written, { name: 'JOB_COMPLETION_INDEX', value: `${index}` }] }
 }
 
 function withPorts(container: JsonObject, ports: readonly PortSpec[] | undefined): JsonObject {

@@ -46,10 +46,9 @@ function policies(pod: PodSpec, spec: JsonObject): JsonObject {
     if (!Array.isArray(containers)) return []
     const full = containers.map(container => {
       const { name, imagePullPolicy, ...rest } = container as JsonObject
-      const policy = known.get(String(name))
-      // Newer is what Always means where a local image may serve.
-      const told = policy === 'Newer' ? 'Always' : policy
-      return { name: name ?? '', ...rest, imagePullPolicy: imagePullPolicy ?? told ?? 'IfNotPresent' }
+      const policy = imagePullPolicy ?? known.get(String(name)) ?? 'IfNotPresent'
+      // What nothing means for the tag latest has no word of its own: Always would not let a local image serve.
+      return { name: name ?? '', ...rest, ...(policy !== 'Newer' && { imagePullPolicy: policy }) }
     })
     return [[list, full] as const]
   })
