@@ -36,8 +36,8 @@ describe('the names of a Service', () => {
     ])
     const withService = `${set}---\n${service('selector: {app: web}, clusterIP: None', 'peers')}`
     expect(firstPod(withService).dnsNames?.filter(name => name.endsWith('.local'))).toEqual([
-      'fan-0.peers.default.svc.cluster.local',
       'peers.default.svc.cluster.local',
+      'fan-0.peers.default.svc.cluster.local',
     ])
   })
 
