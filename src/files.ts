@@ -169,10 +169,15 @@ export function mountId(fd: number): string {
 /**
  * Reads the regular file `relative` below `rootDir`, following links the way a process with that root would:
  * an absolute link starts again at `rootDir`, and `..` never goes above it. Returns undefined when there is none.
- * Throws UNSAFE_PATH for anything but a regular file (a FIFO is not waited for), for more than `maxBytes`,
- * and for a loop of links.
+ * Throws UNSAFE_PATH for anything but a regular file (a FIFO is not waited for), for a loop of links, and for more than
+ * `maxBytes`; of which `end` gives the last ones instead.
  */
-export function readBeneath(rootDir: string, relative: string, maxBytes: number): Buffer | undefined {
+export function readBeneath(
+  rootDir: string,
+  relative: string,
+  maxBytes: number,
+  part: 'whole' | 'end' = 'whole',
+): Buffer | undefined {
   const root = plainRoot(rootDir)
   const held = [root.fd]
   try {
@@ -181,7 +186,7 @@ export function readBeneath(rootDir: string, relative: string, maxBytes: number)
     if (!fstatSync(fd).isFile()) throw unsafePath(relative, 'it is not a regular file')
     const file = openSync(`/proc/self/fd/${fd}`, O_RDONLY | O_NONBLOCK)
     held.push(file)
-    return readBounded(file, relative, maxBytes)
+    return part === 'end' ? readEnd(file, maxBytes) : readBounded(file, relative, maxBytes)
   } catch (error) {
     if (isMissing(error)) return undefined
     throw error
@@ -213,6 +218,12 @@ export function readPlain(rootDir: string, relative: string, maxBytes: number): 
   } finally {
     opened.close()
   }
+}
+
+function readEnd(fd: number, maxBytes: number): Buffer {
+  const buffer = Buffer.alloc(maxBytes)
+  const length = readSync(fd, buffer, 0, maxBytes, Math.max(0, fstatSync(fd).size - maxBytes))
+  return buffer.subarray(0, length)
 }
 
 function readBounded(fd: number, name: string, maxBytes: number): Buffer {

@@ -47,7 +47,7 @@ export { setFrozen } from './freezer.ts'
 export { readHostFacts } from './host.ts'
 export { findImage, listImages, readImageParts } from './image.ts'
 export { type Limits, setLimits, withLimits } from './limits.ts'
-export { type LogLine, type LogOptions, type LogSource, type LogStream, readLogs } from './logs.ts'
+export { type LogLine, type LogOptions, type LogSource, type LogStream, parseEntry, readLogs } from './logs.ts'
 export {
   hasInterface,
   isListed,

@@ -1,14 +1,12 @@
 /** Recording how a container ended: code, reason and the message it left behind. */
-import { readBeneath } from '../../files.ts'
 import { type Exit, wasOomKilled } from '../../oci/index.ts'
 import { type PodWork, patch, placesOf } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
 import { judgeExit, policyFor } from '../plan/index.ts'
 import type { ContainerPatch, ContainerRecord } from '../state/index.ts'
+import { lastWords } from './last-words.ts'
 import { advance } from './lifecycle.ts'
 
-/** The kubelet keeps this much of a termination message. */
-const MESSAGE_BYTES = 4096
 /** What Kubernetes reports when nobody knows the code; never 0, because that would mean success. */
 const UNSEEN_CODE = 255
 
@@ -22,7 +20,8 @@ export function recordEnd(work: PodWork, record: ContainerRecord, exit: Exit | u
     exitCode: code,
     finishedMs: exit?.finishedMs ?? work.context.clock.nowMs(),
     reason: exit === undefined ? 'Unknown' : oom ? 'OOMKilled' : code === 0 ? 'Completed' : 'Error',
-    message: exit === undefined ? 'its process is gone and nobody recorded how it ended' : terminationMessage(run),
+    message:
+      exit === undefined ? 'its process is gone and nobody recorded how it ended' : lastWords(work, record, code),
     pid: null,
     pidStart: null,
     monitorPid: null,
@@ -65,15 +64,5 @@ function isOom(run: string): boolean {
   } catch {
     // The run directory is gone: then nobody can say.
     return false
-  }
-}
-
-/** What the container wrote to its termination log; the file was made by us, its content is the container's. */
-function terminationMessage(run: string): string {
-  try {
-    return readBeneath(run, 'termination-log', MESSAGE_BYTES)?.toString('utf8').trimEnd() ?? ''
-  } catch {
-    // Longer than the limit or replaced by something else: no message is better than a wrong one.
-    return ''
   }
 }

@@ -41,6 +41,7 @@ describe('what a manifest says of confinement', () => {
   const play = (args: string[], more = ''): Promise<Finished> =>
     tspod(cell, ['kube', 'play', ...args, '-'], { input: POD(more) })
 
+  // shows: SeccompProfile.localhostProfile
   test('holds inside', async () => {
     await cell.exec(['sh', '-c', 'mkdir -p /tmp/profiles; cat >/tmp/profiles/deny.json'], {
       input: JSON.stringify(FILTER),

@@ -31,6 +31,7 @@ const untilFailed = (): Promise<Told> => eventually(only, ({ phase }) => phase =
 const timekeepers = async (): Promise<string> => (await cell.sh('pgrep -x timekeeper')).stdout
 
 describe('a pod with activeDeadlineSeconds', () => {
+  // shows: PodSpec.activeDeadlineSeconds
   test('is stopped with its grace when they are over, has failed, and is not started again', () =>
     withLeakCheck(cell, async () => {
       const obeys = `trap 'echo bye; exit 0' TERM; sleep 100000 & wait`

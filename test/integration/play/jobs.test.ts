@@ -126,6 +126,7 @@ describe('a Job', () => {
       await succeeds(cell, ['kube', 'down', '-'], { input: manifest })
     }))
 
+  // shows: JobSpec.activeDeadlineSeconds JobSpec.ttlSecondsAfterFinished
   test('ends at its deadline, and goes when its time is up', () =>
     withLeakCheck(cell, async () => {
       const spec = { activeDeadlineSeconds: 1, ttlSecondsAfterFinished: 1 }

@@ -54,6 +54,7 @@ describe('without a terminal', () => {
     expect(size).toBe('1048576 /tmp/copy')
   })
 
+  // shows: Container.stdinOnce
   test('the end of the input leaves the container’s input open, until stdinOnce says otherwise', async () => {
     await play('kept', ECHO, { stdin: true })
     await play('once', ECHO, { stdin: true, stdinOnce: true })

@@ -262,6 +262,7 @@ describe('variables of a file that an init container wrote', () => {
     volumeMounts: [{ name: 'own', mountPath: '/own' }],
   })
 
+  // shows: EnvVarSource.fileKeyRef FileKeySelector.volumeName FileKeySelector.path FileKeySelector.key FileKeySelector.optional
   test('are read before the container is made, and it need not have the volume', async () => {
     const env = [fileKeyRef('A'), fileKeyRef('B', { optional: true }), { name: 'C', value: '<$(A)>' }]
     const line = `sleep 0.5; mkdir /own/sub; printf "%s\\n" "A='one" "deux'" >/own/sub/a.env`
