@@ -31,3 +31,6 @@ export const systemClock: Clock = {
 export function ifStillBusy(ms: number, act: () => void): void {
   setTimeout(act, ms).unref()
 }
+
+/** CLOCK_MONOTONIC in microseconds, as other processes see it: it does not begin with this one. */
+export const kernelMicroseconds = (): bigint => process.hrtime.bigint() / 1000n

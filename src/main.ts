@@ -94,6 +94,10 @@ async function runVerb(
     run,
     paths,
     template: async name => (await import('node:fs/promises')).readFile(join(HOME, 'templates', name), 'utf8'),
+    notifier: async () => {
+      const socket = process.env.NOTIFY_SOCKET
+      return socket ? (await import('./systemd/index.ts')).openNotifier(socket, systemClock) : undefined
+    },
     engine: () => {
       const note = (text: string): void => log?.info(text)
       engine ??= openEngineIn(paths, {
@@ -150,6 +154,7 @@ async function openEngineIn(paths: Paths, doors: ProcessDoors): Promise<Engine> 
     clock: systemClock,
     paths,
     ...(process.env.INVOCATION_ID && { invocationId: process.env.INVOCATION_ID }),
+    ...(process.env.NOTIFY_SOCKET && { notifySocket: process.env.NOTIFY_SOCKET }),
     launcher: join(HOME, 'bin/tspod'),
     exitHook: join(HOME, 'templates/exit-hook'),
     timekeeper: join(HOME, 'templates/timekeeper'),

@@ -7,6 +7,8 @@ import { join } from 'node:path'
 
 /** syscalls.c: a negative answer is an errno. */
 type Addon = {
+  barrier(socket: string): number
+  tell(socket: string, text: string, pid: number): number
   attribute(path: string, name: string): string | number
 }
 
@@ -14,6 +16,21 @@ type Addon = {
 const ADDON = join(import.meta.dirname, '../dist/syscalls.node')
 
 const addon = (): Addon => createRequire(import.meta.url)(ADDON) as Addon
+
+/**
+ * Sends BARRIER=1 with one end of a pipe to a notify socket (a path, or @NAME). Answers the other end, which ends once
+ * the listener has read everything before it; undefined when nobody listens, or its queue is full.
+ */
+export function sendBarrier(socket: string): number | undefined {
+  const descriptor = addon().barrier(socket)
+  return descriptor < 0 ? undefined : descriptor
+}
+
+/**
+ * Sends one datagram to a notify socket in the name of the process `pid`, which only root may; false when nobody
+ * listens, or its queue is full. It is not waited for anybody.
+ */
+export const tellFor = (pid: number, socket: string, text: string): boolean => addon().tell(socket, text, pid) >= 0
 
 /** The extended attribute `name` of a file; undefined where it has none, or there is no such file. */
 export function attributeOf(path: string, name: string): string | undefined {

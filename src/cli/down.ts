@@ -1,6 +1,7 @@
 /** `tspod kube down`: what a manifest describes is stopped and removed. */
 import type { DownReport } from '../engine/index.ts'
 import { EXIT_OWN_ERROR } from '../errors.ts'
+import { announcer } from './announce.ts'
 import type { FlagTable } from './flags.ts'
 import { printable } from './output.ts'
 import { readSources, sourceProblems } from './source.ts'
@@ -35,7 +36,14 @@ export async function takeDown(names: readonly string[], how: { force: boolean }
     import('../kube/index.ts'),
     world.engine(),
   ])
-  return downOutcome(await engine.down(namesIn(sources), how, world.signal))
+  const notifier = await world.notifier()
+  const announced = notifier && announcer(notifier, world.clock)
+  notifier?.stopping()
+  try {
+    return downOutcome(await engine.down(namesIn(sources), how, world.signal, announced?.watch))
+  } finally {
+    await announced?.finish()
+  }
 }
 
 /** The four headings that Podman always prints. */

@@ -1,7 +1,8 @@
 /** `tspod kube play`: Kubernetes YAML becomes running pods. */
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
-import type { Engine, PlayOptions, PlayReport, ServiceOptions } from '../engine/index.ts'
+import type { PlayOptions, Progress, ServiceOptions } from '../engine/index.ts'
+import { announcer } from './announce.ts'
 import { CHECK_FLAGS, checkFlagProblems, checkOptions } from './check-flags.ts'
 import { takeDown } from './down.ts'
 import type { FlagTable, Problem } from './flags.ts'
@@ -137,27 +138,30 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
   })
   if (!flags.quiet) world.err.write(notes.map(note => `note: ${printable(note)}\n`).join(''))
   const service = flags['service-container'] || flags.wait ? await serviceOptions(input, sources) : undefined
+  const notifier = service && (await world.notifier())
+  const announced = notifier && announcer(notifier, world.clock)
   const progress = progressLine(world.err, flags.quiet)
   const onAbort = (): void =>
     progress.show({ object: '', text: 'interrupted: undoing what was begun; interrupt again to leave at once' })
   world.signal.addEventListener('abort', onAbort, { once: true })
   try {
-    const report = await engine.play(bundle, { ...options, ...(service && { service }) }, progress.show, world.signal)
+    const whole = { ...options, ...(service && { service }) }
+    const show: Progress = event => {
+      progress.show(event)
+      announced?.fetching(event)
+    }
+    const report = await engine.play(bundle, whole, show, world.signal, announced?.watch)
     progress.finish()
-    await announce(report, engine, world)
+    // Who waits stands for the service himself: he has to clean up after it.
+    announced?.up(flags.wait ? report.mainPid && process.pid : report.mainPid)
     return flags.wait ? await waitAndClean(sources, report, engine, world) : playOutcome(report)
+  } catch (error) {
+    announced?.failed(error)
+    throw error
   } finally {
     progress.finish()
+    await announced?.finish()
   }
-}
-
-/** Below a service manager: the service is up, and its monitor is the process to watch from now on. */
-async function announce({ service, pods }: PlayReport, engine: Engine, { env }: World): Promise<void> {
-  if (service === undefined || !env.NOTIFY_SOCKET) return
-  if (pods.every(({ containers, failures }) => failures.length >= containers.length)) return
-  const found = (await engine.pods()).find(({ id }) => id === service)
-  const conmonPid = found?.containers[0]?.conmonPid
-  if (conmonPid !== undefined) await (await import('../systemd/index.ts')).notifyReady(conmonPid)
 }
 
 /** The service's name is told by the manifest's text alone, as in Podman: whoever has the file finds the service. */

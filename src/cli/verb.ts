@@ -5,6 +5,7 @@ import type { Engine } from '../engine/index.ts'
 import { TspodError } from '../errors.ts'
 import type { Paths } from '../paths.ts'
 import type { Run } from '../process.ts'
+import type { Notifier } from '../systemd/index.ts'
 import type { Terminal } from '../terminal.ts'
 import type { FlagTable, FlagValues, Problem, Refusals } from './flags.ts'
 
@@ -37,6 +38,8 @@ export type World = {
   template(name: string): Promise<string>
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   signal: AbortSignal
+  /** The door to the service manager that started this process; undefined when none did. */
+  notifier(): Promise<Notifier | undefined>
   /** Opens the engine when first called; main.ts closes it. */
   engine(): Promise<Engine>
 }

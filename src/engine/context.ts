@@ -67,6 +67,8 @@ export type PodWork = {
   asked: Set<Id>
   /** What steps have begun beside them; over before the next plan, so that nothing comes after what undoes it. */
   begun: Promise<unknown>[]
+  /** Told of each change of a container's state. */
+  changed?: () => void
   /** Set when the record of the pod is gone. */
   forgotten: boolean
   signal: AbortSignal | undefined
@@ -104,6 +106,7 @@ function apply(record: ContainerRecord | PodRecord, change: ContainerPatch | Pod
     if (value === null) Reflect.deleteProperty(record, key)
     else Object.assign(record, { [key]: value })
   }
+  if (change.state !== undefined) work.changed?.()
 }
 
 /** The run-time directories of a container: bundle, pid files and FIFOs in one place, exit files in another. */

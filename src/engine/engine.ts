@@ -83,12 +83,12 @@ export async function openEngine(doors: Doors): Promise<Engine> {
   const boot = readBootKey(doors.paths) ?? (await beginBoot(doors, key => recordReboot(contextOf(key))))
   const context = contextOf(boot)
   return {
-    play: async (bundle, options, progress, signal) => {
-      const report = await play(context, bundle, options, progress, signal)
+    play: async (bundle, options, progress, signal, watch) => {
+      const report = await play(context, bundle, options, progress, signal, watch)
       await tendNamed(context, bundle.jobs?.map(({ name }) => name) ?? [])
       return report
     },
-    down: (request, options, signal) => down(context, request, options, signal),
+    down: (request, options, signal, watch) => down(context, request, options, signal, watch),
     pods: async () => {
       const all = await loadAll(context)
       await missTimekeeper(

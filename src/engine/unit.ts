@@ -30,13 +30,16 @@ export const placeOf = (
 export const isHomeless = ({ hierarchies }: EngineContext, { settings: { unit } }: PodRecord): boolean =>
   unit !== undefined && !cgroupExists(hierarchies, unit.cgroup)
 
+/** `reloads`: the unit is up already, and this command is to make it what its manifest says now. */
+export type Entered = { unit: Unit; reloads: boolean }
+
 /**
  * The delegated unit this command runs in; undefined outside of one. This process leaves the unit's own cgroup for
  * `control` then: controllers can be handed down only by a cgroup without processes.
  * Throws HOST_LACKS when the kernel refuses.
  */
-export async function enterUnit(context: EngineContext): Promise<Unit | undefined> {
-  const { hierarchies, invocationId, cgroupPlace } = context
+export async function enterUnit(context: EngineContext): Promise<Entered | undefined> {
+  const { hierarchies, invocationId, notifySocket, cgroupPlace } = context
   if (cgroupPlace.manager !== 'systemd') return undefined
   const tree = treeOfUnits(hierarchies)
   const standing = tree && ownUnit(tree, invocationId)
@@ -47,7 +50,10 @@ export async function enterUnit(context: EngineContext): Promise<Unit | undefine
   if (lacks.length > 0) {
     context.note(`${unit.name} has no ${lacks.join(', ')} controller below it: limits that need it have no effect`)
   }
-  return unit
+  return {
+    unit: { ...unit, ...(notifySocket !== undefined && { notify: notifySocket }) },
+    reloads: inner === '.control',
+  }
 }
 
 /** The tree systemd keeps its units in. */

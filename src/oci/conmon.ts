@@ -27,7 +27,8 @@ import { lastMessage, startFailed } from './failures.ts'
 import { type CriuOptions, criuFailed, criuFlags, type Runtime, runtimeHangs } from './runtime/index.ts'
 
 export type LogDriver = 'k8s-file' | 'json-file' | 'journald' | 'none' | 'passthrough'
-export type LogTarget = { driver: LogDriver; path: string; maxBytes: number }
+/** `tag` is the journal's CONTAINER_TAG, and what `journalctl` prints in front of each line. */
+export type LogTarget = { driver: LogDriver; path: string; maxBytes: number; tag?: string }
 
 export type CreateInput = {
   runtime: Runtime
@@ -126,6 +127,8 @@ export function conmonArgs(input: CreateInput): string[] {
   for (const { driver, path } of input.log) {
     args.push('--log-path', driver === 'k8s-file' || driver === 'json-file' ? `k8s-file:${path}` : driver)
   }
+  const tag = input.log.find(target => target.driver === 'journald')?.tag
+  if (tag !== undefined) args.push('--log-tag', tag)
   if (input.log.length === 0) args.push('--log-path', 'none')
   const maxBytes = Math.max(0, ...input.log.map(target => target.maxBytes))
   if (maxBytes > 0) args.push('--log-size-max', String(maxBytes))

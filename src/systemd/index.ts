@@ -1,3 +1,3 @@
 export { isShuttingDown, type Manager, openManager, systemdPresent } from './manager.ts'
-export { notifyReady } from './notify.ts'
+export { type Notifier, oneLine, openNotifier } from './notify.ts'
 export { ownUnit, type Unit } from './unit.ts'

@@ -4,7 +4,12 @@ import { join } from 'node:path'
 import { attributeOf } from '../syscalls.ts'
 
 /** A service whose cgroup is ours to divide; the path is relative to the mount of the tree. */
-export type Unit = { name: string; cgroup: string }
+export type Unit = {
+  name: string
+  cgroup: string
+  /** Where its manager listens for notifications, where it does. */
+  notify?: string
+}
 
 /** The tree that systemd keeps its units in: cgroup v2, or `name=systemd` of v1. */
 export type UnitTree = { mount: string; controllers: '' | 'name=systemd' }

@@ -45,6 +45,7 @@ export function recordedWorld(engine: Partial<Engine> = {}, overrides: Partial<W
       throw new Error('this test runs no program')
     },
     paths: SYSTEM_PATHS,
+    notifier: async () => undefined,
     template: async name => readFileSync(new URL(`../../templates/${name}`, import.meta.url), 'utf8'),
     signal: new AbortController().signal,
     engine: async () => engine as Engine,

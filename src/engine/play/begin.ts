@@ -52,11 +52,35 @@ export async function beginAll(
   })
   const fallen = outcomes.filter(({ outcome }) => hasNoSandbox(outcome)).map(({ work }) => work)
   await undo(fallen, locks)
+  if (service !== undefined && !works.some(hasStarted)) {
+    await standDown(service, standing)
+    return outcomes.map(playedPod)
+  }
   if (standing.some(({ outcome }) => outcome.againAtMs !== undefined)) await wakeTimekeeper(context)
   if (service !== undefined && standing.some(({ outcome }) => outcome.finished)) {
     await settleService(context, service.pod.id)
   }
   return outcomes.map(playedPod)
+}
+
+/** One of its containers that serve has run, whatever became of it. */
+export const hasStarted = ({ containers }: PodWork): boolean =>
+  containers.some(({ kind, startedMs }) => kind === 'regular' && startedMs !== undefined)
+
+/** A service of which nothing has started is down, and nothing of it comes back by itself behind its unit's back. */
+async function standDown(service: PodWork, standing: readonly Begun[]): Promise<void> {
+  const { context } = service
+  for (const { work } of standing) {
+    if (work.pod.goal !== 'running') continue
+    work.pod.goal = 'stopped'
+    for (const { id } of work.containers) patch(work, id, { goal: 'stopped' })
+    await context.store.write(async tx => {
+      await updatePod(tx, work.pod.id, { goal: 'stopped', wakeMs: null })
+      await writePatches(tx, work)
+    })
+    await reconcile(work, false)
+  }
+  await settleService(context, service.pod.id)
 }
 
 type Begun = { work: PodWork; outcome: Reconciled; held?: string }

@@ -4,7 +4,7 @@ import type { EngineContext } from '../context.ts'
 import { removeIdleServices, settleService, tearDown } from '../run/index.ts'
 import { podsMadeBy, readPod, readPods } from '../state/index.ts'
 import { nudgeTimekeeper } from '../timekeeper.ts'
-import type { DownOptions, DownReport, DownRequest } from '../types/index.ts'
+import type { DownOptions, DownReport, DownRequest, Watch } from '../types/index.ts'
 import { removeSecrets, removeVolume } from '../volumes/index.ts'
 import { loadWork, lockJobs, lockPod } from '../work.ts'
 import { followersFirst, placeOf } from './order.ts'
@@ -15,6 +15,7 @@ export async function down(
   request: DownRequest,
   options: DownOptions,
   signal: AbortSignal,
+  watch: Watch = {},
 ): Promise<DownReport> {
   const report: DownReport = { stopped: [], removed: [], secrets: [], volumes: [], failures: [] }
   const attempt = async (object: string, work: () => Promise<void>): Promise<void> => {
@@ -41,6 +42,7 @@ export async function down(
         if (pod.service !== undefined) services.add(pod.service)
         const work = await loadWork(context, pod)
         if (options.graceMs !== undefined) work.stopping.graceMs = Math.min(options.graceMs, pod.spec.graceMs)
+        watch.stopping?.(work.stopping.graceMs ?? pod.spec.graceMs)
         const { stopped, failures } = await tearDown(work, lock)
         if (stopped) gone.stopped = pod.id
         if (failures.length === 0) gone.removed = pod.id

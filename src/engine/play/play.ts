@@ -3,6 +3,7 @@ import { TspodError } from '../../errors.ts'
 import type { Bundle, WorkloadName } from '../../model.ts'
 import type { EngineContext } from '../context.ts'
 import { removeIdleServices, tearDown, writeService } from '../run/index.ts'
+import { standingText } from '../standing.ts'
 import {
   insertJob,
   type JobRecord,
@@ -12,11 +13,11 @@ import {
   podsMadeBy,
   readPod,
 } from '../state/index.ts'
-import type { DownReport, PlayOptions, PlayReport, Progress } from '../types/index.ts'
+import type { DownReport, PlayOptions, PlayReport, Progress, Watch } from '../types/index.ts'
 import { enterUnit } from '../unit.ts'
 import { removeSecrets, writeSecrets, writeVolumes } from '../volumes/index.ts'
 import { loadWork, lockJobs, lockPods, releaseAll, workOn } from '../work.ts'
-import { beginAll, keepCopies, prepared } from './begin.ts'
+import { beginAll, hasStarted, keepCopies, prepared } from './begin.ts'
 import { resolveImages } from './images.ts'
 import { draftPods, newId, writeIntents } from './intents.ts'
 import { followersFirst, placeOf } from './order.ts'
@@ -34,12 +35,13 @@ export async function play(
   asked: PlayOptions,
   progress: Progress,
   signal: AbortSignal,
+  watch: Watch = {},
 ): Promise<PlayReport> {
   refuseRepeatedNames(bundle, asked)
   if (context.store.trouble !== undefined) throw context.store.trouble
   // Without a service container nothing would keep the unit up, and the pods in it alive.
-  const unit = asked.service && (await enterUnit(context))
-  const options = unit === undefined ? asked : { ...asked, unit }
+  const entered = asked.service && (await enterUnit(context))
+  const options = entered === undefined ? asked : { ...asked, unit: entered.unit }
   const [drafts, imageOf] = await Promise.all([
     draftPods(context, bundle, options),
     resolveImages(context, bundle, options, progress, signal),
@@ -53,7 +55,8 @@ export async function play(
   const names = [...new Set([...bundle.pods.map(pod => pod.name), ...earlier])]
   const locks = await lockPods(context, names, 'tspod kube play', { signal, insist: options.replace })
   try {
-    const replaced = await makeRoom(context, bundle, options, locks)
+    if (entered?.reloads) watch.reloading?.()
+    const replaced = await makeRoom(context, bundle, options, locks, watch)
     await refusePortsInUse(context, bundle, drafts)
     const runtime = options.service === undefined ? undefined : await context.runtime(undefined)
     const written = await context.store.write(async tx => {
@@ -61,7 +64,7 @@ export async function play(
       await writeVolumes(tx, context, bundle)
       const service =
         options.service && runtime && drafts.length > 0
-          ? await writeService(tx, context, options.service, unit, runtime)
+          ? await writeService(tx, context, options.service, options.unit, runtime)
           : undefined
       const jobs = newJobs(context, bundle, options)
       for (const job of jobs) await insertJob(tx, job)
@@ -75,7 +78,10 @@ export async function play(
     await jobLocks[Symbol.asyncDispose]()
     const works = written.intents.map(intent => prepared(context, intent, imageOf, names, signal))
     const service = written.service && workOn(context, written.service, 'down', signal)
+    const tell = (): void => watch.standing?.(standingText(works.flatMap(work => work.containers)))
+    for (const work of works) work.changed = tell
     const pods = await beginAll({ service, works }, locks, signal)
+    const mainPid = service && works.some(hasStarted) ? service.containers[0]?.monitorPid : undefined
     await keepBackup(context)
     await keepCopies(context, service === undefined ? works : [service, ...works], bundle.manifests)
     return {
@@ -83,6 +89,7 @@ export async function play(
       secrets: written.secrets,
       pods,
       ...(written.service !== undefined && { service: written.service.pod.id }),
+      ...(mainPid !== undefined && { mainPid }),
       ...(replaced !== undefined && { replaced }),
     }
   } catch (error) {
@@ -133,6 +140,7 @@ async function makeRoom(
   bundle: Bundle,
   options: PlayOptions,
   locks: Map<string, Lock>,
+  watch: Watch,
 ): Promise<DownReport | undefined> {
   const found = (await Promise.all([...locks.keys()].map(name => readPod(context.store, name)))).filter(
     pod => pod !== undefined,
@@ -143,7 +151,10 @@ async function makeRoom(
   const report: DownReport = { stopped: [], removed: [], secrets: [], volumes: [], failures: [] }
   // The lock file stays where a pod of that name comes next, which goes on under the same lock.
   const next = new Set<string>(bundle.pods.map(pod => pod.name))
-  await followersFirst(found, placeOf, pod => removeOne(context, pod, { locks, keepFile: next.has(pod.name) }, report))
+  await followersFirst(found, placeOf, pod => {
+    watch.stopping?.(pod.spec.graceMs)
+    return removeOne(context, pod, { locks, keepFile: next.has(pod.name) }, report)
+  })
   for (const message of await removeIdleServices(context))
     report.failures.push({ object: 'service container', message })
   if (report.failures.length > 0) {

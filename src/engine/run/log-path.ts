@@ -6,14 +6,14 @@ import type { ContainerRecord, PodRecord } from '../state/index.ts'
 
 /**
  * What conmon is told to write to: a file that `logs` reads, whatever the driver, and the journal as well where
- * systemd keeps one, so that `journalctl` shows the same lines.
+ * systemd keeps one, so that `journalctl` shows the same lines, with the name of container and pod.
  */
 export function logTargets(paths: Paths, pod: PodRecord, record: ContainerRecord, journal: boolean): LogTarget[] {
   const { driver, maxBytes } = pod.settings.log
   const path = logPath(paths, pod, record)
   if (path === '') return [{ driver, path, maxBytes }]
   const file: LogTarget = { driver: 'k8s-file', path, maxBytes }
-  return journal ? [file, { driver: 'journald', path: '', maxBytes: 0 }] : [file]
+  return journal ? [file, { driver: 'journald', path: '', maxBytes: 0, tag: pod.name }] : [file]
 }
 
 /** The file that `logs` reads; empty when the driver keeps none. */

@@ -11,6 +11,7 @@ import { podRunDirectory } from '../../paths.ts'
 import type { Unit } from '../../systemd/index.ts'
 import type { EngineContext, PodWork } from '../context.ts'
 import { emptyPodSpec, type Intent, newContainer, newId, writeIntent } from '../play/index.ts'
+import { tellStanding } from '../standing.ts'
 import type { Transaction } from '../state/index.ts'
 import { type PodRecord, readPodById, updateContainer, updatePod } from '../state/index.ts'
 import type { ServiceOptions } from '../types/index.ts'
@@ -111,7 +112,9 @@ export async function reviveService(context: EngineContext, { service, goal }: P
  */
 export async function settleService(context: EngineContext, id: Id): Promise<void> {
   if (!(await isIdle(context, id))) {
-    if ((await readPodById(context.store, id))?.goal === 'stopped') await startService(context, id)
+    const service = await readPodById(context.store, id)
+    if (service?.goal === 'stopped') await startService(context, id)
+    if (service !== undefined) await tellStanding(context, service)
     return
   }
   await withService(context, id, 'stopping the service', async work => {

@@ -8,7 +8,7 @@ import type { Terminal } from '../../terminal.ts'
 import type { CheckReport, RepairWish } from '../fsck/index.ts'
 import type { Inside } from '../inside/index.ts'
 import type { EventRequest, EventView } from './events.ts'
-import type { DownOptions, DownReport, DownRequest, PlayOptions, PlayReport } from './play.ts'
+import type { DownOptions, DownReport, DownRequest, PlayOptions, PlayReport, Watch } from './play.ts'
 import type { ContainerState, Found, Generated, Inspected, ListedPod, ObjectKind } from './views.ts'
 
 export type * from './events.ts'
@@ -31,6 +31,8 @@ export type Doors = {
   paths: Paths
   /** What systemd calls this run of the unit that started this process; absent outside of one. */
   invocationId?: string
+  /** Where the service manager that started this process listens; absent without one. */
+  notifySocket?: string
   /** Absolute path of the `tspod` launcher, for the exit hook. */
   launcher: string
   /** Absolute path of the exit hook script. */
@@ -93,9 +95,15 @@ export type Progress = (event: { object: string; text: string }) => void
 
 export type Engine = Inside & {
   /** Creates and starts everything in the bundle; throws before anything is created when it cannot be done. */
-  play(bundle: Bundle, options: PlayOptions, progress: Progress, signal: AbortSignal): Promise<PlayReport>
+  play(
+    bundle: Bundle,
+    options: PlayOptions,
+    progress: Progress,
+    signal: AbortSignal,
+    watch?: Watch,
+  ): Promise<PlayReport>
   /** Stops and removes what is named; what is already gone is fine. */
-  down(request: DownRequest, options: DownOptions, signal: AbortSignal): Promise<DownReport>
+  down(request: DownRequest, options: DownOptions, signal: AbortSignal, watch?: Watch): Promise<DownReport>
   /** All pods and services, oldest first, from the store, /proc and the exit files; spawns no process. */
   pods(): Promise<ListedPod[]>
   /** By pod name, container name, POD/CONTAINER or id prefix, among one kind or both; throws NO_SUCH_OBJECT. */

@@ -55,8 +55,20 @@ export type PlayReport = {
   pods: PlayedPod[]
   /** Id of the service's pod, where there is a service container. */
   service?: string
+  /** The process that stands for the service from now on: its monitor. Absent when none of its containers has started. */
+  mainPid?: number
   /** Pods that `--replace` took down first. */
   replaced?: DownReport
+}
+
+/** Who is told how far a play or a removal is, as it goes. */
+export type Watch = {
+  /** The unit is up already: what it holds is about to be replaced. */
+  reloading?(): void
+  /** How the play stands, in a line. */
+  standing?(text: string): void
+  /** One more pod is asked to stop, and may take this long. */
+  stopping?(graceMs: number): void
 }
 
 /** What `kube down` works on: names only, so that it needs no valid manifest. */

@@ -39,8 +39,8 @@ const variants: Record<string, { change: Partial<CreateInput>; has: string[] }> 
   },
   'no log': { change: { log: [] }, has: ['--log-path', 'none'] },
   'two logs': {
-    change: { log: [...input.log, { driver: 'journald', path: '', maxBytes: 0 }] },
-    has: ['--log-path', 'k8s-file:/var/log/x/0.log', '--log-path', 'journald'],
+    change: { log: [...input.log, { driver: 'journald', path: '', maxBytes: 0, tag: 'web' }] },
+    has: ['--log-path', 'k8s-file:/var/log/x/0.log', '--log-path', 'journald', '--log-tag', 'web'],
   },
 }
 describe('with', () => {
