@@ -93,6 +93,7 @@ export function containerOf(work: PodWork, id: Id): ContainerRecord {
 export function patch(work: PodWork, id: Id, change: ContainerPatch): void {
   work.patches.set(id, { ...work.patches.get(id), ...change })
   apply(containerOf(work, id), change)
+  if (change.state !== undefined) work.changed?.()
 }
 
 /** The same for the pod itself. */
@@ -106,7 +107,6 @@ function apply(record: ContainerRecord | PodRecord, change: ContainerPatch | Pod
     if (value === null) Reflect.deleteProperty(record, key)
     else Object.assign(record, { [key]: value })
   }
-  if (change.state !== undefined) work.changed?.()
 }
 
 /** The run-time directories of a container: bundle, pid files and FIFOs in one place, exit files in another. */
