@@ -42,7 +42,7 @@ down: build ## remove what `make play` left running
 	@bin/tspod kube down examples/manifests/01-hello.yaml
 
 .PHONY: check
-check: setup-test ## types, lint, unused code, unit and golden tests: before every commit
+check: setup-test build ## types, lint, unused code, unit and golden tests: before every commit
 	@$(BIN)/tsc --project .
 	@$(BIN)/biome check --error-on-warnings .
 	@$(BIN)/knip
@@ -53,7 +53,7 @@ format: setup ## let biome format and sort what it can
 	@$(BIN)/biome check --write .
 
 .PHONY: unit
-unit: setup ## unit tests only; narrow them with ARGS=test/unit/kube
+unit: setup build ## unit tests only; narrow them with ARGS=test/unit/kube
 	@$(NODE) --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js \
 	  --selectProjects unit -- $(ARGS)
 
