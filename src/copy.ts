@@ -25,8 +25,8 @@ import { posix } from 'node:path'
 import { isMissing, TspodError } from './errors.ts'
 import { mountId, removeTree } from './files.ts'
 import { entryPath, holding, O_PATH, type Root, type Step, stepInto, unsafePath } from './inside.ts'
+import { insideOf, outsideOf } from './namespaces.ts'
 import { randomHex } from './random.ts'
-import { insideOf, outsideOf } from './userns.ts'
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants
 

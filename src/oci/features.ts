@@ -71,15 +71,6 @@ const TOOLS: readonly Tool[] = [
   },
   { name: 'skopeo', floor: '1.9', need: 'wanted', forWhat: 'pulling images' },
   { name: 'catatonit', floor: '0.1.7', need: 'wanted', forWhat: 'shareProcessNamespace' },
-  { name: 'unshare', floor: '2.34', need: 'required', forWhat: 'namespaces of pods', package: 'util-linux' },
-  {
-    name: 'ip',
-    floor: '5',
-    need: 'wanted',
-    forWhat: 'loopback of pods without a network',
-    package: 'iproute2',
-    versionArgs: ['-V'],
-  },
 ]
 
 async function checkTools(run: Run, host: HostFacts): Promise<HostCheck[]> {

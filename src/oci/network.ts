@@ -3,14 +3,14 @@
  *
  * A sandbox is three files below the pod's run directory onto which namespaces are bind-mounted; nothing runs in it.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { rm, statfs } from 'node:fs/promises'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statfsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing, TspodError } from '../errors.ts'
 import { processStart } from '../files.ts'
+import { type Origin, pin, settleNetwork, unmount } from '../namespaces.ts'
 import { networkRunDirectory, type Paths } from '../paths.ts'
 import { type Finished, failureText, type Run } from '../process.ts'
-import type { Origin } from '../userns.ts'
 import type { NetavarkInput } from './network-input.ts'
 import { makeOwned } from './user-namespace.ts'
 
@@ -24,67 +24,52 @@ const NSFS = 0x6e736673
 const MAX_STACKED = 8
 
 /**
- * Makes the namespaces of one pod and pins them below `dir`, by one process. `isolated` brings the loopback interface
- * up, for a pod that netavark never sees; otherwise router advertisements are switched off for the interfaces to come
- * (S28). With `userns` they all belong to the user namespace that it describes, which is pinned along with them.
- * What an earlier, interrupted attempt left there is taken away first.
+ * Makes the namespaces of one pod and pins them below `dir`; no process is started. `isolated` brings the loopback
+ * interface up, for a pod that netavark never sees; otherwise router advertisements are switched off for the
+ * interfaces to come (S28). With `userns` they all belong to the user namespace that it describes, which is pinned
+ * along with them. What an earlier, interrupted attempt left there is taken away first.
  * Throws NETWORK_FAILED; nothing is left pinned then.
  */
-export async function pinNamespaces(
-  run: Run,
+export function pinNamespaces(
   dir: string,
   which: readonly NamespaceKind[],
-  how: { isolated?: boolean; userns?: Origin | undefined } = {},
-): Promise<Pinned> {
+  { isolated = false, userns }: { isolated?: boolean; userns?: Origin | undefined } = {},
+): Pinned {
   if (which.length === 0) return {}
-  // Synchronous: on a tmpfs that is a tenth of the time, and everything else of the pod's start waits for it.
-  if (existsSync(dir)) await unpinNamespaces(run, dir)
+  if (existsSync(dir)) unpinNamespaces(dir)
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const pinned: Pinned = Object.fromEntries(which.map(kind => [kind, join(dir, kind)]))
   for (const file of Object.values(pinned)) closeSync(openSync(file, 'wx', 0o600))
-  const inside = which.includes('net') ? insideCommand(how.isolated === true) : { argv: ['true'] }
   try {
-    if (how.userns !== undefined) makeOwned(pinned, how.userns)
-    const enter =
-      how.userns === undefined
-        ? ['unshare', ...which.map(kind => `--${kind}=${pinned[kind]}`)]
-        : ['nsenter', ...(pinned.net === undefined ? [] : [`--net=${pinned.net}`])]
-    const finished = await run({
-      argv: [...(enter as [string]), '--', ...inside.argv],
-      ...(inside.input !== undefined && { input: inside.input }),
-    })
-    if (finished.exitCode === 0) return pinned
-    throw new TspodError('NETWORK_FAILED', `cannot make namespaces: ${failureText(finished)}`, {
+    if (userns === undefined) pin(pinned, isolated)
+    else {
+      makeOwned(pinned, userns)
+      if (pinned.net !== undefined) settleNetwork(pinned.net, isolated)
+    }
+    return pinned
+  } catch (cause) {
+    unpinNamespaces(dir)
+    if (cause instanceof TspodError) throw cause
+    throw new TspodError('NETWORK_FAILED', `cannot make namespaces: ${(cause as Error).message}`, {
       remedy: 'see `tspod doctor` for what this host allows',
+      cause,
     })
-  } catch (error) {
-    await unpinNamespaces(run, dir).catch(() => undefined)
-    throw error
   }
-}
-
-/** /proc/sys/net shows the namespace of whoever opens it; `tee` writes one value to both files. */
-const ACCEPT_RA = ['all', 'default'].map(scope => `/proc/sys/net/ipv6/conf/${scope}/accept_ra`)
-
-function insideCommand(isolated: boolean): { argv: string[]; input?: string } {
-  if (isolated) return { argv: ['ip', 'link', 'set', 'lo', 'up'] }
-  return existsSync(ACCEPT_RA[0] as string) ? { argv: ['tee', '--', ...ACCEPT_RA], input: '0\n' } : { argv: ['true'] }
 }
 
 /** Takes away what `pinNamespaces` made in `dir`; the namespaces end with their last process. Idempotent. Throws NETWORK_FAILED. */
-export async function unpinNamespaces(run: Run, dir: string): Promise<void> {
-  const files = KINDS.map(kind => join(dir, kind))
-  for (let round = 0; round < MAX_STACKED; round++) {
-    const mounted = await pinnedAmong(files)
-    if (mounted.length === 0) {
-      await Promise.all(files.map(file => rm(file, { force: true })))
-      return
+export function unpinNamespaces(dir: string): void {
+  for (const file of KINDS.map(kind => join(dir, kind))) {
+    for (let round = 0; isPinned(file); round++) {
+      if (round === MAX_STACKED) throw unpinFailed(dir, `more than ${MAX_STACKED} mounts on one file`)
+      try {
+        unmount(file)
+      } catch (cause) {
+        throw unpinFailed(dir, (cause as Error).message)
+      }
     }
-    const finished = await run({ argv: ['umount', '--', ...mounted] })
-    if (finished.exitCode !== 0 && (await pinnedAmong(mounted)).length === mounted.length)
-      throw unpinFailed(dir, failureText(finished))
+    rmSync(file, { force: true })
   }
-  throw unpinFailed(dir, `more than ${MAX_STACKED} mounts on one file`)
 }
 
 const unpinFailed = (dir: string, why: string): TspodError =>
@@ -92,15 +77,10 @@ const unpinFailed = (dir: string, why: string): TspodError =>
     remedy: `unmount what \`findmnt -t nsfs\` shows below ${dir}`,
   })
 
-async function pinnedAmong(files: readonly string[]): Promise<string[]> {
-  const pinned = await Promise.all(files.map(isPinned))
-  return files.filter((_, index) => pinned[index])
-}
-
 /** True when a namespace is bind-mounted on `file`. */
-export async function isPinned(file: string): Promise<boolean> {
+export function isPinned(file: string): boolean {
   try {
-    return (await statfs(file)).type === NSFS
+    return statfsSync(file).type === NSFS
   } catch (error) {
     if (isMissing(error)) return false
     throw error
@@ -150,16 +130,16 @@ const ALREADY_GONE = /No such device|No such file or directory|no such process|n
  * Idempotent. Throws NETWORK_FAILED when something could not be freed.
  */
 export async function teardownNetwork(run: Run, paths: Paths, netnsPath: string, input: NetavarkInput): Promise<void> {
-  if (await isPinned(netnsPath)) return teardownIn(run, paths, netnsPath, input)
+  if (isPinned(netnsPath)) return teardownIn(run, paths, netnsPath, input)
   // Rules of the host outlive the namespace, and netavark frees what belongs to the network as a whole only when it
   // takes an interface off the bridge: the pod is connected once more, to a spare namespace, and then disconnected.
   const spare = join(networkRunDirectory(paths), `spare-${input.container_id}`)
-  const { net = '' } = await pinNamespaces(run, spare, ['net'])
+  const { net = '' } = pinNamespaces(spare, ['net'])
   try {
     if (hasBridge(input)) await setupNetwork(run, paths, net, input)
     await teardownIn(run, paths, net, input)
   } finally {
-    await unpinNamespaces(run, spare)
+    unpinNamespaces(spare)
     await rm(spare, { recursive: true, force: true })
   }
 }

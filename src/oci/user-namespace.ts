@@ -1,7 +1,7 @@
 /** User namespaces of pods: which ids of the host they get, and the namespaces that belong to them. */
 import { TspodError } from '../errors.ts'
 import type { IdMaps, IdRange, UsernsSpec } from '../model.ts'
-import { mapsOf, type Origin, pinOwned } from '../userns.ts'
+import { mapsOf, type Origin, pinOwned } from '../namespaces.ts'
 import type { Pinned } from './network.ts'
 import { readOptional } from './storage.ts'
 

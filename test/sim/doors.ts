@@ -172,8 +172,8 @@ export const removeCgroup: typeof oci.removeCgroup = (_hierarchies, path) =>
     return 'removed' as const
   })
 
-export const unpinNamespaces: typeof oci.unpinNamespaces = (_run, directory) =>
-  effect('unpin', () => {
+export const unpinNamespaces: typeof oci.unpinNamespaces = directory =>
+  atOnce('unpin', () => {
     world().rules.touches(basename(dirname(directory)), 'unpin')
     world().kernel.pinned.delete(basename(dirname(directory)))
     world().kernel.remove(directory)
@@ -195,7 +195,7 @@ export const loadNetwork: typeof oci.loadNetwork = async (_paths, name) => ({
 export const annotatedRuntime: typeof oci.annotatedRuntime = async () => undefined
 
 export const pinSandbox: typeof sandboxes.pinSandbox = work =>
-  effect('sandbox', () => {
+  atOnce('sandbox', () => {
     if (work.pod.kind === 'service') return
     world().rules.touches(work.pod.id, 'sandbox')
     world().kernel.pinned.add(work.pod.id)

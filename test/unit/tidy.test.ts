@@ -127,7 +127,7 @@ describe('single homes', () => {
     [/\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bMath\.random\(/, ['clock.ts']],
     [/\bprocess\.(exit|exitCode|argv)\b/, ['main.ts', 'tspod.ts']],
     [/(?<!\.)\bprocess\.env\b/, ['main.ts']],
-    [/\bcreateRequire\b/, ['bytecode.ts', 'packet.ts', 'syscalls.ts', 'userns.ts']],
+    [/\bcreateRequire\b/, ['bytecode.ts', 'namespaces.ts', 'packet.ts', 'syscalls.ts']],
     [/\bconsole\./, []],
     [/\b(shell: true|sh', '-c')/, []],
   ])('%s', (pattern, homes) => {

@@ -122,9 +122,7 @@ type Look = {
 async function lookAtPod(context: EngineContext, look: Look): Promise<PodFacts> {
   const { pod, own, sandbox, busy } = look
   const kinds = pod.kind === 'pod' && sandbox !== undefined ? ownNamespaces({ pod }) : []
-  const namespaces = await Promise.all(
-    kinds.map(async kind => ({ kind, pinned: await isPinned(join(sandbox?.facts.namespaces ?? '', kind)) })),
-  )
+  const namespaces = kinds.map(kind => ({ kind, pinned: isPinned(join(sandbox?.facts.namespaces ?? '', kind)) }))
   const network =
     sandbox?.state === 'up' && !busy ? await networkOf(context, pod, sandbox.facts, look.network) : undefined
   return {

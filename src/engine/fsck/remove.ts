@@ -34,7 +34,7 @@ export async function removeObject(context: EngineContext, object: HostObject): 
       await unmountBelow([object.path], run)
       return removeTree(object.path)
     case 'namespaces':
-      await unpinNamespaces(run, join(object.path, 'ns'))
+      unpinNamespaces(join(object.path, 'ns'))
       await unmountBelow([object.path], run)
       return removeTree(object.path)
     case 'pod directory':

@@ -3,6 +3,7 @@ import { chmod, chown, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TspodError } from '../../errors.ts'
 import type { ContainerSpec, FileKey, LocalImage } from '../../model.ts'
+import { outsideOf } from '../../namespaces.ts'
 import {
   baseEnv,
   buildPauseSpec,
@@ -19,7 +20,6 @@ import {
   secureRootfs,
   withLimits,
 } from '../../oci/index.ts'
-import { outsideOf } from '../../userns.ts'
 import { type PodWork, placesOf } from '../context.ts'
 import { visibleCommand } from '../redact.ts'
 import { type ContainerRecord, specNamed } from '../state/index.ts'

@@ -77,7 +77,7 @@ export function endExecutors(work: PodWork): Pick<Executors, Ending> {
       await context.networks.teardown(join(namespaces, 'net'), network as NetavarkInput)
     },
     unpin: async () => {
-      if (pod.kind === 'pod') await unpinNamespaces(run, work.sandbox.namespaces)
+      if (pod.kind === 'pod') unpinNamespaces(work.sandbox.namespaces)
     },
     volumes: async () => {
       await removeVolumes(pod.id, paths, run)

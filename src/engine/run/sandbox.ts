@@ -46,14 +46,14 @@ export function ownNamespaces(work: Pick<PodWork, 'pod'>): NamespaceKind[] {
   return kinds
 }
 
-/** Pins the pod's namespaces by one process. */
-export async function pinSandbox(work: PodWork): Promise<void> {
+/** Pins the pod's namespaces. */
+export function pinSandbox(work: PodWork): void {
   // The service container shares nothing with anybody: its runtime makes what namespaces it has.
   if (work.pod.kind === 'service') return
   const { network, userns } = work.pod.settings
   if (userns?.path !== undefined) requireSameIds(work.pod.name, userns)
   const origin = userns?.path === undefined ? userns : { path: userns.path }
-  await pinNamespaces(work.context.run, work.sandbox.namespaces, ownNamespaces(work), {
+  pinNamespaces(work.sandbox.namespaces, ownNamespaces(work), {
     isolated: network === 'none',
     userns: origin,
   })

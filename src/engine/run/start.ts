@@ -45,10 +45,9 @@ export function startExecutors(work: PodWork): Pick<Executors, Starting> {
   const files = once(() => prepareSandboxFiles(work))
   return {
     sandbox: async () => {
-      const pinned = pinSandbox(work)
+      pinSandbox(work)
       // Begun here, awaited where they are needed: the network does not have to wait for them.
       work.begun.push(files().catch(() => undefined))
-      await pinned
     },
     network: () => attachNetwork(work),
     discard: async step => {

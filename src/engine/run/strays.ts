@@ -11,7 +11,7 @@ import { processStart } from '../../files.ts'
 const PATIENCE_MS = 3_000
 const POLL_MS = 10
 /** The programs tspod starts with an id of the pod among their arguments; nobody else's process is touched. */
-const OURS = ['conmon', 'unshare', 'netavark', 'containers-storage', 'crun', 'runc', 'mount', 'umount']
+const OURS = ['conmon', 'netavark', 'containers-storage', 'crun', 'runc', 'mount', 'umount']
 
 /**
  * Waits until no process is left whose arguments name one of `ids`, and kills those that take too long. With

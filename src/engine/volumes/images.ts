@@ -5,7 +5,7 @@
 import { chown } from 'node:fs/promises'
 import { TspodError } from '../../errors.ts'
 import type { Id, PodSpec, VolumeSpec } from '../../model.ts'
-import { outsideOf } from '../../userns.ts'
+import { outsideOf } from '../../namespaces.ts'
 import type { PodWork } from '../context.ts'
 
 export type ImageVolume = VolumeSpec & { kind: 'image' }

@@ -14,8 +14,8 @@ import { dirname, join } from 'node:path'
 import { isMissing, TspodError } from '../../errors.ts'
 import { removeTree } from '../../files.ts'
 import type { ContentFile, IdMaps } from '../../model.ts'
+import { outsideOf } from '../../namespaces.ts'
 import { randomHex } from '../../random.ts'
-import { outsideOf } from '../../userns.ts'
 
 const DATA = '..data'
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants

@@ -95,7 +95,7 @@ afterEach(async () => {
   const left = traces()
   // A failed test must not leave this host with its network.
   for (const [pod, input] of connected) await teardownNetwork(run, paths(), netns(pod), input)
-  for (const pod of readdirSync(join(dir, 'pods'))) await unpinNamespaces(run, sandbox(pod))
+  for (const pod of readdirSync(join(dir, 'pods'))) unpinNamespaces(sandbox(pod))
   connected.clear()
   expect(left).toEqual(before)
 })
@@ -104,36 +104,36 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 describe('pinned namespaces', () => {
   test('are new ones, stay without a process, and go without a trace, also twice', async () => {
-    const pinned = await pinNamespaces(run, sandbox('pins'), ['net', 'ipc', 'uts'])
+    const pinned = pinNamespaces(sandbox('pins'), ['net', 'ipc', 'uts'])
     expect(pinned).toEqual({ net: netns('pins'), ipc: join(sandbox('pins'), 'ipc'), uts: join(sandbox('pins'), 'uts') })
-    expect(await isPinned(netns('pins'))).toBe(true)
+    expect(isPinned(netns('pins'))).toBe(true)
     expect(inside('pins', 'cat', '/proc/sys/net/ipv6/conf/default/accept_ra')).toBe('0\n')
-    await unpinNamespaces(run, sandbox('pins'))
-    await unpinNamespaces(run, sandbox('pins'))
-    expect(await isPinned(netns('pins'))).toBe(false)
+    unpinNamespaces(sandbox('pins'))
+    unpinNamespaces(sandbox('pins'))
+    expect(isPinned(netns('pins'))).toBe(false)
     expect(readdirSync(sandbox('pins'))).toEqual([])
   })
 
   test('an isolated one has its loopback up and nothing else', async () => {
-    await pinNamespaces(run, sandbox('alone'), ['net'], { isolated: true })
+    pinNamespaces(sandbox('alone'), ['net'], { isolated: true })
     const links = inside('alone', 'ip', '-o', 'link').trim().split('\n')
     expect(links).toHaveLength(1)
     expect(links[0]).toMatch(/lo: <LOOPBACK,UP/)
-    await unpinNamespaces(run, sandbox('alone'))
+    unpinNamespaces(sandbox('alone'))
   })
 
   test('replace what an interrupted attempt left pinned', async () => {
-    await pinNamespaces(run, sandbox('again'), ['net'])
-    await pinNamespaces(run, sandbox('again'), ['net', 'uts'])
-    await unpinNamespaces(run, sandbox('again'))
+    pinNamespaces(sandbox('again'), ['net'])
+    pinNamespaces(sandbox('again'), ['net', 'uts'])
+    unpinNamespaces(sandbox('again'))
   })
 })
 
 describe('a pod on the default network', () => {
   test('answers on its published ports by tcp and udp, and by its names; the teardown may be repeated', async () => {
     const [tcp, udp] = [await freePort(), await freePort()]
-    await pinNamespaces(run, sandbox('web'), ['net', 'uts'])
-    await pinNamespaces(run, sandbox('client'), ['net'])
+    pinNamespaces(sandbox('web'), ['net', 'uts'])
+    pinNamespaces(sandbox('client'), ['net'])
     const address = nextAddress(network, new Set())
     const web = inputFor(
       'web',
@@ -165,26 +165,26 @@ describe('a pod on the default network', () => {
     for (const [pod, input] of Object.entries({ web, client })) {
       await teardownNetwork(run, paths(), netns(pod), input)
       await teardownNetwork(run, paths(), netns(pod), input)
-      await unpinNamespaces(run, sandbox(pod))
+      unpinNamespaces(sandbox(pod))
     }
   })
 
   test('that cannot be connected leaves nothing behind and says why', async () => {
-    await pinNamespaces(run, sandbox('bad'), ['net'])
+    pinNamespaces(sandbox('bad'), ['net'])
     inside('bad', 'ip', 'link', 'add', 'eth0', 'type', 'bridge')
     const input = inputFor('bad', nextAddress(network, new Set()), [{ hostPort: await freePort() }])
     await expect(setupNetwork(run, paths(), netns('bad'), input)).rejects.toMatchObject({
       code: 'NETWORK_FAILED',
       message: expect.stringContaining('cannot connect pod bad to network tspod-'),
     })
-    await unpinNamespaces(run, sandbox('bad'))
+    unpinNamespaces(sandbox('bad'))
   })
 
   test('whose namespace is lost is torn down all the same, rules and names included', async () => {
-    await pinNamespaces(run, sandbox('lost'), ['net'])
+    pinNamespaces(sandbox('lost'), ['net'])
     const input = inputFor('lost', nextAddress(network, new Set()), [{ hostPort: await freePort() }])
     await setupNetwork(run, paths(), netns('lost'), input)
-    await unpinNamespaces(run, sandbox('lost'))
+    unpinNamespaces(sandbox('lost'))
     await teardownNetwork(run, paths(), netns('lost'), input)
   })
 
@@ -198,7 +198,7 @@ describe('a pod on the default network', () => {
     })
     const states = await Promise.all(
       pods.map(async ({ name, input }) => {
-        await pinNamespaces(run, sandbox(name), ['net', 'ipc', 'uts'])
+        pinNamespaces(sandbox(name), ['net', 'ipc', 'uts'])
         return door.setup(netns(name), input)
       }),
     )
@@ -206,7 +206,7 @@ describe('a pod on the default network', () => {
     await Promise.all(
       pods.map(async ({ name, input }) => {
         await door.teardown(netns(name), input)
-        await unpinNamespaces(run, sandbox(name))
+        unpinNamespaces(sandbox(name))
       }),
     )
   })

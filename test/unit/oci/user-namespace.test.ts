@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
+import { insideOf, outsideOf } from '../../../src/namespaces.ts'
 import { mapsOwnersRight } from '../../../src/oci/runtime/index.ts'
 import { chooseIds, parseSubordinate } from '../../../src/oci/user-namespace.ts'
-import { insideOf, outsideOf } from '../../../src/userns.ts'
 
 const POOL = [{ outside: 100_000, count: 3 * 65_536 }]
 const auto = (count: number, uids: Range[] = [], gids: Range[] = []) => ({ mode: 'auto' as const, count, uids, gids })

@@ -1,8 +1,12 @@
 /*
- * User namespaces and mounts with mapped ids, for neither of which Node or the host's programs have a call that fits
- * (docs/adr/0006-user-namespaces.md). Only system calls are here; what is made, and taken back, is userns.ts's.
- * Whatever can fail returns the negative errno.
+ * Namespaces and mounts, for which Node has no call (docs/adr/0006-user-namespaces.md, docs/adr/0010-pinning.md).
+ * Only system calls are here; what is made, and taken back, is namespaces.ts's. Whatever can fail returns the
+ * negative errno.
  *
+ *   pin(flags, loopback, net, ipc, uts) -> 0 | -errno       new namespaces (CLONE_NEW…), bound to these files; "" for
+ *                                          none; a network has its loopback up, or hears no router advertisements
+ *   settle(fd, loopback) -> 0 | -errno     the same for the network namespace of fd, which is there already
+ *   unmount(path) -> 0 | -errno            what is mounted on path itself, a link is not followed
  *   hold(flags, fd) -> pid | -errno        a process in new namespaces (CLONE_NEW…), which lives until `release` or
  *                                          until this process ends; first it joins the user namespace fd, unless -1
  *   release(pid) -> 0 | -errno             ends it
@@ -16,21 +20,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <net/if.h>
 #include <node_api.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef UMOUNT_NOFOLLOW
+#define UMOUNT_NOFOLLOW 8
+#endif
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
 #endif
 
-/* A call into Node-API that fails is a mistake of userns.ts, not of the user. */
+/* A call into Node-API that fails is a mistake of namespaces.ts, not of the user. */
 #define MUST(call) \
   do { \
     if ((call) != napi_ok) napi_fatal_error(__FILE__, NAPI_AUTO_LENGTH, #call, NAPI_AUTO_LENGTH); \
@@ -139,17 +150,120 @@ static napi_value attach(napi_env env, napi_callback_info info) {
   return answer(env, syscall(SYS_move_mount, tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH));
 }
 
+/* <sys/mount.h> and <linux/mount.h> cannot be included together on Debian 12. */
+static int bind_mount(const char *source, const char *target) {
+  return (int)syscall(SYS_mount, source, target, NULL, MS_BIND, NULL);
+}
+
 static napi_value bind_at(napi_env env, napi_callback_info info) {
   napi_value values[2];
   char source[4097], path[4097];
   arguments(env, info, 2, values);
   path_in(env, values[0], source);
   path_in(env, values[1], path);
-  return answer(env, syscall(SYS_mount, source, path, NULL, MS_BIND, NULL));
+  return answer(env, bind_mount(source, path));
+}
+
+/* What a thread of its own is to do: all others stay in the namespaces of the host. */
+struct errand {
+  int flags, network; /* network: of a namespace to enter, or -1 to make those of flags */
+  bool loopback;
+  char net[4097], ipc[4097], uts[4097];
+  int failed;
+};
+
+static int raise_loopback(void) {
+  struct ifreq request = {.ifr_name = "lo"};
+  int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (socket_fd < 0) return -1;
+  int result = ioctl(socket_fd, SIOCGIFFLAGS, &request);
+  request.ifr_flags |= IFF_UP;
+  if (result == 0) result = ioctl(socket_fd, SIOCSIFFLAGS, &request);
+  int why = errno;
+  close(socket_fd);
+  errno = why;
+  return result;
+}
+
+/* Below /proc/sys/net everybody sees the network namespace of the thread that opens the file. A host without IPv6
+ * has none. */
+static int ignore_advertisements(const char *path) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT ? 0 : -1;
+  ssize_t written = write(fd, "0\n", 2);
+  int why = errno;
+  close(fd);
+  errno = why;
+  return written == 2 ? 0 : -1;
+}
+
+static int settle_network(bool loopback) {
+  if (loopback) return raise_loopback();
+  return ignore_advertisements("/proc/sys/net/ipv6/conf/all/accept_ra") ||
+         ignore_advertisements("/proc/sys/net/ipv6/conf/default/accept_ra");
+}
+
+static int bind_own(const char *kind, const char *target) {
+  return *target ? bind_mount(kind, target) : 0;
+}
+
+static void *run_errand(void *argument) {
+  struct errand *errand = argument;
+  int entered = errand->network >= 0 ? setns(errand->network, CLONE_NEWNET) : unshare(errand->flags);
+  bool has_network = errand->network >= 0 || (errand->flags & CLONE_NEWNET);
+  bool done = entered == 0 && (!has_network || settle_network(errand->loopback) == 0) &&
+              bind_own("/proc/thread-self/ns/net", errand->net) == 0 &&
+              bind_own("/proc/thread-self/ns/ipc", errand->ipc) == 0 &&
+              bind_own("/proc/thread-self/ns/uts", errand->uts) == 0;
+  errand->failed = done ? 0 : errno;
+  return NULL;
+}
+
+static napi_value send_on(napi_env env, struct errand *errand) {
+  pthread_t thread;
+  sigset_t all, before;
+  sigfillset(&all);
+  /* No handler of Node's may run in it. */
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int failed = pthread_create(&thread, NULL, run_errand, errand);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (failed == 0) failed = pthread_join(thread, NULL);
+  errno = failed ? failed : errand->failed;
+  return answer(env, errno ? -1 : 0);
+}
+
+static napi_value pin(napi_env env, napi_callback_info info) {
+  napi_value values[5];
+  struct errand errand = {.network = -1};
+  arguments(env, info, 5, values);
+  errand.flags = number_in(env, values[0]);
+  errand.loopback = truth_in(env, values[1]);
+  path_in(env, values[2], errand.net);
+  path_in(env, values[3], errand.ipc);
+  path_in(env, values[4], errand.uts);
+  return send_on(env, &errand);
+}
+
+static napi_value settle(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  arguments(env, info, 2, values);
+  struct errand errand = {.network = number_in(env, values[0]), .loopback = truth_in(env, values[1])};
+  return send_on(env, &errand);
+}
+
+static napi_value unmount(napi_env env, napi_callback_info info) {
+  napi_value value;
+  char path[4097];
+  arguments(env, info, 1, &value);
+  path_in(env, value, path);
+  return answer(env, syscall(SYS_umount2, path, UMOUNT_NOFOLLOW));
 }
 
 NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {
+      {.utf8name = "pin", .method = pin, .attributes = napi_enumerable},
+      {.utf8name = "settle", .method = settle, .attributes = napi_enumerable},
+      {.utf8name = "unmount", .method = unmount, .attributes = napi_enumerable},
       {.utf8name = "hold", .method = hold, .attributes = napi_enumerable},
       {.utf8name = "release", .method = release, .attributes = napi_enumerable},
       {.utf8name = "openTree", .method = open_tree_at, .attributes = napi_enumerable},

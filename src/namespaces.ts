@@ -1,6 +1,6 @@
 /**
- * The door to user namespaces and to mounts with mapped ids: userns.c makes the system calls
- * (docs/adr/0006-user-namespaces.md).
+ * The door to namespaces and to mounts with mapped ids: namespaces.c makes the system calls
+ * (docs/adr/0006-user-namespaces.md, docs/adr/0010-pinning.md).
  */
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -8,8 +8,11 @@ import { join } from 'node:path'
 import { systemError } from './errors.ts'
 import type { IdMaps, IdRange } from './model.ts'
 
-/** userns.c: a negative answer is an errno. */
+/** namespaces.c: a negative answer is an errno. */
 type Addon = {
+  pin(flags: number, loopback: boolean, net: string, ipc: string, uts: string): number
+  settle(network: number, loopback: boolean): number
+  unmount(path: string): number
   hold(flags: number, userns: number): number
   release(pid: number): number
   openTree(path: string, recursive: boolean): number
@@ -19,7 +22,7 @@ type Addon = {
 }
 
 /** Beside the bundle when this is the bundle; a checkout's tests take the one that `make build` put there. */
-const ADDON = join(import.meta.dirname, '../dist/userns.node')
+const ADDON = join(import.meta.dirname, '../dist/namespaces.node')
 
 const addon = (): Addon => createRequire(import.meta.url)(ADDON) as Addon
 
@@ -29,6 +32,32 @@ type Kind = keyof typeof CLONE
 
 /** Mappings of a new user namespace, or the file of one that exists. */
 export type Origin = IdMaps | { path: string }
+
+/**
+ * Makes namespaces and binds each to its file of `pinned`, which has to exist. A network has its loopback interface up
+ * with `loopback`; without, interfaces to come hear no router advertisements. No process is started: 2 ms.
+ * Throws the system's error: ENOSPC where the host allows no more namespaces.
+ */
+export function pin(pinned: Readonly<Partial<Record<Exclude<Kind, 'user'>, string>>>, loopback: boolean): void {
+  const { net = '', ipc = '', uts = '' } = pinned
+  const flags = (Object.keys(pinned) as Kind[]).reduce((all, kind) => all | CLONE[kind], 0)
+  checked(addon().pin(flags, loopback, net, ipc, uts), 'unshare', net || ipc || uts)
+}
+
+/** What `pin` does to a new network, for the one of a file. Throws the system's error. */
+export function settleNetwork(file: string, loopback: boolean): void {
+  const network = openSync(file, 'r')
+  try {
+    checked(addon().settle(network, loopback), 'setns', file)
+  } finally {
+    closeSync(network)
+  }
+}
+
+/** Unmounts what is mounted on a file last; a link is not followed. Throws the system's error: EBUSY, EINVAL, ENOENT. */
+export function unmount(path: string): void {
+  checked(addon().unmount(path), 'umount', path)
+}
 
 /**
  * Makes namespaces that belong to one user namespace, and binds each to its file of `pinned`, which has to exist.
