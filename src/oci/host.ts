@@ -59,8 +59,9 @@ const ARCHITECTURES: Record<string, string> = { x64: 'amd64', ia32: '386' }
 export async function readHostFacts(hierarchies: readonly Hierarchy[] = readHierarchies()): Promise<HostFacts> {
   const status = readFileSync('/proc/self/status', 'utf8')
   const limits = parseLimits(readFileSync('/proc/self/limits', 'utf8'))
+  const cgroup = cgroupMode(hierarchies, textOf)
   return {
-    cgroup: cgroupMode(hierarchies, textOf),
+    cgroup,
     capabilities: parseCapabilities(status, 'CapBnd'),
     nofileHard: limits('Max open files'),
     nprocHard: limits('Max processes'),
@@ -72,7 +73,8 @@ export async function readHostFacts(hierarchies: readonly Hierarchy[] = readHier
     kernel: release(),
     apparmor: textOf('/sys/module/apparmor/parameters/enabled')?.startsWith('Y') ?? false,
     selinux: existsSync('/sys/fs/selinux/enforce'),
-    controllers: hierarchies.flatMap(controllersOf),
+    // On a hybrid host runtimes have nothing to do with what the v2 tree could limit.
+    controllers: hierarchies.filter(({ version }) => cgroup === 'v2' || version === 1).flatMap(controllersOf),
     v1Trees: hierarchies.flatMap(v1Names),
     ipv6: existsSync('/proc/sys/net/ipv6'),
   }

@@ -22,6 +22,8 @@ export type Limits = {
   cpusetCpus?: string
   cpusetMems?: string
   pids?: number
+  /** Page size as the kernel writes it (2MB) → bytes. */
+  hugepages?: Record<string, number>
 }
 
 /** One file to write; `limit` is what a person calls it. */
@@ -40,6 +42,7 @@ const NAMES: Record<keyof Limits, string> = {
   cpusetCpus: 'set of cpus',
   cpusetMems: 'set of memory nodes',
   pids: 'processes',
+  hugepages: 'huge pages',
 }
 
 const CONTROLLERS: Record<keyof Limits, string> = {
@@ -52,9 +55,13 @@ const CONTROLLERS: Record<keyof Limits, string> = {
   cpusetCpus: 'cpuset',
   cpusetMems: 'cpuset',
   pids: 'pids',
+  hugepages: 'hugetlb',
 }
 
-const FILES_V1: Record<keyof Limits, string> = {
+/** Limits of one value each. */
+type Single = Exclude<keyof Limits, 'hugepages'>
+
+const FILES_V1: Record<Single, string> = {
   memoryBytes: 'memory.limit_in_bytes',
   memoryReservationBytes: 'memory.soft_limit_in_bytes',
   memorySwapBytes: 'memory.memsw.limit_in_bytes',
@@ -71,18 +78,28 @@ export function writesV1(limits: Limits, current: (file: string) => string | und
   const memory = limits.memoryBytes ?? 0
   // Memory may never exceed memory and swap: the larger of the two goes first when they grow.
   const grows = memory === NO_LIMIT || memory > Number(current(FILES_V1.memoryBytes) ?? 0)
-  const order: (keyof Limits)[] = grows
+  const order: Single[] = grows
     ? ['memorySwapBytes', 'memoryBytes', 'memoryReservationBytes']
     : ['memoryBytes', 'memorySwapBytes', 'memoryReservationBytes']
-  return [...order, ...OTHERS].flatMap(key => {
+  const singles = [...order, ...OTHERS].flatMap(key => {
     const value = limits[key]
     if (value === undefined) return []
     const text = key === 'pids' && value === NO_LIMIT ? 'max' : String(value)
     return { limit: NAMES[key], controller: CONTROLLERS[key], file: FILES_V1[key], text }
   })
+  return [...singles, ...hugePages(limits, 'limit_in_bytes')]
 }
 
-const OTHERS: readonly (keyof Limits)[] = ['cpuPeriodUs', 'cpuQuotaUs', 'cpuShares', 'cpusetCpus', 'cpusetMems', 'pids']
+/** One file for each size of pages that there is; both versions call it alike, but for its end. */
+const hugePages = ({ hugepages = {} }: Limits, end: string): LimitWrite[] =>
+  Object.entries(hugepages).map(([size, bytes]) => ({
+    limit: `${NAMES.hugepages} of ${size}`,
+    controller: CONTROLLERS.hugepages,
+    file: `hugetlb.${size}.${end}`,
+    text: String(bytes),
+  }))
+
+const OTHERS: readonly Single[] = ['cpuPeriodUs', 'cpuQuotaUs', 'cpuShares', 'cpusetCpus', 'cpusetMems', 'pids']
 
 /** What to write into a v2 cgroup. `current` reads one of its files. */
 export function writesV2(limits: Limits, current: (file: string) => string | undefined): LimitWrite[] {
@@ -110,6 +127,7 @@ export function writesV2(limits: Limits, current: (file: string) => string | und
   if (limits.cpusetCpus !== undefined) add('cpusetCpus', 'cpuset.cpus', limits.cpusetCpus)
   if (limits.cpusetMems !== undefined) add('cpusetMems', 'cpuset.mems', limits.cpusetMems)
   if (limits.pids !== undefined) add('pids', 'pids.max', limits.pids)
+  writes.push(...hugePages(limits, 'max'))
   return writes
 }
 

@@ -110,6 +110,8 @@ function machineOn(tree: string, state: string): Machine {
       closeSync(output)
       try {
         leader = await waitUntilUp(supervisor, consolePath)
+        // The one controller that has its home in v2 here.
+        await writeFile(join(await cgroupOf(name), 'cgroup.subtree_control'), '+hugetlb').catch(() => undefined)
       } catch (error) {
         supervisor.kill('SIGKILL')
         await ended()

@@ -57,12 +57,17 @@ describe('on Debian 13 with systemd and cgroup v2', () => {
   onMachine('a pod outlives the unit that played it, in a scope of its own', () =>
     withLeakCheck(machine, async () => {
       // Every command here runs in a transient unit that is gone once the command has ended.
-      await succeeds(machine, ['kube', 'play', '-'], { input: podText('lasting') })
+      const huge = `"resources": { "limits": { "hugepages-2Mi": "4Mi" } }, "containers": [`
+      const text = podText('lasting').replace('"containers": [', huge)
+      await succeeds(machine, ['kube', 'play', '-'], { input: text })
       const [container] = await containers(machine)
       expect(container).toMatchObject({ state: 'running' })
       const cgroup = await machine.sh(`cat /proc/${container!.pid}/cgroup`)
       expect(cgroup.stdout).toMatch(/^0::\/machine\.slice\/tspod-pod-lasting-[0-9a-f]{12}\.scope\//m)
-      await succeeds(machine, ['kube', 'down', '-'], { input: podText('lasting') })
+      // The only controller that the machine has, and it is for all containers of the pod together.
+      const scope = /^0::(.*\.scope)\//m.exec(cgroup.stdout)?.[1]
+      expect((await machine.sh(`cat '/sys/fs/cgroup${scope}/hugetlb.2MB.max'`)).stdout).toBe(`${4 * 1024 * 1024}\n`)
+      await succeeds(machine, ['kube', 'down', '-'], { input: text })
     }),
   )
 

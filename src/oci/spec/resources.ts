@@ -140,18 +140,26 @@ export function buildRlimits(host: HostFacts, notices: string[], asked: Containe
  */
 export function podLimits(resources: ResourceSpec | undefined): PodLimits | undefined {
   if (resources === undefined) return undefined
-  const { cpuLimitMilli, cpuRequestMilli, memoryLimitBytes, pidsLimit } = resources
+  const { cpuLimitMilli, cpuRequestMilli, memoryLimitBytes, pidsLimit, hugepages } = resources
   const cpu = cpuLimits(resources)
   const limits = {
     ...(cpuLimitMilli !== undefined && { cpuQuotaUs: cpu.quota ?? -1, cpuPeriodUs: CPU_PERIOD_US }),
     ...((cpuRequestMilli ?? cpuLimitMilli) !== undefined && { cpuShares: cpu.shares }),
     ...(memoryLimitBytes !== undefined && { memoryBytes: memoryLimitBytes }),
     ...(pidsLimit !== undefined && { pids: pidsLimit }),
+    ...(hugepages !== undefined && { hugepages }),
   }
   return Object.keys(limits).length > 0 ? limits : undefined
 }
 
-type PodLimits = { cpuQuotaUs?: number; cpuPeriodUs?: number; cpuShares?: number; memoryBytes?: number; pids?: number }
+type PodLimits = {
+  cpuQuotaUs?: number
+  cpuPeriodUs?: number
+  cpuShares?: number
+  memoryBytes?: number
+  pids?: number
+  hugepages?: Record<string, number>
+}
 
 export type Qos = 'Guaranteed' | 'Burstable' | 'BestEffort'
 

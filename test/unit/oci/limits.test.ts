@@ -44,6 +44,11 @@ describe('what is written', () => {
       v1: [`memory.soft_limit_in_bytes ${MIB}`, 'cpuset.cpus 0-1', 'cpuset.mems 0', 'pids.max 5'],
       v2: [`memory.low ${MIB}`, 'cpuset.cpus 0-1', 'cpuset.mems 0', 'pids.max 5'],
     },
+    'huge pages, of each size': {
+      limits: { hugepages: { '2MB': 4 * MIB, '1GB': 0 } },
+      v1: [`hugetlb.2MB.limit_in_bytes ${4 * MIB}`, 'hugetlb.1GB.limit_in_bytes 0'],
+      v2: [`hugetlb.2MB.max ${4 * MIB}`, 'hugetlb.1GB.max 0'],
+    },
   }
   for (const [name, { limits, v1, v2 }] of Object.entries(cases)) {
     test(name, () => {

@@ -41,11 +41,14 @@ test.each<[resources: ResourceSpec, controller: string]>([
 test('limits of a pod as a whole', () => {
   expect(podLimits(undefined)).toBeUndefined()
   expect(podLimits({})).toBeUndefined()
-  expect(podLimits({ cpuLimitMilli: 500, cpuRequestMilli: 250, memoryLimitBytes: 9, pidsLimit: 7 })).toEqual({
+  expect(
+    podLimits({ cpuLimitMilli: 500, cpuRequestMilli: 250, memoryLimitBytes: 9, pidsLimit: 7, hugepages: { '2MB': 0 } }),
+  ).toEqual({
     cpuQuotaUs: 50_000,
     cpuPeriodUs: 100_000,
     cpuShares: 256,
     memoryBytes: 9,
     pids: 7,
+    hugepages: { '2MB': 0 },
   })
 })
