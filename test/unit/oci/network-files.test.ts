@@ -64,11 +64,12 @@ describe('/etc/resolv.conf', () => {
   const host = { servers: ['127.0.0.53', '192.0.2.53'], searches: ['example.org'], options: ['edns0', 'ndots:1'] }
 
   const cases: Record<string, { dns: DnsSpec; facts: ResolvFacts; lines: string[] }> = {
-    "cluster: the network's own server, which forwards the rest": {
-      dns: dns(),
-      facts: bridge,
-      lines: ['search dns.podman example.org', 'nameserver 10.91.0.1', 'options edns0 ndots:1'],
-    },
+    "cluster: the network's own server, which knows names of Services in full and forwards the rest: no cluster.local, no ndots:5":
+      {
+        dns: dns(),
+        facts: bridge,
+        lines: ['search dns.podman example.org', 'nameserver 10.91.0.1', 'options edns0 ndots:1'],
+      },
     "cluster without DNS on the network: the host's servers that can be reached": {
       dns: dns(),
       facts: { ...bridge, servers: [] },
