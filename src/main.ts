@@ -158,6 +158,7 @@ async function openEngineIn(paths: Paths, doors: ProcessDoors): Promise<Engine> 
     launcher: join(HOME, 'bin/tspod'),
     exitHook: join(HOME, 'templates/exit-hook'),
     timekeeper: join(HOME, 'templates/timekeeper'),
+    appArmorProfile: join(HOME, 'templates/apparmor-profile.txt'),
   })
 }
 

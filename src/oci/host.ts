@@ -4,6 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
+import { hasAppArmor } from './apparmor.ts'
 import { cgroupMode, type Hierarchy, readHierarchies } from './cgroup.ts'
 import type { HostFacts } from './spec/index.ts'
 
@@ -71,7 +72,7 @@ export async function readHostFacts(hierarchies: readonly Hierarchy[] = readHier
     cpus: countCpus(textOf('/sys/devices/system/cpu/online') ?? '0'),
     arch: ARCHITECTURES[process.arch] ?? process.arch,
     kernel: release(),
-    apparmor: textOf('/sys/module/apparmor/parameters/enabled')?.startsWith('Y') ?? false,
+    apparmor: hasAppArmor(textOf('/sys/module/apparmor/parameters/enabled')),
     selinux: existsSync('/sys/fs/selinux/enforce'),
     // On a hybrid host runtimes have nothing to do with what the v2 tree could limit.
     controllers: hierarchies.filter(({ version }) => cgroup === 'v2' || version === 1).flatMap(controllersOf),

@@ -1,3 +1,4 @@
+export { appArmorProfile } from './apparmor.ts'
 export { type Console, openConsole } from './attach.ts'
 export { type BuildSource, buildImage, buildSource } from './build.ts'
 export {
@@ -99,8 +100,8 @@ export {
   podLimits,
   type ResolvedMount,
   readHostDevices,
+  refuseAppArmor,
   refuseLimits,
-  refuseLsm,
   resolveIdentity,
   type SpecInput,
   secureRootfs,

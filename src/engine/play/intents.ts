@@ -16,8 +16,8 @@ import {
   netavarkInput,
   nextAddress,
   type Runtime,
+  refuseAppArmor,
   refuseLimits,
-  refuseLsm,
   servedAddresses,
 } from '../../oci/index.ts'
 import { type Paths, podRunDirectory } from '../../paths.ts'
@@ -80,9 +80,12 @@ export async function draftPods(context: EngineContext, bundle: Bundle, options:
 }
 
 /** What the manifests ask for and this host does not have. Throws HOST_LACKS. */
-function refuseForHost({ pods }: Bundle, { host }: EngineContext): void {
+function refuseForHost({ pods }: Bundle, { host, warn }: EngineContext): void {
   const containers = pods.flatMap(pod => [...pod.initContainers, ...pod.containers])
-  refuseLsm(containers, host)
+  refuseAppArmor(containers, host)
+  for (const { name, security } of containers)
+    if (security.selinux !== undefined && !host.selinux)
+      warn(`container ${name} sets seLinuxOptions, which have no effect: this host has no SELinux`)
   refuseLimits(
     [
       ...containers.map(({ name, resources }) => ({ name: `container ${name}`, resources })),

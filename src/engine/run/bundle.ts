@@ -5,6 +5,7 @@ import { TspodError } from '../../errors.ts'
 import type { ContainerSpec, FileKey, LocalImage } from '../../model.ts'
 import { outsideOf } from '../../namespaces.ts'
 import {
+  appArmorProfile,
   baseEnv,
   buildPauseSpec,
   buildSpec,
@@ -94,6 +95,7 @@ async function workloadBundle(
       namespaces: namespacesOf(work),
       cgroupPath: containerCgroup(work.cgroup, record.shortName),
       seccompProfile: await seccompOf(work, container),
+      ...(await appArmorOf(work, container)),
       ...(work.pod.settings.network !== 'host' && { hostname: podHostname(work) }),
       ids: { pod: work.pod.id, container: record.id },
       ...(container.security.privileged && { hostDevices: await readHostDevices() }),
@@ -237,6 +239,16 @@ async function terminationLog(work: PodWork, run: string): Promise<string> {
   const owner = rootOf(work.pod)
   if (owner !== undefined) await chown(file, owner.uid, owner.gid)
   return file
+}
+
+/** Containers that start at once may load the default profile twice, which comes to the same. */
+async function appArmorOf(
+  { context }: PodWork,
+  { security }: ContainerSpec,
+): Promise<Pick<SpecInput, 'appArmorProfile'>> {
+  if (!context.host.apparmor) return {}
+  const name = await appArmorProfile(security, context.appArmorProfile, context.run)
+  return name === undefined ? {} : { appArmorProfile: name }
 }
 
 async function seccompOf(work: PodWork, container: ContainerSpec): Promise<unknown> {

@@ -39,6 +39,8 @@ export type Doors = {
   exitHook: string
   /** Absolute path of the script that waits for clocks. */
   timekeeper: string
+  /** Absolute path of the text of the AppArmor profile that containers get. */
+  appArmorProfile: string
 }
 
 export type ExecRequest = {

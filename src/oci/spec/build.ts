@@ -3,7 +3,7 @@ import { posix } from 'node:path'
 import { TspodError } from '../../errors.ts'
 import type { IdRange } from '../../model.ts'
 import { capabilitySets, chooseCapabilities } from './capabilities.ts'
-import { confine, refuseLsm } from './lsm.ts'
+import { confine, refuseAppArmor } from './lsm.ts'
 import { buildMounts, hiddenPaths, rootfsPropagation } from './mounts.ts'
 import { buildResources, buildRlimits, oomScoreAdj } from './resources.ts'
 import { convertSeccomp } from './seccomp.ts'
@@ -34,7 +34,7 @@ const UMASK = 0o022
  */
 export function buildSpec(input: SpecInput, host: HostFacts): { config: OciConfig; notices: string[] } {
   const notices: string[] = []
-  refuseLsm([input.container], host)
+  refuseAppArmor([input.container], host)
   const capabilities = chooseCapabilities(input.container.security, host, notices)
   const seccomp = chooseSeccomp(input, capabilities, host, notices)
   const propagation = rootfsPropagation(input.mounts)
@@ -57,7 +57,7 @@ export function buildSpec(input: SpecInput, host: HostFacts): { config: OciConfi
       ...(seccomp !== undefined && { seccomp }),
     },
   }
-  confine(config, input.container)
+  confine(config, input, host)
   return { config, notices }
 }
 

@@ -2,7 +2,7 @@
 export { buildSpec } from './build.ts'
 export { deviceNumber, readHostDevices } from './host-devices.ts'
 export { resolveIdentity } from './identity.ts'
-export { refuseLsm } from './lsm.ts'
+export { refuseAppArmor } from './lsm.ts'
 export { parseGroup, parsePasswd } from './passwd.ts'
 export { baseEnv, buildExecProcess, buildPauseSpec, type ExecWanted, type PauseInput } from './process.ts'
 export { podLimits, refuseLimits } from './resources.ts'

@@ -73,6 +73,8 @@ export type SpecInput = {
   cgroupPath: string
   /** A parsed profile in the format of containers-common or of OCI; unused when unconfined or privileged. */
   seccompProfile: unknown
+  /** The name of a loaded AppArmor profile. */
+  appArmorProfile?: string
   /** Set by the runtime; only with a UTS namespace of the pod's own. */
   hostname?: string
   ids: { pod: Id; container: Id }

@@ -43,6 +43,7 @@ const cases: Record<string, { input: Partial<SpecInput>; host?: Partial<HostFact
         rlimits: { nofile: { soft: 99, hard: 100 }, stack: { soft: 1 << 20, hard: -1 } },
       }),
       pod: podSpec({ resources: { cpuLimitMilli: 500, memoryLimitBytes: 128 << 20 } }),
+      appArmorProfile: 'web',
     },
     host: { apparmor: true, selinux: true, controllers: ['cpu', 'cpuset', 'memory', 'pids', 'hugetlb'] },
   },

@@ -1,8 +1,8 @@
 /** What a manifest asks of security modules and controllers that a host does not have. */
 import { describe, expect, test } from '@jest/globals'
 import type { ContainerSecurity, ResourceSpec } from '../../../../src/model.ts'
-import { podLimits, refuseLimits, refuseLsm } from '../../../../src/oci/spec/index.ts'
-import { containerSpec, hostFacts, securityOf } from '../../../support/spec-input.ts'
+import { buildSpec, podLimits, refuseAppArmor, refuseLimits } from '../../../../src/oci/spec/index.ts'
+import { containerSpec, hostFacts, securityOf, specInput } from '../../../support/spec-input.ts'
 
 describe('a host without the module', () => {
   const cases: Record<string, { security: Partial<ContainerSecurity>; says?: RegExp }> = {
@@ -11,17 +11,44 @@ describe('a host without the module', () => {
       says: /sets appArmorProfile, and this host has no AppArmor/,
     },
     'refuses the default profile': { security: { appArmor: { type: 'RuntimeDefault' } }, says: /no AppArmor/ },
-    'refuses a label': { security: { selinux: { level: 's0' } }, says: /sets seLinuxOptions, .* no SELinux/ },
+    'goes without a label, as the nodes of a cluster do': { security: { selinux: { level: 's0' } } },
     'needs none for Unconfined': { security: { appArmor: { type: 'Unconfined' } } },
     'needs none for nothing': { security: {} },
   }
   for (const [name, { security, says }] of Object.entries(cases)) {
     test(name, () => {
       const containers = [containerSpec({ security: securityOf(security) })]
-      const check = (): void => refuseLsm(containers, hostFacts({ apparmor: false, selinux: false }))
+      const check = (): void => refuseAppArmor(containers, hostFacts({ apparmor: false, selinux: false }))
       if (says === undefined) expect(check).not.toThrow()
       else expect(check).toThrow(expect.objectContaining({ code: 'HOST_LACKS', message: expect.stringMatching(says) }))
-      expect(() => refuseLsm(containers, hostFacts({ apparmor: true, selinux: true }))).not.toThrow()
+      expect(() => refuseAppArmor(containers, hostFacts({ apparmor: true, selinux: true }))).not.toThrow()
+    })
+  }
+})
+
+describe('SELinux labels', () => {
+  const labels = (security: Partial<ContainerSecurity>, selinux = true) => {
+    const container = containerSpec({ security: securityOf(security) })
+    const { config } = buildSpec(specInput({ container }), hostFacts({ selinux }))
+    return [config.process.selinuxLabel, config.linux.mountLabel]
+  }
+  const cases: Record<string, { selinux?: Record<string, string>; process?: string; mount?: string }> = {
+    'of nothing: what the host does by itself': {},
+    "of a level: both have it, the rest is container-selinux's": {
+      selinux: { level: 's0:c1,c2' },
+      process: 'system_u:system_r:container_t:s0:c1,c2',
+      mount: 'system_u:object_r:container_file_t:s0:c1,c2',
+    },
+    'of all parts: files keep the type of files': {
+      selinux: { user: 'u', role: 'r', type: 'spc_t', level: 's0' },
+      process: 'u:r:spc_t:s0',
+      mount: 'system_u:object_r:container_file_t:s0',
+    },
+  }
+  for (const [name, { selinux, process, mount }] of Object.entries(cases)) {
+    test(name, () => {
+      expect(labels(selinux === undefined ? {} : { selinux })).toEqual([process, mount])
+      expect(labels(selinux === undefined ? {} : { selinux }, false)).toEqual([undefined, undefined])
     })
   }
 })
