@@ -32,7 +32,7 @@ remove_installed() {
       *) fail "$stage$manifest listed $path, which is not below $prefix: nothing more was removed" ;;
     esac
   done
-  for folder in "$home/dist" "$home/bin" "$home/node/bin" "$home/node" "$home/templates" "$home"; do
+  for folder in "$home/dist" "$home/bin" "$home/node/bin" "$home/node" "$home/templates/user" "$home/templates" "$home"; do
     rmdir "$stage$folder" 2>/dev/null || true
   done
   # Deepest first.
@@ -61,7 +61,8 @@ install_all() {
   if [ -f "$stage$manifest" ]; then remove_installed; fi
   umask 022
   created=
-  for folder in "$prefix" "$prefix/bin" "$prefix/lib" "$prefix/lib/systemd" "$prefix/lib/systemd/system"; do
+  units=$prefix/lib/systemd
+  for folder in "$prefix" "$prefix/bin" "$prefix/lib" "$units" "$units/system" "$units/user"; do
     [ -d "$stage$folder" ] || created="$created$folder/.
 "
   done
@@ -69,9 +70,17 @@ install_all() {
   printf '%s' "$created" >"$stage$manifest"
   put 755 "$node" "$home/node/bin/node"
   for file in dist/*.cjs dist/*.bytecode dist/*.node; do put 644 "$file" "$home/$file"; done
+  # With their holes as well: `tspod systemd install` fills them for itself.
+  for file in templates/*.service templates/user/*.service; do
+    case $file in
+      templates/user/*) put_filled 644 "$file" "$units/user/${file##*/}" ;;
+      *) put_filled 644 "$file" "$units/system/${file##*/}" ;;
+    esac
+    put 644 "$file" "$home/$file"
+  done
   for file in templates/*; do
     case $file in
-      *.service | *.timer | *.path) put_filled 644 "$file" "$prefix/lib/systemd/system/${file#templates/}" ;;
+      *.service | templates/user) ;;
       *.txt) put 644 "$file" "$home/$file" ;;
       *) put 755 "$file" "$home/$file" ;;
     esac

@@ -19,6 +19,7 @@ import { openTerminal, PROXIED_SIGNALS, type Terminal } from './terminal.ts'
 const LINGER_MS = 500
 /** The bundle is in dist/, this file in src/: both one below the folder that holds the launcher and the templates. */
 const HOME = resolve(import.meta.dirname, '..')
+const LAUNCHER = join(HOME, 'bin/tspod')
 
 /** For whoever keeps what a complete run has compiled. */
 export const progress = { verbDone: false }
@@ -93,6 +94,8 @@ async function runVerb(
     clock: systemClock,
     run,
     paths,
+    launcher: LAUNCHER,
+    units: async scope => (await import('./systemd/index.ts')).openUnits(systemClock, scope),
     template: async name => (await import('node:fs/promises')).readFile(join(HOME, 'templates', name), 'utf8'),
     notifier: async () => {
       const socket = process.env.NOTIFY_SOCKET
@@ -155,7 +158,7 @@ async function openEngineIn(paths: Paths, doors: ProcessDoors): Promise<Engine> 
     paths,
     ...(process.env.INVOCATION_ID && { invocationId: process.env.INVOCATION_ID }),
     ...(process.env.NOTIFY_SOCKET && { notifySocket: process.env.NOTIFY_SOCKET }),
-    launcher: join(HOME, 'bin/tspod'),
+    launcher: LAUNCHER,
     exitHook: join(HOME, 'templates/exit-hook'),
     timekeeper: join(HOME, 'templates/timekeeper'),
     appArmorProfile: join(HOME, 'templates/apparmor-profile.txt'),

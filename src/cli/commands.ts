@@ -1,13 +1,14 @@
 /** Every command by name; the code behind a name is loaded when the name is called. */
 import { CONTAINER_COMMANDS } from './container-commands.ts'
 import { HOST_COMMANDS } from './host-commands.ts'
+import { UNIT_COMMANDS } from './unit-commands.ts'
 import type { Verb } from './verb.ts'
 
 export type Command = {
   /** The full name, one to three words. */
   name: string
   aliases: readonly string[]
-  group: 'Run' | 'Pods' | 'Look' | 'Inside' | 'Images' | 'Host' | 'hidden'
+  group: 'Run' | 'Pods' | 'Look' | 'Inside' | 'Images' | 'Units' | 'Host' | 'hidden'
   summary: string
   load(): Promise<Verb>
 }
@@ -336,6 +337,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Fetch images from a registry',
     load: async () => (await import('./image-pull.ts')).imagePull,
   },
+  ...UNIT_COMMANDS,
   ...HOST_COMMANDS,
 ]
 

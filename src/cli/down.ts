@@ -4,7 +4,7 @@ import { EXIT_OWN_ERROR } from '../errors.ts'
 import { announcer } from './announce.ts'
 import type { FlagTable } from './flags.ts'
 import { printable } from './output.ts'
-import { readSources, sourceProblems } from './source.ts'
+import { readSources, type Source, sourceProblems } from './source.ts'
 import { defineVerb, type Outcome, type World } from './verb.ts'
 
 const FLAGS = {
@@ -31,11 +31,16 @@ export const down = defineVerb({
 
 /** Takes down what the named sources describe; `kube play --down` is the same. */
 export async function takeDown(names: readonly string[], how: { force: boolean }, world: World): Promise<Outcome> {
-  const [sources, { namesIn }, engine] = await Promise.all([
-    readSources(names, world),
-    import('../kube/index.ts'),
-    world.engine(),
-  ])
+  return takeDownSources(await readSources(names, world), how, world)
+}
+
+/** The same for texts that were read already; a service manager is told as it goes. */
+export async function takeDownSources(
+  sources: readonly Source[],
+  how: { force: boolean },
+  world: World,
+): Promise<Outcome> {
+  const [{ namesIn }, engine] = await Promise.all([import('../kube/index.ts'), world.engine()])
   const notifier = await world.notifier()
   const announced = notifier && announcer(notifier, world.clock)
   notifier?.stopping()

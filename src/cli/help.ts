@@ -14,6 +14,7 @@ export function rootHelp(commands: readonly Command[], flags: FlagTable, columns
     ['Pods', 'Whole pods'],
     ['Inside', 'Look into containers'],
     ['Images', 'Images'],
+    ['Units', 'Manifests as systemd units'],
     ['Host', 'This host'],
   ]
   return joinSections([

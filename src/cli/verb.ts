@@ -5,7 +5,7 @@ import type { Engine } from '../engine/index.ts'
 import { TspodError } from '../errors.ts'
 import type { Paths } from '../paths.ts'
 import type { Run } from '../process.ts'
-import type { Notifier } from '../systemd/index.ts'
+import type { Notifier, Scope, Units } from '../systemd/index.ts'
 import type { Terminal } from '../terminal.ts'
 import type { FlagTable, FlagValues, Problem, Refusals } from './flags.ts'
 
@@ -36,6 +36,10 @@ export type World = {
   paths: Paths
   /** The text of a file that is installed beside the program. */
   template(name: string): Promise<string>
+  /** Absolute path of the `tspod` that runs, for units that are to call it. */
+  launcher: string
+  /** The units of one systemd; whoever asked closes it. */
+  units(scope: Scope): Promise<Units>
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   signal: AbortSignal
   /** The door to the service manager that started this process; undefined when none did. */

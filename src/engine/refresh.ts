@@ -45,10 +45,13 @@ export async function recordReboot(context: EngineContext): Promise<void> {
   await keepBackup(context)
 }
 
-/** Brings every pod to its goal that wants to run; answers for each that was looked after what became of it. */
+/**
+ * Brings every pod to its goal that wants to run; answers for each that was looked after what became of it. What a unit
+ * has played is for systemd to start again, or not.
+ */
 export async function startAfterReboot(context: EngineContext): Promise<Outcome[]> {
   const pods = (await readPods(context.store)).filter(
-    pod => pod.kind === 'pod' && pod.complete && pod.goal === 'running',
+    pod => pod.kind === 'pod' && pod.complete && pod.goal === 'running' && pod.settings.unit === undefined,
   )
   const services = new Set(pods.map(pod => pod.service).filter(id => id !== undefined))
   const failed = new Map<string, Error>()

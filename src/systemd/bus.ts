@@ -2,6 +2,7 @@
  * The door to D-Bus: calls and signals of the system bus, and the only place that knows the client library.
  * It is loaded and connected when first needed. No file descriptor is ever passed over it.
  */
+import type { EventEmitter } from 'node:events'
 import type { Message } from 'dbus-next'
 import type { Clock } from '../clock.ts'
 import { TspodError } from '../errors.ts'
@@ -42,6 +43,8 @@ export class BusError extends Error {
 }
 
 const SYSTEM_BUS_SOCKET = '/run/dbus/system_bus_socket'
+/** Where dbus-user-session has the bus of a user; the folder is the user's own. */
+export const userBusSocket = (uid: number): string => `/run/user/${uid}/bus`
 /** systemd answers within milliseconds; a bus that does not is broken, and a pod must not wait for it for ever. */
 const CALL_TIMEOUT_MS = 25_000
 
@@ -60,6 +63,9 @@ export async function openBus(clock: Clock, socket: string = SYSTEM_BUS_SOCKET):
   // Also rejects when nobody is waiting just then: that must not end the process.
   broken.catch(() => undefined)
   bus.on('error', cause => fail(busUnusable(socket, cause instanceof Error ? cause.message : String(cause), cause)))
+  // The library does not pass on that the other end hung up: a call would wait for its reply in vain.
+  const { _connection: connection } = bus as unknown as { _connection: EventEmitter }
+  connection.on('end', () => fail(busUnusable(socket, 'the connection was closed')))
 
   async function within<T>(work: Promise<T>, what: string): Promise<T> {
     const pause = new AbortController()
@@ -110,6 +116,8 @@ export async function openBus(clock: Clock, socket: string = SYSTEM_BUS_SOCKET):
 
 const busUnusable = (socket: string, why: string, cause?: unknown): TspodError =>
   new TspodError('HOST_LACKS', `systemd cannot be reached over D-Bus (${socket}): ${why}`, {
-    remedy: 'start D-Bus (systemctl start dbus.socket), or install it (apt install dbus)',
+    remedy: socket.startsWith('/run/user/')
+      ? 'log in as that user, or have its services run without a login: loginctl enable-linger USER'
+      : 'start D-Bus (systemctl start dbus.socket), or install it (apt install dbus)',
     cause,
   })

@@ -1,3 +1,7 @@
+export { type KubeUnit, TEMPLATE, TEMPLATE_UNIT, unitOfInstance, unitOfOperand } from './instance.ts'
+export { type KubeOptions, readKubeOptions } from './kube-options.ts'
 export { isShuttingDown, type Manager, openManager, systemdPresent } from './manager.ts'
 export { type Notifier, oneLine, openNotifier } from './notify.ts'
 export { ownUnit, type Unit } from './unit.ts'
+export { unitFileIssueText } from './unit-file.ts'
+export { openUnits, reasonOf, type Scope, type UnitAction, type UnitLink, type UnitState, type Units } from './units.ts'

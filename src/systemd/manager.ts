@@ -3,7 +3,8 @@ import { lstatSync } from 'node:fs'
 import type { Clock } from '../clock.ts'
 import { TspodError } from '../errors.ts'
 import type { Run } from '../process.ts'
-import { type Bus, BusError, openBus, type Signal } from './bus.ts'
+import { type Bus, BusError, openBus } from './bus.ts'
+import { openJobs } from './jobs.ts'
 
 export type ScopeRequest = {
   /** Unit name with its `.scope`. */
@@ -40,73 +41,24 @@ export async function isShuttingDown(run: Run): Promise<boolean> {
   return stdout.trim() === 'stopping'
 }
 
-const PEER = { destination: 'org.freedesktop.systemd1', path: '/org/freedesktop/systemd1' }
-const MANAGER = { ...PEER, interface: 'org.freedesktop.systemd1.Manager' }
 const UNIT_EXISTS = 'org.freedesktop.systemd1.UnitExists'
 const NO_SUCH_UNIT = 'org.freedesktop.systemd1.NoSuchUnit'
 const JOB_TIMEOUT_MS = 30_000
 
 /** systemd's manager over the system bus. Nothing is loaded or connected before the first call. */
 export function openManager(clock: Clock, connect: (clock: Clock) => Promise<Bus> = openBus): Manager {
-  let connected: Promise<Bus> | undefined
-  let bus: Bus | undefined
+  const jobs = openJobs(clock, () => connect(clock))
 
-  async function connectAndSubscribe(): Promise<Bus> {
-    bus = await connect(clock)
-    // Without Subscribe systemd sends no JobRemoved to us; without the match the bus does not deliver it.
-    const subscribed = bus.call({ ...MANAGER, member: 'Subscribe' })
-    const matched = bus.call({
-      destination: 'org.freedesktop.DBus',
-      path: '/org/freedesktop/DBus',
-      interface: 'org.freedesktop.DBus',
-      member: 'AddMatch',
-      signature: 's',
-      body: [`type='signal',sender='${PEER.destination}',interface='${MANAGER.interface}',member='JobRemoved'`],
-    })
-    await Promise.all([subscribed, matched])
-    return bus
-  }
-
-  /** Calls a method that starts a job and waits for the job's result, which may arrive before the reply does. */
+  /** A job that has to end well, and soon. Throws COMMAND_FAILED, HOST_LACKS. */
   async function job(member: string, signature: string, body: unknown[], unit: string): Promise<void> {
-    connected ??= connectAndSubscribe()
-    const on = await connected
-    const results = new Map<string, string>()
-    let awaited: { job: string; settle: (result: string) => void } | undefined
-    const stop = on.listen(signal => {
-      const removed = jobRemoved(signal)
-      if (removed === undefined) return
-      if (awaited?.job === removed.job) awaited.settle(removed.result)
-      else results.set(removed.job, removed.result)
-    })
-    const pause = new AbortController()
-    try {
-      const path = String((await on.call({ ...MANAGER, member, signature, body }))[0])
-      const result =
-        results.get(path) ??
-        new Promise<string>(settle => {
-          awaited = { job: path, settle }
-        })
-      const late = clock.sleep(JOB_TIMEOUT_MS, pause.signal).then(
-        () => 'no answer in time',
-        () => 'no answer',
-      )
-      const outcome = await Promise.race([result, late])
-      if (outcome !== 'done') throw jobFailed(member, unit, `the job ended with "${outcome}"`)
-    } finally {
-      pause.abort()
-      stop()
-    }
+    const outcome = await jobs.run(member, signature, body, { timeoutMs: JOB_TIMEOUT_MS })
+    if (outcome !== 'done') throw jobFailed(member, unit, `the job ended with "${outcome}"`)
   }
 
   return {
-    prepare: () => {
-      connected ??= connectAndSubscribe()
-      connected.catch(() => undefined)
-    },
+    prepare: () => void jobs.connect().catch(() => undefined),
     startScope: async request => {
-      connected ??= connectAndSubscribe()
-      const variant = (await connected).variant
+      const { variant } = await jobs.connect()
       const properties = scopeProperties(request).map(([name, type, value]) => [name, variant(type, value)])
       try {
         await job('StartTransientUnit', 'ssa(sv)a(sa(sv))', [request.unit, 'fail', properties, []], request.unit)
@@ -124,7 +76,7 @@ export function openManager(clock: Clock, connect: (clock: Clock) => Promise<Bus
         throw error instanceof BusError ? jobFailed('StopUnit', unit, error.message, error) : error
       }
     },
-    close: () => bus?.close(),
+    close: jobs.close,
   }
 }
 
@@ -140,13 +92,6 @@ export function scopeProperties(request: ScopeRequest): [name: string, type: str
     ['CollectMode', 's', 'inactive-or-failed'],
     ['PIDs', 'au', [...request.pids]],
   ]
-}
-
-/** Job path and result of a JobRemoved signal, undefined for every other one. */
-function jobRemoved(signal: Signal): { job: string; result: string } | undefined {
-  if (signal.member !== 'JobRemoved' || signal.interface !== MANAGER.interface) return undefined
-  const [, job, , result] = signal.body
-  return { job: String(job), result: String(result) }
 }
 
 const jobFailed = (member: string, unit: string, why: string, cause?: unknown): TspodError =>

@@ -47,6 +47,10 @@ export function recordedWorld(engine: Partial<Engine> = {}, overrides: Partial<W
     paths: SYSTEM_PATHS,
     notifier: async () => undefined,
     template: async name => readFileSync(new URL(`../../templates/${name}`, import.meta.url), 'utf8'),
+    launcher: '/usr/local/lib/tspod/bin/tspod',
+    units: async () => {
+      throw new Error('this test has no systemd')
+    },
     signal: new AbortController().signal,
     engine: async () => engine as Engine,
     ...overrides,

@@ -89,13 +89,10 @@ describe('on Debian 13 with systemd and cgroup v2', () => {
     withLeakCheck(machine, async () => {
       const manifest = '/etc/my apps/web 1%.yaml'
       await machine.sh(`mkdir -p '/etc/my apps' && cat >'${manifest}' <<'EOF'\n${podText('served')}\nEOF`)
-      await machine.sh(
-        'sed s,@TSPOD@,/src/bin/tspod,g /src/templates/tspod-kube@.service >/run/systemd/system/tspod-kube@.service',
-      )
+      await succeeds(machine, ['systemd', 'install'])
       const [unit = ''] = (
         await machine.exec(['systemd-escape', '--template=tspod-kube@.service', manifest])
       ).stdout.split('\n')
-      await machine.exec(['systemctl', 'daemon-reload'])
       expect(await machine.exec(['systemctl', 'start', unit])).toMatchObject({ exitCode: 0 })
       expect((await machine.exec(['systemctl', 'is-active', unit])).stdout).toBe('active\n')
       const mainPid = (await machine.exec(['systemctl', 'show', '-P', 'MainPID', unit])).stdout.trim()
@@ -104,7 +101,8 @@ describe('on Debian 13 with systemd and cgroup v2', () => {
       expect(await machine.exec(['systemctl', 'stop', unit])).toMatchObject({ exitCode: 0 })
       expect((await machine.exec(['systemctl', 'is-active', unit])).stdout).toBe('inactive\n')
       expect(await pods(machine)).toEqual([])
-      await machine.sh("rm -r '/etc/my apps' /run/systemd/system/tspod-kube@.service; systemctl daemon-reload")
+      await succeeds(machine, ['systemd', 'uninstall'])
+      await machine.sh("rm -r '/etc/my apps'")
       // systemd keeps the slice of a template's instances until it is told.
       await machine.exec(['systemctl', 'stop', 'system-tspod\\x2dkube.slice'])
     }),

@@ -26,6 +26,7 @@ beforeEach(() => {
   write('dist/main.cjs.bytecode', '')
   write('templates/exit-hook', '#!/bin/sh\n', 0o755)
   write('templates/tspod-kube@.service', 'ExecStart=@TSPOD@ play kube\n')
+  write('templates/user/tspod-kube@.service', 'ExecStart=@TSPOD@ play kube for me\n')
 })
 afterEach(() => rmSync(checkout, { recursive: true, force: true }))
 
@@ -42,7 +43,14 @@ test('a prefix that was not there before is not there afterwards', () => {
   expect(text('bin/tspod')).toContain(`\nhome=${prefix}/lib/tspod\n`)
   expect(text('lib/tspod/bin/tspod')).toBe(text('bin/tspod'))
   expect(text('lib/systemd/system/tspod-kube@.service')).toBe(`ExecStart=${prefix}/bin/tspod play kube\n`)
-  expect(filesIn(join(prefix, 'lib/tspod/templates'))).toEqual(['exit-hook'])
+  expect(text('lib/systemd/user/tspod-kube@.service')).toBe(`ExecStart=${prefix}/bin/tspod play kube for me\n`)
+  expect(text('lib/tspod/templates/user/tspod-kube@.service')).toContain('ExecStart=@TSPOD@')
+  expect(filesIn(join(prefix, 'lib/tspod/templates'))).toEqual([
+    'exit-hook',
+    'tspod-kube@.service',
+    'user',
+    'user/tspod-kube@.service',
+  ])
   // The bytecode that commands leave later goes as well.
   mkdirSync(join(prefix, 'lib/tspod/dist/cache'))
   writeFileSync(join(prefix, 'lib/tspod/dist/cache/entry'), '')
