@@ -11,15 +11,19 @@ export function planStandstill(input: PlanInput, because: string): Step[] {
   const steps = new Steps()
   const stops = planStops(steps, input, because)
   if (input.sandbox === 'down' && stops.length === 0) return leftovers(steps, input, because)
+  const disconnect = addDisconnect(steps, because, stops)
   const deletes = input.containers.map(({ id }) => steps.add({ do: 'delete', container: id, because }, [], stops))
   for (const { id, kind } of input.containers) {
     if (hasLayer(kind)) steps.add({ do: 'unmount', container: id, because }, [`delete ${id}`], deletes)
   }
   steps.add({ do: 'cgroup', because }, [], deletes)
-  const disconnect = steps.add({ do: 'disconnect', because }, [], stops)
   steps.add({ do: 'unpin', because }, [], [disconnect])
   return steps.list
 }
+
+/** First of all that waits for the stops: nothing of an end takes as long. */
+const addDisconnect = (steps: Steps, because: string, stops: readonly string[]): string =>
+  steps.add({ do: 'disconnect', because }, [], stops)
 
 /** What a container left that ended after the pod had come to rest. */
 function leftovers(steps: Steps, input: PlanInput, because: string): Step[] {
@@ -34,12 +38,12 @@ export function planRemoval(input: PlanInput): Step[] {
   const because = 'the pod is to be removed'
   const steps = new Steps()
   const stops = planStops(steps, input, because)
+  const disconnect = addDisconnect(steps, because, stops)
   const deletes = input.containers.map(({ id }) => steps.add({ do: 'delete', container: id, because }, [], stops))
   const erased = input.containers
     .filter(({ kind }) => hasLayer(kind))
     .map(({ id }) => steps.add({ do: 'erase', container: id, because }, [], stops))
   const cgroup = steps.add({ do: 'cgroup', because }, [], deletes)
-  const disconnect = steps.add({ do: 'disconnect', because }, [], stops)
   const unpin = steps.add({ do: 'unpin', because }, [], [disconnect])
   const volumes = steps.add({ do: 'volumes', because }, [], stops)
   // The steps above need what is in these files when they have to be repeated.

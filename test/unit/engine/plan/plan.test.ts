@@ -221,12 +221,12 @@ describe('planPod', () => {
       input([container('i', 'init', exited(1)), container('a', 'regular')], { restartPolicy: 'Never' }),
     )
     expect(plan.steps.map(step => step.do)).toEqual([
+      'disconnect',
       'delete',
       'delete',
       'unmount',
       'unmount',
       'cgroup',
-      'disconnect',
       'unpin',
     ])
     expect(plan.failed).toEqual({ container: 'i', reason: 'exited with code 1; restartPolicy is Never' })
