@@ -1,4 +1,5 @@
 /** Where manifests come from: files, standard input and URLs. */
+import { fstatSync, readFileSync } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { addAbortSignal } from 'node:stream'
@@ -78,16 +79,25 @@ async function readStdin(world: SourceWorld): Promise<Buffer> {
   }
 }
 
-/** A file may also be a pipe (`<(envsubst <app.yaml)`): it is read once, to its end. */
+/** A file may also be a pipe (`<(envsubst <app.yaml)`): it is read once, to its end, and may take its time. */
 async function readFile(name: string, world: SourceWorld): Promise<Buffer> {
   try {
     await using file = await open(resolve(world.cwd, name), 'r')
+    if ((await file.stat()).isFile()) return readRegular(name, file.fd)
     return await collect(name, file.createReadStream({ autoClose: false, signal: world.signal }))
   } catch (cause) {
     if (cause instanceof TspodError) throw cause
     if (world.signal.aborted) throw world.signal.reason
     throw unreadable(`open ${name}: ${systemReason(cause)}`, 'check the path and its permissions', cause)
   }
+}
+
+/** At once: Node's streams cost 5 ms before the first byte. */
+function readRegular(name: string, descriptor: number): Buffer {
+  if (fstatSync(descriptor).size > MAX_SOURCE_BYTES) throw tooLarge(name)
+  const content = readFileSync(descriptor)
+  if (content.length > MAX_SOURCE_BYTES) throw tooLarge(name)
+  return content
 }
 
 /** The words of the C library for the errors people meet, as Podman prints them. */
@@ -160,12 +170,7 @@ async function collect(name: string, stream: AsyncIterable<Uint8Array | string>)
   for await (const chunk of stream) {
     const piece = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
     bytes += piece.length
-    if (bytes > MAX_SOURCE_BYTES) {
-      throw unreadable(
-        `${name} is larger than ${MAX_SOURCE_BYTES / 1024 / 1024} MiB`,
-        'split it into several manifests',
-      )
-    }
+    if (bytes > MAX_SOURCE_BYTES) throw tooLarge(name)
     chunks.push(piece)
   }
   return Buffer.concat(chunks)
@@ -178,6 +183,9 @@ function decode(name: string, bytes: Buffer): string {
     throw unreadable(`${name} is not UTF-8 text`, 'convert it, for example with iconv -t UTF-8', cause)
   }
 }
+
+const tooLarge = (name: string): TspodError =>
+  unreadable(`${name} is larger than ${MAX_SOURCE_BYTES / 1024 / 1024} MiB`, 'split it into several manifests')
 
 const unreadable = (message: string, remedy: string, cause?: unknown): TspodError =>
   new TspodError('MANIFEST_UNREADABLE', message, { remedy, cause })
