@@ -40,6 +40,17 @@ export function visibleCommand(command: readonly string[], spec: ContainerSpec |
   })
 }
 
+/** Shorter than that, a value is no secret, and the text would be full of holes. */
+const SHORTEST = 4
+
+/** What a program said about a container, without values that came from a Secret, also where it quoted them. */
+export function withoutSecrets(text: string, entries: readonly EnvEntry[]): string {
+  const values = entries.flatMap(entry => (entry.secret && 'text' in entry ? [entry.text] : []))
+  const forms = [...values, ...values.map(value => JSON.stringify(value).slice(1, -1))]
+  const longestFirst = forms.filter(form => form.length >= SHORTEST).sort((a, b) => b.length - a.length)
+  return longestFirst.reduce((shown, form) => shown.replaceAll(form, HIDDEN), text)
+}
+
 /** The spec without anything that came from a Secret. */
 export function redacted(spec: PodSpec): PodSpec {
   const hide = (entry: EnvEntry): EnvEntry => (entry.secret && 'text' in entry ? { ...entry, text: HIDDEN } : entry)

@@ -50,6 +50,8 @@ const PODMAN_HONOURED = [
 const PODMAN_KNOWN = [...PODMAN_REFUSED, ...PODMAN_ACCEPTED, ...PODMAN_HONOURED]
 /** Annotations of our own. */
 const TSPOD_KNOWN = ['io.tspod.depends-on', 'io.tspod.runtime']
+/** Every annotation of Podman and of tspod that changes anything. A manifest may come from anywhere: no other does. */
+export const ACTED_UPON: readonly string[] = [...PODMAN_HONOURED, ...TSPOD_KNOWN]
 /** Values that ask for what happens anyway. */
 const PODMAN_HARMLESS: Record<string, readonly string[]> = {
   'io.containers.sdnotify': ['ignore'],

@@ -169,6 +169,8 @@ function prepareFiles(input: CreateInput): void {
   for (const stale of [...Object.values(files), join(input.exitDir, input.id), ...ofBundle]) {
     rmSync(stale, { force: true })
   }
+  // A runtime makes it for all to read, and what it says may be made of a secret.
+  closeSync(openSync(files.runtimeLog, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600))
   for (const { driver, path } of input.log) {
     if (driver === 'k8s-file' || driver === 'json-file') makeLogFile(path)
   }

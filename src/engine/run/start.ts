@@ -1,6 +1,6 @@
 /** The executors of one pod's plan: sandbox, containers, and what an ended container leaves behind. */
 import { join } from 'node:path'
-import { TspodError } from '../../errors.ts'
+import { isTspodError, TspodError } from '../../errors.ts'
 import { removeTree } from '../../files.ts'
 import type { Id } from '../../model.ts'
 import {
@@ -18,8 +18,9 @@ import { containerOf, type PodWork, patch, placesOf } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
 import { once } from '../once.ts'
 import type { Executors } from '../plan/index.ts'
+import { withoutSecrets } from '../redact.ts'
 import type { ContainerRecord } from '../state/index.ts'
-import { deadlineOf, wantedBy } from '../state/index.ts'
+import { deadlineOf, specNamed, wantedBy } from '../state/index.ts'
 import { writePatches } from '../work.ts'
 import { bundleFor, imageOf } from './bundle.ts'
 import { deleteRun } from './end.ts'
@@ -60,12 +61,18 @@ export function startExecutors(work: PodWork): Pick<Executors, Starting> {
       const layer = await (await context.rootfs()).create(image, record.id, record.name, work.pod.settings.userns)
       work.rootfs.set(record.id, layer)
     },
-    create: async step => makeContainer(work, containerOf(work, step.container), await files()),
+    create: async step => {
+      const record = containerOf(work, step.container)
+      const prepared = await files()
+      await hidingSecrets(work, record, () => makeContainer(work, record, prepared))
+    },
     start: async step => {
       const record = containerOf(work, step.container)
       // Taken before: a short container has ended by the time the runtime returns.
       const startedMs = context.clock.nowMs()
-      await startContainer(context.run, work.sandbox.runtime, record.id, record.name, watched(record).container)
+      await hidingSecrets(work, record, () =>
+        startContainer(context.run, work.sandbox.runtime, record.id, record.name, watched(record).container),
+      )
       patch(work, record.id, {
         state: advance(record.state, 'started'),
         startedMs,
@@ -132,6 +139,23 @@ export async function makeContainer(
   const first = record.startedMs === undefined && record.restarts <= 1
   if (first) noteEvent(work, record, { action: 'create', reason: 'Created', message })
   noteEvent(work, record, first ? { action: 'init', reason: '' } : { action: 'init', reason: 'Created', message })
+}
+
+/** A runtime that cannot run a program says which, and its name or a path may be made of a secret. */
+async function hidingSecrets(work: PodWork, record: ContainerRecord, act: () => Promise<void>): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    const entries = specNamed(work.pod.spec, record.shortName)?.env ?? []
+    if (!isTspodError(error)) throw error
+    const { code, message, remedy, details } = error
+    const shown = withoutSecrets(message, entries)
+    if (shown === message && details === undefined) throw error
+    throw new TspodError(code, shown, {
+      remedy: withoutSecrets(remedy, entries),
+      ...(details !== undefined && { details: withoutSecrets(details, entries) }),
+    })
+  }
 }
 
 /** Program and arguments that run when the container has ended. */

@@ -232,6 +232,7 @@ export const LOOKS: Record<string, Look[]> = {
       run: 'ls /tools/bin | grep -x sh; touch /tools/x 2>&1',
       prints: /^sh\n.*Read-only/,
     },
+    // S23
     {
       shows: 'Volume.hostPath HostPathVolumeSource.path HostPathVolumeSource.type VolumeMount.mountPropagation',
       where: 'host',

@@ -36,7 +36,7 @@ function manifest(password: string): string {
 }
 
 // shows: PodSpec.imagePullSecrets LocalObjectReference.name
-test('a pull secret opens the registry, and its password is nowhere but in the secret', async () => {
+test('S20 a pull secret opens the registry, and its password is nowhere but in the secret', async () => {
   const flags = ['--log-level', 'debug', 'kube', 'play', '--cert-dir', registry.certDir]
   const refused = await tspod(cell, [...flags, '-'], { input: manifest('wrong password') })
   expect([refused.exitCode, refused.stderr]).toEqual([125, expect.stringContaining('wrong user name or password')])

@@ -71,6 +71,17 @@ const cases: Record<string, [content: () => string | Buffer, says: RegExp]> = {
     () => pod('__proto__: {polluted: 1}\nconstructor: {prototype: {polluted: 1}}\n'),
     /unknown field "__proto__"[\s\S]*unknown field "constructor"/,
   ],
+  'keys of Object.prototype among labels, data and variables': [
+    () =>
+      ['__proto__', 'constructor', 'prototype', 'toString']
+        .flatMap(key => [
+          pod('').replace('{name: a}', `{name: a, labels: {${key}: x}, annotations: {${key}: x}}`),
+          `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${key.toLowerCase().replaceAll('_', 'u')}}\ndata: {${key}: x}\nbinaryData: {${key}: eA==}\n`,
+          pod('').replace('image: b', `image: b, env: [{name: ${key}, value: x}], resources: {limits: {${key}: 1}}`),
+        ])
+        .join('---\n'),
+    /__proto__/,
+  ],
   'a text of 200 MiB': [() => Buffer.alloc(200 * 1024 * 1024, 'x'), /larger than|more than/],
   'a text of 60 MiB': [() => Buffer.alloc(60 * 1024 * 1024, 'x'), /larger than|more than/],
   'a text of 3 MB in quotes': [() => pod(`zone: "${'x'.repeat(3_000_000)}"\n`), /a text of more than 1500000/],
@@ -85,7 +96,7 @@ const cases: Record<string, [content: () => string | Buffer, says: RegExp]> = {
   ],
 }
 
-describe('a hostile manifest is refused, with a place and little memory', () => {
+describe('S21 a hostile manifest is refused, with a place and little memory', () => {
   for (const [name, [content, says]] of Object.entries(cases)) {
     test(name, async () => {
       const { code, said, rssKiB } = await validate(name, content())

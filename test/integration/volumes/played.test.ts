@@ -149,7 +149,7 @@ test('a claim that is there already is not made the own of a pod', async () => {
   await succeeds(cell, ['kube', 'down', '--force', '-'], { input: claim })
 })
 
-describe('an expression in a subPath', () => {
+describe('S22 an expression in a subPath', () => {
   const wrong: Record<string, [value: string, expression: string, says: string]> = {
     'leads out of the volume': ['../../etc', '$(AT)', 'leads out of the volume'],
     'comes to an absolute path': ['/etc', '$(AT)/x', 'comes to an absolute path'],
@@ -168,7 +168,7 @@ describe('an expression in a subPath', () => {
   }
 })
 
-describe('a secret', () => {
+describe('S20 a secret', () => {
   const secret = `plant${Date.now()}`
   const encoded = Buffer.from(secret).toString('base64').replace(/=+$/, '')
   const valueFrom = { secretKeyRef: { name: 'planted', key: 'k' } }
@@ -217,18 +217,20 @@ describe('a secret', () => {
   })
 })
 
-describe('a container that attacks its ConfigMap', () => {
+describe('S01 a container that attacks its ConfigMap and its other files', () => {
   const volumes = [
     { name: 'config', configMap: { name: 'settings' } },
     { name: 'self', downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
+    { name: 'secret', secret: { secretName: 'planted-keys', items: [{ key: 'k', path: 'deep/app.conf' }] } },
+    { name: 'mixed', projected: { sources: [{ configMap: { name: 'settings' } }] } },
     { name: 'scratch', emptyDir: {} },
   ]
   const volumeMounts = volumes.map(({ name }) => ({ name, mountPath: `/${name}` }))
-  const attack = `while :; do for d in /config /self; do for k in app.conf shared ..data name new; do
-    rm -rf $d/$k; ln -sfn /etc/canary $d/$k; mkfifo $d/$k; ln -f /scratch/x $d/$k; mv /scratch $d/$k; mknod $d/$k c 1 3
+  const attack = `while :; do for d in /config /self /secret /mixed; do for k in app.conf shared deep deep/app.conf ..data name new; do
+    rm -rf $d/$k; ln -sfn /etc/canary $d/$k; ln -sfn /etc $d/$k; ln -sfn /nowhere $d/$k; mkfifo $d/$k; ln -f /scratch/x $d/$k; mv /scratch $d/$k; mknod $d/$k c 1 3
     mount -o remount,rw $d; done; done; sleep 0.05; done 2>/dev/null`
   const text = (value: string): string =>
-    `${data('ConfigMap', 'settings', { 'app.conf': value, shared: 'map', [`new${value}`]: 'x' })}${webPod(
+    `${data('Secret', 'planted-keys', { k: `${value}!` })}${data('ConfigMap', 'settings', { 'app.conf': value, shared: 'map', [`new${value}`]: 'x' })}${webPod(
       { command: ['sh', '-c', `(${attack}) & ${WAIT_COMMAND}`], volumeMounts },
       { volumes },
     )}`
@@ -236,16 +238,16 @@ describe('a container that attacks its ConfigMap', () => {
   test('changes nothing, whatever is played over it', async () => {
     await cell.sh('echo untouched >/etc/canary')
     await play(text('one'))
-    for (const value of ['two', 'three']) {
+    const look = 'cat /config/app.conf /mixed/app.conf /secret/deep/app.conf; ls /config | tr "\\n" " "; cat /self/name'
+    for (const value of ['two', 'three', 'four']) {
+      if (value === 'four') await succeeds(cell, ['kube', 'down', '-'], { input: text('three') })
       await succeeds(cell, ['kube', 'play', '--replace', '-'], { input: text(value) })
-      expect(await inside('cat /config/app.conf; ls /config | tr "\\n" " "; cat /self/name')).toBe(
-        `${value}app.conf new${value} shared web`,
-      )
+      expect(await inside(look)).toBe(`${value}${value}${value}!app.conf new${value} shared web`)
     }
     await succeeds(cell, ['pod', 'restart', 'web'])
-    expect(await inside('cat /config/app.conf')).toBe('three')
+    expect(await inside('cat /config/app.conf')).toBe('four')
     expect((await cell.sh('cat /etc/canary; stat -c %a /etc/canary; rm /etc/canary')).stdout).toBe('untouched\n644\n')
-    await succeeds(cell, ['kube', 'down', '-'], { input: text('three') })
+    await succeeds(cell, ['kube', 'down', '--force', '-'], { input: text('four') })
   })
 })
 

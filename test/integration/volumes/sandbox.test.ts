@@ -189,7 +189,7 @@ for (const runtime of Object.keys(RUNTIMES)) {
     }
   })
 
-  test(`a working directory over a link under ${runtime} makes nothing on the host`, async () => {
+  test(`S05 a working directory over a link under ${runtime} makes nothing on the host`, async () => {
     const trap = fs.mkdtempSync(join(sandbox.directory, 'trap-'))
     fs.symlinkSync(`../../../..${trap}`, join(sandbox.rootfs, 'work'))
     try {
@@ -203,7 +203,7 @@ for (const runtime of Object.keys(RUNTIMES)) {
 }
 
 for (const runtime of Object.keys(RUNTIMES)) {
-  test(`links of an image where something is mounted under ${runtime} stay inside the image`, async () => {
+  test(`S34 links of an image where something is mounted under ${runtime} stay inside the image`, async () => {
     const host = fs.mkdtempSync(join(sandbox.directory, 'host-'))
     fs.chmodSync(host, 0o755)
     fs.writeFileSync(join(host, 'canary'), 'untouched', { mode: 0o644 })

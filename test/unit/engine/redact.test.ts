@@ -1,6 +1,6 @@
 /** What came from a Secret is shown to nobody. */
 import { describe, expect, test } from '@jest/globals'
-import { redacted, visibleCommand, visibleEnv } from '../../../src/engine/redact.ts'
+import { redacted, visibleCommand, visibleEnv, withoutSecrets } from '../../../src/engine/redact.ts'
 import type { ContainerSpec, PodSpec } from '../../../src/model.ts'
 
 test('inspect shows where a value comes from a Secret, never the value', () => {
@@ -58,4 +58,15 @@ describe('of the environment of a container', () => {
   ])('a command %s', (_, spec, command, shown) => {
     expect(visibleCommand(command, { env: entries, ...spec } as unknown as ContainerSpec)).toEqual(shown)
   })
+})
+
+test('S20 what a runtime says of a program has no value of a Secret in it, quoted or not', () => {
+  const entries = [
+    { name: 'TOKEN', secret: true, text: 'hunter2', expand: false },
+    { name: 'LONGER', secret: true, text: 'hunter2-and\nmore', expand: false },
+    { name: 'SHORT', secret: true, text: 'a', expand: false },
+    { name: 'OPEN', secret: false, text: 'seen', expand: false },
+  ]
+  const said = 'exec: "hunter2": no such file; "/x/hunter2-and\\nmore" is seen: a pity'
+  expect(withoutSecrets(said, entries)).toBe('exec: "(secret)": no such file; "/x/(secret)" is seen: a pity')
 })

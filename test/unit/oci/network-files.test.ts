@@ -43,7 +43,7 @@ describe('/etc/hosts', () => {
 
   const hostile = ['a\n1.2.3.4 evil', 'a\rb', 'a\0b', 'a b', 'a\tb', '#x', '']
   for (const name of hostile) {
-    test(`a name cannot break out of its line: ${JSON.stringify(name)}`, () => {
+    test(`S14 a name cannot break out of its line: ${JSON.stringify(name)}`, () => {
       const refused = expect.objectContaining({ code: 'SECURITY_REFUSED' })
       expect(() => hostsText({ hostAliases: [{ ip: '10.0.0.1', hostnames: [name] }] }, facts)).toThrow(refused)
       expect(() => hostsText({ hostAliases: [{ ip: name, hostnames: ['x'] }] }, facts)).toThrow(refused)

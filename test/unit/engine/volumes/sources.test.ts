@@ -17,7 +17,7 @@ afterEach(() => fs.rmSync(root, { recursive: true, force: true }))
 const at = (path: string): string => join(root, path)
 const modeOf = (path: string): string => (fs.lstatSync(path).mode & 0o7777).toString(8)
 
-describe('hostPath', () => {
+describe('S23 hostPath', () => {
   const check = (path: string, type: HostPathType = '') => checkHostPath({ name: 'v', kind: 'hostPath', path, type })
   const invalid = expect.objectContaining({ code: 'VOLUME_INVALID' })
   beforeEach(() => {

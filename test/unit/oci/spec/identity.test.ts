@@ -42,7 +42,7 @@ const ids = (...parameters: Parameters<typeof resolve>): string => {
   return `${uid}:${gid} ${groups.join(',')}`
 }
 
-describe('user and groups', () => {
+describe('S12 user and groups', () => {
   const cases: Record<string, { given: Parameters<typeof resolve>; want: string }> = {
     'no user: root, with its groups': { given: [''], want: '0:0 0,44' },
     'a name': { given: ['app'], want: '1000:1001 1001,63,44' },
@@ -87,7 +87,7 @@ describe('user and groups', () => {
   })
 })
 
-describe('runAsNonRoot', () => {
+describe('S13 runAsNonRoot', () => {
   for (const user of ['', '0', '00', 'root', '0:1000', 'toor', ':1000', '000000']) {
     test(`refuses the image's user ${JSON.stringify(user)}`, () => {
       expect(() => resolve(user, { runAsNonRoot: true })).toThrow(expect.objectContaining({ code: 'SECURITY_REFUSED' }))
@@ -125,7 +125,7 @@ describe('a user that cannot be proven is refused, whatever else is set', () => 
   }
 })
 
-describe('hostile lists in an image', () => {
+describe('S15 hostile lists in an image', () => {
   const plant: Record<string, (path: string) => void> = {
     'a FIFO': path => execFileSync('mkfifo', [path]),
     'a directory': path => mkdirSync(path),
