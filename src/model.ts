@@ -14,6 +14,8 @@ export type Id = Brand<string, 'Id'>
 
 /** Pod-wide restart policy of Kubernetes. */
 export type RestartPolicy = 'Always' | 'OnFailure' | 'Never'
+/** Exit codes that a container is started again after, whatever its policy says. */
+export type RestartRule = { operator: 'In' | 'NotIn'; values: number[] }
 /** `Newer` is what an unset policy means for the tag latest: pull, but a local image serves when no registry answers. */
 export type PullPolicy = 'Always' | 'IfNotPresent' | 'Never' | 'Newer'
 export type Protocol = 'tcp' | 'udp' | 'sctp'
@@ -104,8 +106,10 @@ export type PodSecurity = {
 /** One container; pod-wide settings that a container inherits are already merged in. */
 export type ContainerSpec = {
   name: ContainerName
-  /** On an init container only: a native sidecar, which goes on running beside the regular containers. */
-  restartPolicy?: 'Always'
+  /** Over the pod's. `Always` makes an init container a native sidecar, which goes on running beside the regular ones. */
+  restartPolicy?: RestartPolicy
+  /** The first that fits has it run again; where none does the policy holds. Absent: none. */
+  restartRules?: RestartRule[]
   /** Regular containers of the same pod that start before this one and stop after it; without a cycle. Absent: none. */
   dependsOn?: ContainerName[]
   image: string

@@ -82,8 +82,10 @@ const CONTAINER_RULES: Rules<ContainerRow> = {
       ['always', 'on-failure', 'no', 'none', 'unless-stopped', ''].includes(value)
         ? undefined
         : `${value} invalid restart policy`,
-    passes: ({ pod }, values) =>
-      values.some(value => restartPolicyName(pod.restartPolicy) === (value === 'none' || value === '' ? 'no' : value)),
+    passes: ({ pod, container }, values) => {
+      const policy = restartPolicyName(container.restartPolicy ?? pod.restartPolicy)
+      return values.some(value => policy === (value === 'none' || value === '' ? 'no' : value))
+    },
   },
   command: {
     wrong: badPattern,

@@ -179,7 +179,7 @@ function hostConfigOf(inspected: InspectedContainer): Struct {
     },
     NetworkMode: settings.network,
     PortBindings: portBindings(pod.view.ports),
-    RestartPolicy: { Name: restartPolicyName(podSpec.restartPolicy), MaximumRetryCount: 0 },
+    RestartPolicy: { Name: restartPolicyName(view.restartPolicy ?? podSpec.restartPolicy), MaximumRetryCount: 0 },
     AutoRemove: false,
     VolumeDriver: '',
     VolumesFrom: null,

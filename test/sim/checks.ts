@@ -3,7 +3,7 @@ import type { Row } from '../../src/engine/state/store.ts'
 import type { Id, PodSpec } from '../../src/model.ts'
 import type { History } from './history.ts'
 import type { Run } from './kernel.ts'
-import { dependenciesOf } from './rules.ts'
+import { dependenciesOf, runsAgain } from './rules.ts'
 
 /** The longest back-off, and the longest nap of the timekeeper. */
 const LONGEST_PAUSE_MS = 370_000
@@ -44,19 +44,18 @@ function checkPod(history: History, pod: Row): void {
       scheduler.accuse(`${row.name} is taken for running`)
   }
   if (pod.goal === 'created' || (pod.kind === 'service' && pod.goal === 'running')) return
-  const policy = (JSON.parse(String(pod.spec)) as { restartPolicy: string }).restartPolicy
   const work = rows.filter(({ kind }) => kind === 'regular' || kind === 'service')
   const isDone = (row: Row): boolean => {
     if (row.goal === 'stopped') return !isUp(row)
     if (isUp(row) || (row.state !== 'exited' && row.state !== 'stopped')) return false
-    return row.kind === 'service' || policy === 'Never' || (policy === 'OnFailure' && row.exit_code === 0)
+    return !runsAgain(pod, row)
   }
   const inits = rows.filter(({ kind }) => kind === 'init')
   const hasFailed = inits.some(
     row =>
       (row.state === 'exited' || row.state === 'stopped') &&
       row.exit_code !== 0 &&
-      (policy === 'Never' || row.goal === 'stopped'),
+      (!runsAgain(pod, row) || row.goal === 'stopped'),
   )
   const isFinished = work.length > 0 && work.every(isDone)
   if (pod.goal === 'stopped' || pod.failure !== null || isFinished || hasFailed) {

@@ -15,7 +15,7 @@ import { type Paths, podRunDirectory } from '../../src/paths.ts'
 import { world } from './current.ts'
 import type { Run } from './kernel.ts'
 
-export { execute, FAILURE_MESSAGES, judgeExit, planJob, policyFor } from '../../src/engine/plan/index.ts'
+export { execute, FAILURE_MESSAGES, judgeExit, planJob, runsAgain, termsFor } from '../../src/engine/plan/index.ts'
 export { ownNamespaces } from '../../src/engine/run/sandbox.ts'
 export { mountsOf, prepareVolumes } from '../../src/engine/volumes/volumes.ts'
 export * from '../../src/files.ts'

@@ -288,10 +288,20 @@ export class Rules {
   }
 }
 
-/** It has ended, and by its pod's policy for good. */
-const isOver = (pod: Row, row: Row): boolean => {
-  const { restartPolicy } = JSON.parse(String(pod.spec)) as PodSpec
-  return row.state === 'exited' && (restartPolicy === 'Never' || (restartPolicy === 'OnFailure' && row.exit_code === 0))
+/** It has ended, and by its own terms or its pod's for good. */
+const isOver = (pod: Row, row: Row): boolean => row.state === 'exited' && !runsAgain(pod, row)
+
+/** By what the manifest says, a container that ended like that is started again. */
+export function runsAgain(pod: Row, row: Row): boolean {
+  const spec = JSON.parse(String(pod.spec)) as PodSpec
+  if (row.kind === 'sidecar' || row.kind === 'infra') return true
+  if (row.kind === 'service' || (row.kind === 'init' && row.exit_code === 0)) return false
+  const own = [...spec.initContainers, ...spec.containers].find(({ name }) => name === row.short_name)
+  for (const { operator, values } of own?.restartRules ?? []) {
+    if (values.includes(Number(row.exit_code)) === (operator === 'In')) return true
+  }
+  const policy = own?.restartPolicy ?? spec.restartPolicy
+  return policy === 'Always' || (policy === 'OnFailure' && row.exit_code !== 0)
 }
 
 const isInitial = (row: Row): boolean => row.kind === 'init' || row.kind === 'sidecar'

@@ -39,7 +39,7 @@ function randomPod(random: Random, index: number, profiles: Map<string, Profile>
     const mounts = random.chance(0.15)
       ? [{ volume: 'v', path: '/v', subPath: 's', readOnly: false, propagation: 'None' as const }]
       : []
-    return containerSpec({ name: short as ContainerName, mounts, ...more })
+    return containerSpec({ name: short as ContainerName, mounts, ...randomRestart(random), ...more })
   }
   const inits = random.below(4)
   const sidecars = random.below(3)
@@ -68,6 +68,15 @@ function randomPod(random: Random, index: number, profiles: Map<string, Profile>
     initContainers,
     containers,
   })
+}
+
+/** Some have a policy of their own, and some of those rules. */
+function randomRestart(random: Random): Pick<ContainerSpec, 'restartPolicy' | 'restartRules'> {
+  if (!random.chance(0.2)) return {}
+  const restartPolicy = random.pick(['OnFailure', 'Never'] as const)
+  if (random.chance(0.5)) return { restartPolicy }
+  const rule = { operator: random.pick(['In', 'NotIn'] as const), values: random.pick([[0], [1], [137, 143]]) }
+  return { restartPolicy, restartRules: [rule] }
 }
 
 function shuffled<T>(random: Random, list: readonly T[]): T[] {

@@ -1,6 +1,6 @@
 /** What the records say of the pods of a Job, in the words of its planner. */
 import type { EngineContext } from '../context.ts'
-import type { JobPod } from '../plan/index.ts'
+import { type JobPod, runsAgain, termsFor } from '../plan/index.ts'
 import {
   type ContainerRecord,
   type JobRecord,
@@ -8,6 +8,7 @@ import {
   readContainers,
   readPodsOfJob,
   readSandbox,
+  specNamed,
 } from '../state/index.ts'
 
 /** A pod of a Job with what its planner is told of it; without that it is half made, or half removed. */
@@ -51,7 +52,10 @@ function phaseOf(pod: PodRecord, containers: readonly ContainerRecord[], atRest:
   const regular = containers.filter(({ kind }) => kind === 'regular')
   if (regular.every(container => hasEnded(container) && container.exitCode === 0)) return 'succeeded'
   // Of restartPolicy OnFailure it goes on until it succeeds, also after a reboot has put it to rest.
-  if (pod.spec.restartPolicy !== 'Never') return 'active'
+  const goesOn = ({ kind, shortName, exitCode }: ContainerRecord): boolean =>
+    runsAgain(termsFor(pod.spec.restartPolicy, kind, specNamed(pod.spec, shortName)), kind, exitCode)
+  const work = containers.filter(({ kind }) => kind === 'regular' || kind === 'init')
+  if (work.some(container => hasEnded(container) && goesOn(container))) return 'active'
   const hasFailed = containers.some(
     container => container.kind !== 'sidecar' && hasEnded(container) && container.exitCode !== 0,
   )

@@ -2,13 +2,16 @@
  * The restart judge: may a container that ended run again, and when. Pure; says why in words a user may read.
  * Source: the kubelet's crash-loop back-off (first restart at once, then 10 s doubling to 300 s, reset after 10 minutes up).
  */
-import type { RestartPolicy } from '../../model.ts'
+import type { ContainerSpec, RestartPolicy, RestartRule } from '../../model.ts'
 import type { ContainerKind } from '../types/index.ts'
 
 const FIRST_DELAY_MS = 10_000
 const MAX_DELAY_MS = 300_000
 /** A run at least this long clears the back-off. */
 const RESET_AFTER_MS = 600_000
+
+/** What a container says of its restarts itself. */
+export type OwnRestart = Pick<ContainerSpec, 'restartPolicy' | 'restartRules'>
 
 export type Ended = {
   /** Undefined when nobody saw it end: counts as a failure. */
@@ -23,29 +26,51 @@ export type Verdict =
   | { restart: true; atMs: number; crashes: number; reason: string }
   | { restart: false; reason: string }
 
-/** The policy that holds for a container of that kind: sidecars and infra containers are always kept running. */
-export function policyFor(pod: RestartPolicy, kind: ContainerKind): RestartPolicy {
-  if (kind === 'infra' || kind === 'sidecar') return 'Always'
-  return kind === 'service' ? 'Never' : pod
+/** What decides about one container: the first rule that fits, else the policy. */
+export type RestartTerms = { policy: RestartPolicy; rules?: readonly RestartRule[] }
+
+/**
+ * The terms for a container of that kind; `own` is its part of the manifest, which comes before what its pod says.
+ * Sidecars and infra containers are always kept running.
+ */
+export function termsFor(pod: RestartPolicy, kind: ContainerKind, own: OwnRestart | undefined): RestartTerms {
+  if (kind === 'infra' || kind === 'sidecar') return { policy: 'Always' }
+  if (kind === 'service') return { policy: 'Never' }
+  const rules = own?.restartRules
+  return { policy: own?.restartPolicy ?? pod, ...(rules !== undefined && { rules }) }
 }
 
+/** True for a container that runs again after such an end, at once or later. */
+export function runsAgain({ policy, rules = [] }: RestartTerms, kind: ContainerKind, exitCode?: number): boolean {
+  if (exitCode === 0 && kind === 'init') return false
+  return rules.some(rule => fits(rule, exitCode)) || policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0)
+}
+
+/** What is recorded of an end that nobody saw. */
+const UNSEEN_CODE = 255
+
+const fits = ({ operator, values }: RestartRule, exitCode = UNSEEN_CODE): boolean =>
+  values.includes(exitCode) === (operator === 'In')
+
 /** Judges one ended container; `kind` because an init container that succeeded is done whatever the policy. */
-export function judgeExit(policy: RestartPolicy, kind: ContainerKind, ended: Ended): Verdict {
+export function judgeExit(terms: RestartTerms, kind: ContainerKind, ended: Ended): Verdict {
+  const { policy, rules = [] } = terms
   const outcome = ended.exitCode === undefined ? 'ended unseen' : `exited with code ${ended.exitCode}`
-  const failed = ended.exitCode !== 0
-  if (!failed && (kind === 'init' || policy === 'OnFailure')) return { restart: false, reason: 'finished with code 0' }
-  if (policy === 'Never') return { restart: false, reason: `${outcome}; restartPolicy is Never` }
+  if (!runsAgain(terms, kind, ended.exitCode)) {
+    const isDone = ended.exitCode === 0 && (kind === 'init' || policy === 'OnFailure')
+    return { restart: false, reason: isDone ? 'finished with code 0' : `${outcome}; restartPolicy is ${policy}` }
+  }
   const ranMs = ended.startedMs === undefined ? 0 : ended.finishedMs - ended.startedMs
   const crashes = ranMs >= RESET_AFTER_MS ? 0 : ended.crashes
   const delayMs = backOffMs(crashes)
+  const why = rules.some(rule => fits(rule, ended.exitCode))
+    ? 'its restartPolicyRules say so'
+    : `restartPolicy is ${policy}`
   return {
     restart: true,
     atMs: ended.finishedMs + delayMs,
     crashes: crashes + 1,
-    reason:
-      delayMs === 0
-        ? `${outcome}; restartPolicy is ${policy}`
-        : `back-off ${delayMs / 1000}s restarting failed container`,
+    reason: delayMs === 0 ? `${outcome}; ${why}` : `back-off ${delayMs / 1000}s restarting failed container`,
   }
 }
 

@@ -1,6 +1,7 @@
 /** The words of a plan: what the planner is told, and the steps it answers with. */
 import type { Id, RestartPolicy } from '../../model.ts'
 import type { ContainerGoal, ContainerKind, PodFailure } from '../types/index.ts'
+import type { OwnRestart } from './restart.ts'
 
 /** What the kernel and the exit files say about one container. */
 export type Observed =
@@ -27,6 +28,8 @@ export type PlannedContainer = {
   needsInit: boolean
   /** Containers of the pod that have to be started before this one, and are stopped after it. */
   dependsOn: readonly Id[]
+  /** What it says of its restarts itself; absent: nothing. */
+  own?: OwnRestart
   startedMs?: number
   /** It has been started since the pod's namespaces were made, whatever became of it. */
   hasRun: boolean

@@ -4,12 +4,12 @@
  */
 import type { Id } from '../../model.ts'
 import { planOneStop } from './down.ts'
-import { judgeExit, policyFor, type Verdict } from './restart.ts'
+import { judgeExit, termsFor, type Verdict } from './restart.ts'
 import { hasEnded, type Plan, type PlanInput, type PlannedContainer, Steps } from './steps.ts'
 
 /** What the restart judge says of a container that has ended. */
 export function verdictOf(input: PlanInput, container: PlannedContainer): Verdict {
-  const { observed, kind, crashes, startedMs } = container
+  const { observed, kind, crashes, startedMs, own } = container
   const ended = {
     exitCode: observed.at === 'exited' ? observed.code : undefined,
     startedMs,
@@ -17,7 +17,7 @@ export function verdictOf(input: PlanInput, container: PlannedContainer): Verdic
     finishedMs: observed.at === 'exited' ? Math.min(observed.finishedMs, input.nowMs) : input.nowMs,
     crashes,
   }
-  return judgeExit(policyFor(input.restartPolicy, kind), kind, ended)
+  return judgeExit(termsFor(input.restartPolicy, kind, own), kind, ended)
 }
 
 /** Plans what a pod needs that is to be created or to run. */

@@ -2,8 +2,8 @@
 import { type Exit, wasOomKilled } from '../../oci/index.ts'
 import { type PodWork, patch, placesOf } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
-import { judgeExit, policyFor } from '../plan/index.ts'
-import type { ContainerPatch, ContainerRecord } from '../state/index.ts'
+import { judgeExit, termsFor } from '../plan/index.ts'
+import { type ContainerPatch, type ContainerRecord, specNamed } from '../state/index.ts'
 import { lastWords } from './last-words.ts'
 import { advance } from './lifecycle.ts'
 
@@ -40,7 +40,8 @@ export function noteBackOff(work: PodWork, record: ContainerRecord, exitCode: nu
     return
   const { kind, startedMs, crashes } = record
   const finishedMs = record.finishedMs ?? work.context.clock.nowMs()
-  const verdict = judgeExit(policyFor(pod.spec.restartPolicy, kind), kind, { exitCode, startedMs, finishedMs, crashes })
+  const terms = termsFor(pod.spec.restartPolicy, kind, specNamed(pod.spec, record.shortName))
+  const verdict = judgeExit(terms, kind, { exitCode, startedMs, finishedMs, crashes })
   if (!verdict.restart || verdict.atMs <= finishedMs) return
   noteEvent(work, record, {
     action: 'backoff',

@@ -311,6 +311,7 @@ function plannedContainer(work: PodWork, record: ContainerRecord, observed: Obse
     done: isDoneInit(work, record),
     needsInit: spec !== undefined && readsVolumes(spec),
     dependsOn: work.containers.filter(other => names.includes(other.shortName)).map(({ id }) => id),
+    ...(spec !== undefined && { own: spec }),
     ...(record.startedMs !== undefined && { startedMs: record.startedMs }),
     hasRun: record.startedMs !== undefined && record.boot === work.context.boot,
     crashes: record.crashes,

@@ -48,6 +48,8 @@ export type ContainerView = {
   podId: Id
   kind: ContainerKind
   goal: ContainerGoal
+  /** Absent: its pod's. */
+  restartPolicy?: RestartPolicy
   image: string
   imageId: string
   state: ContainerState

@@ -4,8 +4,10 @@ import {
   FAILURE_MESSAGES,
   judgeExit,
   type Observed,
-  policyFor,
+  type RestartTerms,
+  runsAgain,
   type SandboxState,
+  termsFor,
   type Verdict,
 } from '../plan/index.ts'
 import {
@@ -104,6 +106,7 @@ function viewContainer(facts: PodFacts, seen: Seen): ContainerView {
     podId: facts.pod.id,
     kind: record.kind,
     goal: record.goal,
+    ...(spec?.restartPolicy !== undefined && { restartPolicy: spec.restartPolicy }),
     image: spec?.image ?? '',
     imageId: record.imageId,
     state,
@@ -173,8 +176,11 @@ function explainEnd(facts: PodFacts, record: ContainerRecord, observed: Observed
   }
 }
 
+const termsOf = (pod: PodRecord, { kind, shortName }: Pick<ContainerRecord, 'kind' | 'shortName'>): RestartTerms =>
+  termsFor(pod.spec.restartPolicy, kind, specNamed(pod.spec, shortName))
+
 function restartOf(pod: PodRecord, record: ContainerRecord, observed: Observed & { at: 'exited' }): Verdict {
-  return judgeExit(policyFor(pod.spec.restartPolicy, record.kind), record.kind, {
+  return judgeExit(termsOf(pod, record), record.kind, {
     exitCode: observed.code,
     startedMs: record.startedMs,
     finishedMs: observed.finishedMs,
@@ -204,18 +210,16 @@ function phaseOf(pod: PodRecord, containers: readonly ContainerView[]): PodPhase
   if (pod.failure !== undefined && !containers.some(isUp)) return 'Failed'
   const init = containers.filter(container => container.kind === 'init')
   const regular = containers.filter(container => container.kind === 'regular')
-  const policy = pod.spec.restartPolicy
-  const failedInit = init.some(container => container.state === 'exited' && container.exitCode !== 0)
-  if (failedInit && policy === 'Never') return 'Failed'
+  const again = (one: ContainerView): boolean => runsAgain(termsOf(pod, one), one.kind, one.exitCode)
+  if (init.some(one => one.state === 'exited' && one.exitCode !== 0 && !again(one))) return 'Failed'
   if (!init.every(isDone)) return 'Pending'
   const ended = regular.filter(hasEnded)
   const waiting = regular.filter(container => container.state === 'configured' || container.state === 'created')
   if (waiting.some(container => !hasEnded(container))) return 'Pending'
   if (regular.some(container => container.state === 'unknown')) return 'Unknown'
   if (ended.length < regular.length || regular.length === 0) return 'Running'
-  if (policy === 'Always') return 'Running'
-  if (ended.every(container => container.exitCode === 0)) return 'Succeeded'
-  return policy === 'Never' ? 'Failed' : 'Running'
+  if (ended.some(again)) return 'Running'
+  return ended.every(container => container.exitCode === 0) ? 'Succeeded' : 'Failed'
 }
 
 /** Between two runs a container waits, but it has ended before: Kubernetes counts it as stopped. */

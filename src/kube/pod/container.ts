@@ -8,6 +8,7 @@ import { readMounts, type Volumes } from './mounts.ts'
 import { readPorts } from './ports.ts'
 import { readHooks, readProbes, readStopSignal, refuseOnInit } from './probe.ts'
 import { readResources } from './resources.ts'
+import { readRestart } from './restart.ts'
 import { type PodTraits, readContainerSecurity } from './security.ts'
 
 const DEFAULT_TERMINATION_LOG = '/dev/termination-log'
@@ -33,8 +34,8 @@ export function readContainer(field: Field, context: ContainerContext, isInit: b
   const { image, pullPolicy } = readImage(field.at('image'), field.at('imagePullPolicy'))
   const portFields = field.at('ports')
   const ports = readPorts(portFields, context.hostNetwork)
-  const isSidecar = readRestartPolicy(field.at('restartPolicy'), isInit) === 'Always'
-  const serves = isSidecar || !isInit
+  const restart = readRestart(field)
+  const serves = restart.restartPolicy === 'Always' || !isInit
   const places = portFields.items()
   const published = serves ? ports.map((port, index) => ({ port, field: places[index] ?? portFields })) : []
   if (!serves) for (const port of ports) delete port.hostPort
@@ -47,7 +48,7 @@ export function readContainer(field: Field, context: ContainerContext, isInit: b
   const stopSignal = readStopSignal(field)
   const spec: ContainerSpec = {
     name: (field.at('name').string() ?? '') as ContainerName,
-    ...(isSidecar && { restartPolicy: 'Always' }),
+    ...restart,
     image,
     pullPolicy,
     ...(command === undefined ? {} : { command }),
@@ -79,21 +80,6 @@ export function checkContainerName(field: Field, taken: Set<string>): void {
   if (problem !== undefined) nameField.issue('INVALID_VALUE', `${quote(name)} ${problem}`)
   if (taken.has(name)) nameField.issue('DUPLICATE', `another container is called ${quote(name)}`, 'choose another name')
   taken.add(name)
-}
-
-/** `Always` makes an init container a sidecar. Other policies of single containers are not there yet. */
-function readRestartPolicy(field: Field, isInit: boolean): 'Always' | undefined {
-  const policy = field.string() ?? ''
-  if (policy === '') return undefined
-  if (!isInit) {
-    const remedy = 'remove it, or set spec.restartPolicy'
-    field.issueAt(field.key, 'NOT_SUPPORTED', 'a regular container follows the restartPolicy of the pod', remedy)
-    return undefined
-  }
-  if (policy === 'Always') return policy
-  const remedy = 'remove it to follow the restartPolicy of the pod, or use Always for a sidecar'
-  field.issue('UNSUPPORTED_VALUE', `${quote(policy)} is not possible for an init container`, remedy)
-  return undefined
 }
 
 /** An empty list is no list: the image's own words stay. */

@@ -188,14 +188,16 @@ export const TABLE: Record<string, Verdicts> = {
   Container: {
     honoured:
       'name image imagePullPolicy command args workingDir env envFrom ports resources securityContext volumeMounts ' +
-      'tty stdin stdinOnce terminationMessagePath terminationMessagePolicy restartPolicy lifecycle',
+      'tty stdin stdinOnce terminationMessagePath terminationMessagePolicy restartPolicy restartPolicyRules ' +
+      'lifecycle',
     accepted: { resizePolicy: 'a container is not resized while it runs' },
     refused: {
-      restartPolicyRules: 'use the restartPolicy of the pod',
       volumeDevices: 'use a hostPath volume',
     },
     later: { livenessProbe: NOT_RUN, readinessProbe: NOT_RUN, startupProbe: NOT_RUN },
   },
+  ContainerRestartRule: { honoured: 'action exitCodes' },
+  ContainerRestartRuleOnExitCodes: { honoured: 'operator values' },
   Lifecycle: { honoured: 'stopSignal', later: { postStart: NOT_RUN, preStop: NOT_RUN } },
   LifecycleHandler: {
     honoured: 'exec httpGet sleep',

@@ -3,6 +3,7 @@ import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
 import {
   containers,
+  DEMO_IMAGE,
   type ListedContainer,
   pods,
   podText,
@@ -66,6 +67,42 @@ describe('when a container ends, the exit hook judges by restartPolicy', () => {
         await succeeds(cell, ['kube', 'down', '-'], { input: text })
       }))
   }
+
+  test('what a container says itself comes before its pod: policy and rules', () =>
+    withLeakCheck(cell, async () => {
+      const once = (name: string, code: number): string =>
+        `[ -e /told/${name} ] && exit 0; touch /told/${name}; exit ${code}`
+      const one = (name: string, script: string, more: object = {}): object => ({
+        ...{ name, image: DEMO_IMAGE, command: ['sh', '-c', script], ...more },
+        volumeMounts: [{ name: 'told', mountPath: '/told' }],
+      })
+      const rule = { action: 'Restart', exitCodes: { operator: 'In', values: [42] } }
+      const spec = {
+        restartPolicy: 'Never',
+        volumes: [{ name: 'told', emptyDir: {} }],
+        initContainers: [one('first', once('first', 1), { restartPolicy: 'OnFailure' })],
+        containers: [
+          one('rule', once('rule', 42), { restartPolicy: 'Never', restartPolicyRules: [rule] }),
+          one('policy', once('policy', 1), { restartPolicy: 'OnFailure' }),
+          one('pod', 'exit 3'),
+        ],
+      }
+      const text = JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'own' }, spec })
+      await succeeds(cell, ['kube', 'play', '-'], { input: text })
+      await eventually(
+        async () => (await pods(cell))[0]!.phase,
+        now => now === 'Failed',
+      )
+      expect(await containers(cell)).toMatchObject([
+        { name: 'own-first', exitCode: 0, restarts: 1 },
+        { name: 'own-rule', exitCode: 0, restarts: 1 },
+        { name: 'own-policy', exitCode: 0, restarts: 1 },
+        { name: 'own-pod', exitCode: 3, restarts: 0 },
+      ])
+      const how = ['--filter', 'restart-policy=on-failure', '--format', '{{.Names}}']
+      expect(await succeeds(cell, ['ps', '-a', ...how])).toBe('own-first\nown-policy\n')
+      await succeeds(cell, ['kube', 'down', '-'], { input: text })
+    }))
 
   test('one that keeps failing waits longer each time, and says so', () =>
     withLeakCheck(cell, async () => {

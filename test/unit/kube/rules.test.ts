@@ -445,6 +445,44 @@ const rules: Record<string, Row[]> = {
       at: 'spec.initContainers[0].restartPolicy',
       says: '"Sometimes" is not possible',
     },
+    { container: 'restartPolicy: Sometimes', at: `${MAIN}.restartPolicy`, says: 'use Always, OnFailure or Never' },
+    {
+      container: 'restartPolicyRules: [{action: Restart, exitCodes: {operator: In, values: [1]}}]',
+      at: `${MAIN}.restartPolicy`,
+      says: 'must be specified when restartPolicyRules are used',
+    },
+    {
+      container: 'restartPolicy: Never, restartPolicyRules: [{action: Stop, exitCodes: {operator: In, values: [1]}}]',
+      at: `${MAIN}.restartPolicyRules[0].action`,
+      says: 'use Restart',
+    },
+    {
+      container:
+        'restartPolicy: Never, restartPolicyRules: [{action: RestartAllContainers, exitCodes: {operator: In}}]',
+      at: `${MAIN}.restartPolicyRules[0].action`,
+      says: 'only the container itself can be restarted',
+    },
+    {
+      container: 'restartPolicy: Never, restartPolicyRules: [{action: Restart}]',
+      at: `${MAIN}.restartPolicyRules[0].exitCodes`,
+      says: 'a rule needs exit codes',
+    },
+    {
+      container:
+        'restartPolicy: Never, restartPolicyRules: [{action: Restart, exitCodes: {operator: Is, values: [1]}}]',
+      at: `${MAIN}.restartPolicyRules[0].exitCodes.operator`,
+      says: 'use In or NotIn',
+    },
+    {
+      container: `restartPolicy: Never, restartPolicyRules: [${Array(21).fill('{action: Restart, exitCodes: {operator: NotIn}}').join()}]`,
+      at: `${MAIN}.restartPolicyRules`,
+      says: 'no more than 20 rules',
+    },
+    {
+      container: `restartPolicy: Never, restartPolicyRules: [{action: Restart, exitCodes: {operator: In, values: [${Array(256).fill(1).join()}]}}]`,
+      at: `${MAIN}.restartPolicyRules[0].exitCodes.values`,
+      says: 'no more than 255 exit codes',
+    },
   ],
   '49 resources': [
     { container: 'resources: {limits: {cpus: 1}}', at: `${MAIN}.resources.limits[cpus]`, says: 'did you mean "cpu"?' },
