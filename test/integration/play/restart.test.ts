@@ -68,6 +68,8 @@ describe('when a container ends, the exit hook judges by restartPolicy', () => {
       }))
   }
 
+  // shows: Container.restartPolicyRules ContainerRestartRule.action ContainerRestartRule.exitCodes
+  // shows: ContainerRestartRuleOnExitCodes.operator ContainerRestartRuleOnExitCodes.values
   test('what a container says itself comes before its pod: policy and rules', () =>
     withLeakCheck(cell, async () => {
       const once = (name: string, code: number): string =>
