@@ -34,7 +34,9 @@ export function systemdPresent(): boolean {
 }
 
 /**
- * True while systemd shuts this host down. Asked by its own program, which needs no bus: that may have ended already.
+ * True while systemd shuts this host down. Asked by its own program, which asks systemd itself where there is no bus:
+ * that ends early in a shutdown, and a file that tells of one there is not. (The socket of systemd's that needs no bus
+ * knows no Hello, with which every client library begins.)
  */
 export async function isShuttingDown(run: Run): Promise<boolean> {
   const { stdout } = await run({ argv: ['systemctl', 'is-system-running'] })

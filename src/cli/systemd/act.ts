@@ -137,8 +137,10 @@ const linkLine = ({ kind, path, target }: UnitLink): string =>
   kind === 'symlink' ? `Created symlink ${path} → ${target}\n` : kind === 'unlink' ? `Removed ${path}\n` : ''
 
 /** Does it; when it fails, what the unit's last run has told comes before the reason. */
-async function actOn(units: Units, action: UnitAction, { unit }: KubeUnit, place: Place, world: World): Promise<void> {
+async function actOn(units: Units, action: UnitAction, kube: KubeUnit, place: Place, world: World): Promise<void> {
+  const { unit } = kube
   try {
+    if (action === 'stop') await endMasked(units, kube, world)
     await units.act(action, unit, world.signal).catch(withAdvice)
   } catch (error) {
     if (!isTspodError(error, 'COMMAND_FAILED') || error.details !== undefined) throw error
@@ -146,6 +148,14 @@ async function actOn(units: Units, action: UnitAction, { unit }: KubeUnit, place
     if (lines === '') throw error
     throw new TspodError('COMMAND_FAILED', error.message, { remedy: error.remedy, details: lines, cause: error })
   }
+}
+
+/** To systemd a masked unit has no commands any more: it would end all processes at once, and their hooks begin others. */
+async function endMasked(units: Units, kube: KubeUnit, world: World): Promise<void> {
+  const { load, active } = await units.show(kube.unit)
+  if (load !== 'masked' || active === 'inactive' || process.getuid?.() !== 0) return
+  const { stderr = '' } = await takeDownPlayed(kube, world)
+  world.err.write(stderr)
 }
 
 /** A template that systemd does not know is the commonest reason, and the remedy is ours. */

@@ -36,22 +36,25 @@ export const run = defineVerb({
   async run({ flags, operands: [doing, instance = ''] }, world) {
     const place = placeOf(flags.user, world)
     const unit = unitOfInstance(instance, place.folder)
-    const played = await playedFile(instance, world)
-    if (doing === 'stop') return stopUnit(unit, played, world)
-    return doing === 'play' ? playUnit(unit, played, place, world) : reloadUnit(unit, played, place, world)
+    if (doing === 'stop') return takeDownPlayed(unit, world)
+    const { stderr = '', exitCode = 0 } = await (doing === 'play' ? playUnit : reloadUnit)(unit, place, world)
+    // The ids of what was made would only be between the containers' own lines in the journal.
+    return { stderr, exitCode }
   },
 })
 
-async function playUnit(unit: KubeUnit, played: string, place: Place, world: World): Promise<Outcome> {
+async function playUnit(unit: KubeUnit, place: Place, world: World): Promise<Outcome> {
   needManifest(unit, place)
+  const played = await playedFile(unit, world)
   const { play } = await optionsOf(unit)
   await remember(played, await readSources([unit.manifest], world))
   return playWith(play, unit, world)
 }
 
 /** Plays the manifest as it is now; what it no longer names goes once the rest is up. */
-async function reloadUnit(unit: KubeUnit, played: string, place: Place, world: World): Promise<Outcome> {
+async function reloadUnit(unit: KubeUnit, place: Place, world: World): Promise<Outcome> {
   needManifest(unit, place)
+  const played = await playedFile(unit, world)
   const { play } = await optionsOf(unit)
   const { namesIn } = await import('../../kube/index.ts')
   const sources = await readSources([unit.manifest], world)
@@ -63,13 +66,14 @@ async function reloadUnit(unit: KubeUnit, played: string, place: Place, world: W
   const removed = downOutcome(await engine.down(without(namesIn(before), after), { force: false }, world.signal))
   if (removed.exitCode === 0) await keep(played, sources)
   return {
-    stdout: outcome.stdout ?? '',
     stderr: `${outcome.stderr ?? ''}${removed.stderr ?? ''}`,
     exitCode: outcome.exitCode || removed.exitCode || 0,
   }
 }
 
-async function stopUnit(unit: KubeUnit, played: string, world: World): Promise<Outcome> {
+/** Takes down what the unit has played and not taken down yet; nothing when there is nothing. */
+export async function takeDownPlayed(unit: KubeUnit, world: World): Promise<Outcome> {
+  const played = await playedFile(unit, world)
   const sources = await recall(played)
   if (sources.length === 0) return {}
   // Options that have become wrong must not keep anything running.
@@ -80,7 +84,7 @@ async function stopUnit(unit: KubeUnit, played: string, world: World): Promise<O
   })
   const outcome = await takeDownSources(sources, { force }, world)
   if (outcome.exitCode === 0) await rm(played, { force: true })
-  return outcome
+  return { stderr: outcome.stderr ?? '', exitCode: outcome.exitCode ?? 0 }
 }
 
 /** The options beside the manifest, none when there is no such file. Throws CONFIG_INVALID with all that is wrong. */
@@ -129,9 +133,9 @@ async function playWith(args: readonly string[], { manifest, options }: KubeUnit
 }
 
 /** A unit's name may be as long as a file's: the file is named by its hash. */
-async function playedFile(instance: string, { paths }: World): Promise<string> {
+async function playedFile({ unit }: KubeUnit, { paths }: World): Promise<string> {
   const { createHash } = await import('node:crypto')
-  return join(paths.runRoot, `unit-${createHash('sha256').update(instance).digest('hex').slice(0, 16)}.json`)
+  return join(paths.runRoot, `unit-${createHash('sha256').update(unit).digest('hex').slice(0, 16)}.json`)
 }
 
 /** What was played and has not been taken down, oldest first. */

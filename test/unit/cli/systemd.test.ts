@@ -166,6 +166,7 @@ describe('start, stop, enable', () => {
   test('the manifest must be there to be started, not to be stopped', async () => {
     const done: string[] = []
     const units: Partial<Units> = {
+      show: async () => state({ LoadState: 'loaded' }),
       act: async (action, unit) => void done.push(`${action} ${unit}`),
       enable: async () => [{ kind: 'symlink', path: '/w/x', target: '/l/x' }],
     }
@@ -180,6 +181,14 @@ describe('start, stop, enable', () => {
     const enabled = await run(['systemd', 'enable', '--now', 'web'], units)
     expect(enabled).toMatchObject({ stdout: 'tspod-kube@web.service\n', told: 'Created symlink /w/x → /l/x\n' })
     expect(done).toEqual(['stop tspod-kube@web.service', 'start tspod-kube@web.service'])
+  })
+
+  test('of a masked unit the pods are taken down first: systemd no longer knows how', async () => {
+    manifest('web')
+    await run(['systemd', 'run', 'play', '--', 'web'])
+    const masked = async () => state({ LoadState: 'masked', ActiveState: 'active' })
+    const { asked } = await run(['systemd', 'stop', 'web'], { show: masked, act: async () => undefined })
+    expect(asked.downs).toMatchObject([{ pods: ['web'] }])
   })
 
   test('a template that systemd does not know leads to the verb that installs it', async () => {
