@@ -1,10 +1,11 @@
 /** `tspod doctor`: what this host has, what it lacks, and the remedy for each lack. */
 import type { HostCheck } from '../oci/index.ts'
+import type { Linger } from '../systemd/index.ts'
 import type { FlagTable } from './flags.ts'
 import { readHost } from './host-table.ts'
 import { type Colour, paint, printable } from './output.ts'
 import { json } from './table.ts'
-import { defineVerb, type Outcome, type Output } from './verb.ts'
+import { defineVerb, type Outcome, type Output, type World } from './verb.ts'
 
 const FLAGS = {
   format: { kind: 'choice', choices: ['text', 'json'], help: 'lines for people or one JSON array for scripts' },
@@ -26,11 +27,37 @@ export const doctor = defineVerb({
   flags: FLAGS,
   anyUser: true,
   async run({ flags }, world) {
-    const { checks } = await readHost(world)
+    const checks = [...(await readHost(world)).checks, await checkLinger(world)]
     if (flags.format === 'json') return { stdout: json(checks), exitCode: exitCode(checks) }
     return doctorOutcome(checks, world.out)
   },
 })
+
+/** Units of users end with the last login, where nobody has said otherwise. */
+async function checkLinger(world: World): Promise<HostCheck> {
+  const [{ userInfo }, { join }, { lingerOf, systemdPresent }] = await Promise.all([
+    import('node:os'),
+    import('node:path'),
+    import('../systemd/index.ts'),
+  ])
+  if (!systemdPresent()) return lingerCheck(undefined, '')
+  const { username, homedir } = userInfo()
+  return lingerCheck(lingerOf(username, join(world.env.HOME ?? homedir, '.config/systemd/user')), username)
+}
+
+/** Whether a user's enabled units run at boot; `linger` is undefined without systemd. Pure. */
+export function lingerCheck(linger: Linger | undefined, user: string): HostCheck {
+  const check = { name: 'linger', needed: "wanted where a user's units are to run without a login" }
+  if (linger === undefined) return { ...check, status: 'ok', found: 'no systemd, no units' }
+  if (linger.lingers) return { ...check, status: 'ok', found: `units of ${user} run without a login` }
+  if (linger.units.length === 0) return { ...check, status: 'ok', found: `${user} has enabled no units` }
+  return {
+    ...check,
+    status: 'warn',
+    found: `only while ${user} is logged in: ${linger.units.join(', ')}`,
+    remedy: `loginctl enable-linger ${user}`,
+  }
+}
 
 const exitCode = (checks: readonly HostCheck[]): number =>
   checks.some(check => check.status === 'missing') ? EXIT_LACKING : 0

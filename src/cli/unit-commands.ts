@@ -80,6 +80,13 @@ export const UNIT_COMMANDS: readonly Command[] = [
     load: async () => (await import('./systemd/index.ts')).uninstall,
   },
   {
+    name: 'systemd import',
+    aliases: [],
+    group: 'Units',
+    summary: "Take over Podman's Quadlet files of the kind .kube",
+    load: async () => (await import('./systemd/index.ts')).importVerb,
+  },
+  {
     name: 'systemd run',
     aliases: [],
     group: 'hidden',

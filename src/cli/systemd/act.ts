@@ -15,6 +15,7 @@ import {
   unitNamed,
   withUnits,
 } from './common.ts'
+import { takeDownPlayed } from './run.ts'
 
 const OPERANDS = { operands: 'FILE|NAME [FILE|NAME...]', count: { minimum: 1, maximum: Number.POSITIVE_INFINITY } }
 const JOURNAL_LINES = 10

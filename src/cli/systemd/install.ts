@@ -114,7 +114,7 @@ async function textOf(path: string): Promise<string | undefined> {
 }
 
 /** Files may be installed where systemd does not run (an image that is being built); then there is only a warning. */
-const tellSystemd = (place: Place, world: World): Promise<string> =>
+export const tellSystemd = (place: Place, world: World): Promise<string> =>
   withUnits(place, world, async units => {
     await units.reload()
     return ''

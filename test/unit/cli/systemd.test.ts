@@ -1,13 +1,24 @@
 /** What the verbs about units ask of systemd and of the engine, and what they make of the answers. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { lingerCheck } from '../../../src/cli/doctor.ts'
 import { interpret } from '../../../src/cli/interpret.ts'
 import { filled } from '../../../src/cli/systemd/install.ts'
 import type { Outcome, World } from '../../../src/cli/verb.ts'
 import type { DownRequest, Engine, PlayOptions } from '../../../src/engine/index.ts'
 import { TspodError } from '../../../src/errors.ts'
+import { type Linger, lingerOf } from '../../../src/systemd/linger.ts'
 import { type Units, unitState } from '../../../src/systemd/units.ts'
 import { recordedWorld } from '../../support/world.ts'
 
@@ -264,4 +275,72 @@ describe('install', () => {
   test('a path with blanks and signs of systemd is one word of the command line', () => {
     expect(filled('ExecStart=:@TSPOD@ x', '/a b/50%/"q"/tspod')).toBe('ExecStart=:/a\\x20b/50%%/\\x22q\\x22/tspod x')
   })
+})
+
+describe('import', () => {
+  const write = (name: string, text: string): string => {
+    writeFileSync(join(folder, '..', name), text)
+    return join(folder, '..', name)
+  }
+  test('links to the manifest, keeps options and a drop-in, and does not replace what is another', async () => {
+    write('app.yaml', podText('app'))
+    const kube = write(
+      'shop.kube',
+      '[Unit]\nAfter=x.service\n[Kube]\nYaml=app.yaml\nNetwork=none\nAutoUpdate=registry\n',
+    )
+    write('db.container', '')
+    const config = join(home, '.config')
+    const paths = [
+      'tspod/kube/shop.yaml',
+      'tspod/kube/shop.conf',
+      'systemd/user/tspod-kube@shop.service.d/quadlet.conf',
+    ]
+    const units: Partial<Units> = { reload: async () => undefined }
+    const dry = await run(['systemd', 'import', '--user', '--dry-run', kube])
+    expect(dry.stdout).toMatch(/shop\.yaml → .*app\.yaml\n\n# .*shop\.conf\n# From .*\n\[Kube\]\nNetwork=none\n/)
+    expect(existsSync(join(config, 'tspod'))).toBe(false)
+    const done = await run(['systemd', 'import', '--user', join(folder, '..')], units)
+    expect(done.stdout).toBe(paths.map(path => `${join(config, path)}\n`).join(''))
+    expect(done.stderr).toMatch(/db\.container is not imported.*\n.*shop\.kube:6:12 AutoUpdate= is not kept/)
+    expect(readFileSync(join(config, 'tspod/kube/shop.yaml'), 'utf8')).toBe(podText('app'))
+    expect(readFileSync(join(config, paths[2] ?? ''), 'utf8')).toContain('[Unit]\nAfter=x.service\n')
+    await run(['systemd', 'import', '--user', kube], units)
+    writeFileSync(join(config, 'tspod/kube/shop.conf'), '# mine\n')
+    await expect(run(['systemd', 'import', '--user', kube], units)).rejects.toThrow(/there already: .*shop\.conf$/)
+    await run(['systemd', 'import', '--user', '--replace', '--copy', kube], units)
+    expect(lstatSync(join(config, 'tspod/kube/shop.yaml')).isFile()).toBe(true)
+  })
+
+  test.each([
+    ['app.yaml', /no \.kube file/],
+    ['nothing', /no such file or directory/],
+    ['etc/kube', /no \.kube file in/],
+  ])('%s is nothing to import', async (name, why) => {
+    write('app.yaml', podText('app'))
+    const path = name === 'app.yaml' ? join(folder, '..', name) : join(home, name)
+    await expect(run(['systemd', 'import', '--user', path])).rejects.toThrow(why)
+  })
+})
+
+test.each<[linger: Linger | undefined, status: string, found: string]>([
+  [undefined, 'ok', 'no systemd, no units'],
+  [{ units: [], lingers: false }, 'ok', 'ann has enabled no units'],
+  [{ units: ['tspod-kube@web.service'], lingers: true }, 'ok', 'units of ann run without a login'],
+  [
+    { units: ['tspod-kube@web.service'], lingers: false },
+    'warn',
+    'only while ann is logged in: tspod-kube@web.service',
+  ],
+])('doctor looks at who lingers: %j', (linger, status, found) => {
+  expect(lingerCheck(linger, 'ann')).toMatchObject({ status, found })
+})
+
+test('who lingers and what is enabled is read from the disk', () => {
+  const wants = join(home, 'units/default.target.wants')
+  mkdirSync(wants, { recursive: true })
+  writeFileSync(join(wants, 'tspod-kube@web.service'), '')
+  writeFileSync(join(wants, 'other.service'), '')
+  writeFileSync(join(home, 'ann'), '')
+  expect(lingerOf('ann', join(home, 'units'), home)).toEqual({ units: ['tspod-kube@web.service'], lingers: true })
+  expect(lingerOf('bob', join(home, 'none'), home)).toEqual({ units: [], lingers: false })
 })
