@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
 import { expandWords } from '../../../src/kube/index.ts'
 import { expandEnv, expandText } from '../../../src/kube/pod/expand.ts'
+import { fc, seed } from '../../support/property.ts'
 
-describe('$(VAR)', () => {
+describe(`$(VAR) (seed ${seed})`, () => {
   const env: Record<string, string> = { A: '1', B: '$(A)', 'x y': 'blank' }
   const cases: [text: string, result: string][] = [
     ['$(A)', '1'],
@@ -27,6 +27,27 @@ describe('$(VAR)', () => {
     test(`${JSON.stringify(text)} becomes ${JSON.stringify(result)}`, () =>
       expect(expandWords([text], env)).toEqual([result]))
   }
+
+  test('any text comes to what one look from left to right makes of it', () => {
+    const pieces = fc.constantFrom('$', '$$', '$(', '(', ')', 'A', 'B', '$(A)', '$(NOPE)', '$$(A)', ' ', '{', '\n', 'ä')
+    const byPattern = (text: string): string =>
+      text.replaceAll(/\$(?:\$|\(([^)]*)\))/g, (all, name?: string) => (name === undefined ? '$' : (env[name] ?? all)))
+    fc.assert(
+      fc.property(fc.array(pieces, { maxLength: 30 }), parts => {
+        const text = parts.join('')
+        expect(expandText(text, name => env[name])).toBe(byPattern(text))
+      }),
+    )
+  })
+
+  test('a value is put in as it is, and not looked at again', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.string(), fc.string(), (before, value, after) => {
+        const [a, b] = [before, after].map(text => text.replaceAll('$', '$$$$'))
+        return expandText(`${a}$(X)${b}`, name => (name === 'X' ? value : undefined)) === `${before}${value}${after}`
+      }),
+    )
+  })
 
   test('a text without $ is left alone', () => {
     fc.assert(

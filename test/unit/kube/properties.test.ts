@@ -1,17 +1,18 @@
 /** Laws that hold for every text: escapes, names, addresses and image references. */
 import { isIP } from 'node:net'
 import { describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
 import {
   configKeyProblem,
   isIp,
   labelProblem,
   labelValueProblem,
   parseImage,
+  portNameProblem,
   qualifiedProblem,
   subdomainProblem,
 } from '../../../src/kube/yaml/names.ts'
-import { containerOf, detailsOf, podText } from './world.ts'
+import { fc, seed } from '../../support/property.ts'
+import { containerOf, detailsOf, podOf, podText } from './world.ts'
 
 /** Any text that may be in a manifest; its characters are written out by the escapes under test. */
 const anyText = fc.string({ unit: 'binary', maxLength: 40 }).filter(text => !text.includes('\0'))
@@ -30,7 +31,7 @@ const variable = (yaml: string): string | undefined => {
   return entry !== undefined && 'text' in entry ? entry.text : undefined
 }
 
-describe('texts', () => {
+describe(`texts (seed ${seed})`, () => {
   test('every escape of every character reads as that character', () => {
     fc.assert(
       fc.property(anyText, fc.array(fc.nat({ max: 3 }), { minLength: 1, maxLength: 8 }), (text, choices) => {
@@ -41,6 +42,41 @@ describe('texts', () => {
         })
         return variable(`"${written.join('')}"`) === text
       }),
+    )
+  })
+  test('every escape that go-yaml knows reads as it does there', () => {
+    const known: Record<string, string> = {
+      ...{ '0': '\0', a: '\x07', b: '\b', t: '\t', '\t': '\t', n: '\n', v: '\v', f: '\f', r: '\r', e: '\x1b' },
+      ...{ ' ': ' ', '"': '"', "'": "'", '/': '/', '\\': '\\', N: '\x85', _: '\xa0', L: '\u2028', P: '\u2029' },
+    }
+    // A variable cannot hold a NUL, which is refused by its place: it is read in a comment's stead, an annotation.
+    const annotation = (yaml: string): string | undefined =>
+      podOf(podText('').replace('metadata: {', `metadata: {annotations: {a: ${yaml}}, `)).annotations.a
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...Object.keys(known)), { maxLength: 12 }), letters => {
+        const written = letters.map(letter => `\\${letter}`).join('x')
+        return annotation(`"${written}"`) === letters.map(letter => known[letter]).join('x')
+      }),
+    )
+  })
+  test('any other letter behind a backslash is no escape', () => {
+    const letters = fc.string({
+      unit: fc.constantFrom(...'ABCDEFGHIJKMOQRSTVWXYZcdghijklmopqswyz123456789.!$%&()=?*+~#'),
+      minLength: 1,
+      maxLength: 1,
+    })
+    fc.assert(
+      fc.property(letters, letter => detailsOf(podText('', `workingDir: "/\\${letter}"`)).includes('is no escape')),
+    )
+  })
+  test('a line that ends in a backslash goes on without a blank', () => {
+    fc.assert(
+      fc.property(
+        fc.stringMatching(/^[a-z]{1,9}$/),
+        fc.stringMatching(/^[a-z]{1,9}$/),
+        fc.integer({ min: 1, max: 6 }),
+        (a, b, blanks) => variable(`"${a}\\\n${' '.repeat(blanks)}${b}"`) === `${a}${b}`,
+      ),
     )
   })
   test('a text as JSON writes it reads as it was', () => {
@@ -67,7 +103,7 @@ describe('texts', () => {
   })
 })
 
-describe('names', () => {
+describe(`names (seed ${seed})`, () => {
   const label = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/)
   test('a label is a subdomain, a value of a label and a key', () => {
     fc.assert(
@@ -76,6 +112,31 @@ describe('names', () => {
           problem => problem(text) === undefined,
         ),
       ),
+    )
+  })
+  test('a name is one when the expressions of Kubernetes say so, whatever it is made of', () => {
+    const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
+    const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+    const value = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/
+    const key = /^[-._a-zA-Z0-9]+$/
+    const port = (text: string): boolean =>
+      /^[-a-z0-9]{1,15}$/.test(text) && /[a-z]/.test(text) && !/--|^-|-$/.test(text)
+    const unit = fc.constantFrom('a', 'z', '0', '-', '.', '_', 'A', '/', ' ', '\n', 'ä')
+    const texts = fc.oneof(
+      fc.string({ unit, maxLength: 8 }),
+      fc.integer({ min: 60, max: 66 }).map(length => 'a'.repeat(length)),
+      fc.integer({ min: 250, max: 256 }).map(length => 'a.'.repeat(length).slice(0, length)),
+    )
+    fc.assert(
+      fc.property(texts, text => {
+        expect([text, labelProblem(text) === undefined]).toEqual([text, label.test(text) && text.length <= 63])
+        expect([text, subdomainProblem(text) === undefined]).toEqual([text, subdomain.test(text) && text.length <= 253])
+        expect([text, labelValueProblem(text) === undefined]).toEqual([text, value.test(text) && text.length <= 63])
+        const isKey = key.test(text) && text.length <= 253 && text !== '.' && !text.startsWith('..')
+        expect([text, configKeyProblem(text) === undefined]).toEqual([text, isKey])
+        expect([text, portNameProblem(text) === undefined]).toEqual([text, port(text)])
+      }),
+      { numRuns: 3000 },
     )
   })
   test('labels joined by dots are a subdomain while it is short enough', () => {

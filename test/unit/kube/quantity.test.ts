@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
 import { divideUp, parseQuantity, toMilli, toUnits } from '../../../src/kube/yaml/quantity.ts'
+import { fc, seed } from '../../support/property.ts'
 
 const NANO = 1_000_000_000n
 
-describe('quantities', () => {
+describe(`quantities (seed ${seed})`, () => {
   const good: [text: string, nano: bigint][] = [
     ['0', 0n],
     ['1', NANO],
@@ -92,6 +92,59 @@ describe('quantities', () => {
           return result * divisor >= amount && (result - 1n) * divisor < amount
         },
       ),
+    )
+  })
+
+  test('any number with any suffix is what arithmetic makes of it, rounded away from zero', () => {
+    const factors: Record<string, [bigint, bigint]> = {
+      ...{ '': [1n, 1n], n: [1n, 10n ** 9n], u: [1n, 10n ** 6n], m: [1n, 1000n] },
+      ...{
+        k: [1000n, 1n],
+        M: [10n ** 6n, 1n],
+        G: [10n ** 9n, 1n],
+        T: [10n ** 12n, 1n],
+        P: [10n ** 15n, 1n],
+        E: [10n ** 18n, 1n],
+      },
+      ...{
+        Ki: [2n ** 10n, 1n],
+        Mi: [2n ** 20n, 1n],
+        Gi: [2n ** 30n, 1n],
+        Ti: [2n ** 40n, 1n],
+        Pi: [2n ** 50n, 1n],
+        Ei: [2n ** 60n, 1n],
+      },
+      ...{ e3: [1000n, 1n], 'E-3': [1n, 1000n], 'e+6': [10n ** 6n, 1n] },
+    }
+    const digits = fc.stringMatching(/^[0-9]{0,15}$/)
+    fc.assert(
+      fc.property(
+        fc.constantFrom('', '+', '-'),
+        digits,
+        digits,
+        fc.constantFrom(...Object.keys(factors)),
+        (sign, whole, fraction, suffix) => {
+          const text = `${sign}${whole}${fraction === '' ? '' : `.${fraction}`}${suffix}`
+          if (whole === '' && fraction === '') return parseQuantity(text) === undefined
+          const [up, down] = factors[suffix] ?? [1n, 1n]
+          const [above, below] = [BigInt(`${whole}${fraction}`) * up * NANO, down * 10n ** BigInt(fraction.length)]
+          const amount = above / below + (above % below === 0n ? 0n : 1n)
+          return parseQuantity(text) === (sign === '-' ? -amount : amount)
+        },
+      ),
+      { numRuns: 3000 },
+    )
+  })
+
+  test('nothing else is a quantity', () => {
+    const grammar = /^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,2})?$/
+    const unit = fc.constantFrom(...'0159.-+eEkKiMmnu ,_x\n'.split(''))
+    fc.assert(
+      fc.property(fc.string({ unit, maxLength: 7 }), text => {
+        const parsed = parseQuantity(text)
+        if (!grammar.test(text)) expect([text, parsed]).toEqual([text, undefined])
+      }),
+      { numRuns: 5000 },
     )
   })
 })
