@@ -1,8 +1,9 @@
 /**
  * YAML text → trees with places, as Kubernetes reads YAML, within limits that hold before memory is spent.
  *
- * The scanner runs first and is stopped by size, number of tokens or depth; only what passes is composed. Anchors,
- * merge keys and duplicate keys are handled here and not by the library, whose own ways are quadratic or recursive.
+ * The scanner is stopped by size, number of tokens or depth; a document that passes is composed and
+ * its tokens are forgotten. Anchors, merge keys and duplicate keys are handled here and not by the library, whose own
+ * ways are quadratic or recursive.
  */
 import { Composer, type CST, type Document, isAlias, isMap, isScalar, isSeq, Lexer, type Pair, Parser } from 'yaml'
 import type { Issue, Issues, SourceFile, Span } from './issue.ts'
@@ -15,15 +16,19 @@ export type YamlNode = ScalarNode | MapNode | ListNode
 export type Entry = { key: Span; value: YamlNode }
 
 /**
- * Limits on one source. A container with a name and an image is 18 tokens and 3 values, a busy one 200 tokens: 10000 of
- * the first kind or 1500 of the second pass, in 1.3 s and 280 MiB. Reading 100000 tokens takes 0.25 s and 25 MiB,
- * composing them half of that again, so that what meets a limit ends within 2 s and 256 MiB. One text may be as long
- * as an object of Kubernetes may be in all.
+ * Limits on one source. A container with a name and an image is 18 tokens and 3 values, a busy one 220 and 60: a pod may
+ * have 10000 of the first kind or 1100 of the second, in 1.4 s and 250 MiB, and a file of many pods 1800 of the second,
+ * in 1.7 s and 170 MiB. Reading 100000 tokens takes 0.23 s and, in a large document, 40 MiB; composing them half of that
+ * again; what was read of small documents is forgotten. So what meets a limit ends within 1.2 s and 225 MiB. One text
+ * may be as long as an object of Kubernetes may be in all.
  */
 const LIMITS = {
-  characters: 4_000_000,
-  tokens: 300_000,
-  nodes: 200_000,
+  characters: 8_000_000,
+  tokens: 400_000,
+  tokensOfLarge: 250_000,
+  tokensOfSmall: 5_000,
+  aliases: 10_000,
+  nodes: 150_000,
   scalar: 1_500_000,
   depth: 100,
   documents: 2_000,
@@ -47,28 +52,28 @@ export function readDocuments(source: SourceFile, issues: Issues): YamlNode[] {
     report(bad.code, { start: bad.at, end: bad.at + 1 }, bad.message, bad.remedy)
     return []
   }
-  const tokens: CST.Token[] = []
-  const stopped = scan(source.text, tokens)
-  if (stopped !== undefined) {
-    report(
-      'YAML_LIMIT',
-      { start: stopped.at, end: stopped.at + 1 },
-      stopped.message,
-      'split the manifest or remove what is not needed',
-    )
-    return []
-  }
   const documents: YamlNode[] = []
   let nodes = 0
   // The failsafe schema leaves every scalar a string: what it means depends on the field (scalar.ts).
   const composer = new Composer({ schema: 'failsafe', resolveKnownTags: false, uniqueKeys: false, prettyErrors: false })
-  for (const document of composer.compose(tokens, false, source.text.length)) {
-    if (reportSyntax(source, document, report)) continue
-    const builder = new Builder(report, nodes)
-    const tree = builder.document(document)
-    nodes = builder.nodes
-    if (builder.stopped) return documents
-    if (tree !== undefined) documents.push(tree)
+  /** False when a limit was met. */
+  const take = (composed: Iterable<Document.Parsed>): boolean => {
+    for (const document of composed) {
+      if (reportSyntax(source, document, report)) continue
+      const builder = new Builder(report, nodes)
+      const tree = builder.document(document)
+      nodes = builder.nodes
+      if (builder.stopped) return false
+      if (tree !== undefined) documents.push(tree)
+    }
+    return true
+  }
+  const stopped = scan(source.text, token => take(composer.next(token)))
+  if (stopped === undefined) take(composer.end(false, source.text.length))
+  else if (stopped.message !== '') {
+    const remedy = 'split the manifest or remove what is not needed'
+    report('YAML_LIMIT', { start: stopped.at, end: stopped.at + 1 }, stopped.message, remedy)
+    return []
   }
   return documents
 }
@@ -90,27 +95,47 @@ function withoutEscapedApostrophes(lexeme: string): string {
   return parts.map(part => part.replaceAll("\\'", `'${FILLER}`)).join('\\\\')
 }
 
-/** Tokenizes and parses into `tokens`; returns where and why it stopped when a limit was met. */
-function scan(text: string, tokens: CST.Token[]): { at: number; message: string } | undefined {
+/**
+ * Tokenizes and parses, and gives `take` each token of the uppermost level, documents among them, as soon as it is
+ * complete. Returns where and why it stopped when a limit was met; without a message where `take` wanted no more.
+ */
+function scan(text: string, take: (token: CST.Token) => boolean): { at: number; message: string } | undefined {
   const parser = new Parser()
-  let lexemes = 0
-  let documents = 0
+  const counts: Counts = { all: 0, large: 0, document: 0, aliases: 0, documents: 0 }
   for (const lexeme of new Lexer().lex(text)) {
     const at = parser.offset
-    lexemes += 1
-    if (lexemes > LIMITS.tokens) return { at, message: `more than ${LIMITS.tokens} YAML tokens` }
+    counts.all += 1
+    counts.document += 1
+    if (lexeme.startsWith('*')) counts.aliases += 1
     if (lexeme.length > LIMITS.scalar) return { at, message: `a text of more than ${LIMITS.scalar} characters` }
     const source = lexeme.startsWith('"') && lexeme.includes("\\'") ? withoutEscapedApostrophes(lexeme) : lexeme
     for (const token of parser.next(source)) {
-      tokens.push(token)
-      if (token.type === 'document') documents += 1
+      if (token.type === 'document') {
+        counts.documents += 1
+        if (counts.document > LIMITS.tokensOfSmall) counts.large += counts.document
+        counts.document = 0
+      }
+      if (!take(token)) return { at, message: '' }
     }
-    // Each level of nesting holds one entry of the parser's stack; two more are the document and the scalar.
-    if (parser.stack.length > LIMITS.depth + 2) return { at, message: `nested more than ${LIMITS.depth} levels deep` }
-    if (documents > LIMITS.documents) return { at, message: `more than ${LIMITS.documents} YAML documents` }
+    const tooMany = excess(counts, parser.stack.length)
+    if (tooMany !== undefined) return { at, message: tooMany }
   }
-  for (const token of parser.end()) tokens.push(token)
+  for (const token of parser.end()) if (!take(token)) return { at: parser.offset, message: '' }
   return undefined
+}
+
+/** Tokens in all, in the large documents so far and in the one that is read; and aliases and documents. */
+type Counts = { all: number; large: number; document: number; aliases: number; documents: number }
+
+/** Which limit is exceeded, in words; `stacked`: the entries of the parser's stack. */
+function excess({ all, large, document, aliases, documents }: Counts, stacked: number): string | undefined {
+  if (all > LIMITS.tokens) return `more than ${LIMITS.tokens} YAML tokens`
+  if (large + document > LIMITS.tokensOfLarge) return `more than ${LIMITS.tokensOfLarge} YAML tokens in large documents`
+  // One of them costs as much to compose as twenty other tokens.
+  if (aliases > LIMITS.aliases) return `more than ${LIMITS.aliases} YAML aliases`
+  // Each level of nesting holds one entry of the stack; two more are the document and the scalar.
+  if (stacked > LIMITS.depth + 2) return `nested more than ${LIMITS.depth} levels deep`
+  return documents > LIMITS.documents ? `more than ${LIMITS.documents} YAML documents` : undefined
 }
 
 /** Reports the syntax error of a document; true when there was one. */

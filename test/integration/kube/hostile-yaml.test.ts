@@ -53,6 +53,19 @@ const cases: Record<string, [content: () => string | Buffer, says: RegExp]> = {
   ],
   'an alias of itself': [() => 'a: &a [*a]\n', /:1:8 error YAML_SYNTAX[\s\S]*contains itself/],
   'a million aliases': [() => `a: &a x\nb: [${'*a,'.repeat(1_000_000)}]\n`, /YAML_LIMIT/],
+  'a million aliases in three documents': [
+    () => `a: &a x\nb: [${'*a,'.repeat(90_000)}]\n---\n`.repeat(4),
+    /YAML_LIMIT/,
+  ],
+  'a million aliases in small documents': [
+    () => `a: &a x\nb: [${'*a,'.repeat(2_000)}]\n---\n`.repeat(200),
+    /YAML_LIMIT/,
+  ],
+  'maps without a meaning in small documents': [() => `a: [${'{k: 1},'.repeat(600)}]\n---\n`.repeat(200), /YAML_LIMIT/],
+  'three documents of maps without a meaning': [
+    () => `a: [${'{k: 1},'.repeat(36_000)}]\n---\n`.repeat(4),
+    /YAML_LIMIT/,
+  ],
   'a hundred thousand brackets': [() => '['.repeat(100_000), /:1:\d+ error YAML_LIMIT[\s\S]*levels deep/],
   'a hundred thousand braces': [() => '{a: '.repeat(100_000), /YAML_LIMIT/],
   'a hundred thousand nested lists': [() => '- '.repeat(100_000), /YAML_LIMIT/],
@@ -105,6 +118,42 @@ describe('S21 a hostile manifest is refused, with a place and little memory', ()
       expect(rssKiB).toBeLessThan(MAX_RSS_KIB)
     })
   }
+
+  test('a pod of a thousand busy containers is no attack, nor are five hundred pods of three', async () => {
+    const busy = (index: number): string => `  - name: c${index}
+    image: registry.example.com/team/app:1.2.3
+    command: [/bin/app, --port, "8080"]
+    env:
+    - {name: MODE, value: fast}
+    - name: POD
+      valueFrom:
+        fieldRef:
+          fieldPath: metadata.name
+    ports:
+    - name: http
+      containerPort: 8080
+    resources:
+      limits: {cpu: 500m, memory: 64Mi}
+      requests: {cpu: 100m, memory: 32Mi}
+    securityContext:
+      runAsUser: 1000
+      capabilities: {drop: [ALL]}
+    volumeMounts:
+    - name: v
+      mountPath: /data
+`
+    const head = (name: string): string =>
+      `---\napiVersion: v1\nkind: Pod\nmetadata: {name: ${name}}\nspec:\n  volumes: [{name: v, emptyDir: {}}]\n  containers:\n`
+    const texts = {
+      'a thousand busy containers': `${head('one')}${lines(1000, busy)}`,
+      'five hundred pods of three': lines(500, index => `${head(`p${index}`)}${lines(3, busy)}`),
+    }
+    for (const [name, text] of Object.entries(texts)) {
+      const { code, said, rssKiB } = await validate(name, text)
+      expect([code, said]).toEqual([0, ''])
+      expect(rssKiB).toBeLessThan(2 * MAX_RSS_KIB)
+    }
+  })
 
   test('ten thousand containers are no attack', async () => {
     const text = `apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n${lines(10_000, i => `  - name: c${i}\n    image: app:1\n`)}`
