@@ -1,10 +1,12 @@
 /*
- * What Node has no socket for: AF_UNIX SOCK_SEQPACKET, which conmon's attach socket is (docs/adr/0005-packets.md).
+ * What Node has no socket for: AF_UNIX SOCK_SEQPACKET, which conmon's attach socket is, and
+ * SOCK_DGRAM, which a notify socket is (docs/adr/0005-packets.md).
  *
  * Only system calls and readiness are here; order, limits and waiting are packet.ts's. Everything that can fail
  * returns the negative errno. A socket is an external value; it is closed by `close`, or when it is collected.
  *
  *   connect(path, onReady) -> socket | -errno      onReady() when what was watched for has come; the watch is over
+ *   listen(path, onReady) -> socket | -errno       the same for SOCK_DGRAM, to be received from
  *   watch(socket, READABLE | WRITABLE)             0 stops watching
  *   send(socket, bytes) -> length | -errno         one packet, whole or not at all
  *   receive(socket, bytes) -> length | -errno      the true length of one packet; 0 at the end
@@ -105,13 +107,26 @@ static int open_connected(const char *path) {
   return -why;
 }
 
-static napi_value connect_socket(napi_env env, napi_callback_info info) {
+/* Descriptors that come with a message are closed by the kernel, since nobody asks for them: that ends a barrier. */
+static int open_listening(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof(address.sun_path)) return -ENAMETOOLONG;
+  strcpy(address.sun_path, path);
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -errno;
+  if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0) return fd;
+  int why = errno;
+  close(fd);
+  return -why;
+}
+
+static napi_value open_socket(napi_env env, napi_callback_info info, int (*open)(const char *)) {
   napi_value values[2], name, result;
   char path[4096];
   size_t length;
   arguments(env, info, 2, values);
   MUST(napi_get_value_string_utf8(env, values[0], path, sizeof(path), &length));
-  int fd = open_connected(path);
+  int fd = open(path);
   if (fd < 0) return number(env, fd);
   packet_socket *sock = malloc(sizeof(*sock));
   uv_poll_t *poll = malloc(sizeof(*poll));
@@ -133,6 +148,14 @@ static napi_value connect_socket(napi_env env, napi_callback_info info) {
   MUST(napi_create_reference(env, values[1], 1, &sock->on_ready));
   MUST(napi_create_external(env, sock, collected, NULL, &result));
   return result;
+}
+
+static napi_value connect_socket(napi_env env, napi_callback_info info) {
+  return open_socket(env, info, open_connected);
+}
+
+static napi_value listen_socket(napi_env env, napi_callback_info info) {
+  return open_socket(env, info, open_listening);
 }
 
 static napi_value watch(napi_env env, napi_callback_info info) {
@@ -181,6 +204,7 @@ static napi_value close_socket(napi_env env, napi_callback_info info) {
 NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {
       {.utf8name = "connect", .method = connect_socket, .attributes = napi_enumerable},
+      {.utf8name = "listen", .method = listen_socket, .attributes = napi_enumerable},
       {.utf8name = "watch", .method = watch, .attributes = napi_enumerable},
       {.utf8name = "send", .method = send_packet, .attributes = napi_enumerable},
       {.utf8name = "receive", .method = receive_packet, .attributes = napi_enumerable},

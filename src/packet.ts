@@ -3,7 +3,7 @@
  * (docs/adr/0005-packets.md). Packets are received when asked for and not before, so that a slow reader makes the
  * sender wait and nothing piles up here.
  */
-import { closeSync, constants as fsConstants, openSync } from 'node:fs'
+import { closeSync, constants as fsConstants, openSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants as osConstants } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -15,6 +15,7 @@ type Handle = { readonly packetSocket: unique symbol }
 /** packet.c: a negative answer is an errno. */
 type Addon = {
   connect(path: string, onReady: () => void): Handle | number
+  listen(path: string, onReady: () => void): Handle | number
   watch(handle: Handle, events: number): number
   send(handle: Handle, bytes: Uint8Array): number
   receive(handle: Handle, bytes: Uint8Array): number
@@ -71,9 +72,37 @@ export async function connectPackets(path: string, clock: Clock): Promise<Packet
   }
 }
 
+/** Messages that reach a socket of ours. */
+export type DatagramSocket = {
+  /** The next message, what goes beyond 64 KiB of it cut off; undefined after `close`. One call at a time. */
+  receive(): Promise<Buffer | undefined>
+  /** Ends it at once, and its file with it. Idempotent. */
+  close(): void
+}
+
+/**
+ * Listens for datagrams at `path`, whatever was there before; descriptors that come with one are closed. Only who may
+ * write to the file can send any: its mode is what the umask leaves. Throws the system's ENAMETOOLONG, ENOENT.
+ */
+export function listenDatagrams(path: string): DatagramSocket {
+  const addon = createRequire(import.meta.url)(ADDON) as Addon
+  const state = { onReady: (): void => undefined }
+  rmSync(path, { force: true })
+  const answer = addon.listen(path, () => state.onReady())
+  if (typeof answer === 'number') throw systemError('bind', -answer, path)
+  const socket = socketOver(addon, answer, state, { datagrams: true })
+  return {
+    receive: socket.receive,
+    close: () => {
+      socket.close()
+      rmSync(path, { force: true })
+    },
+  }
+}
+
 type Ready = { onReady: () => void }
 
-function socketOver(addon: Addon, handle: Handle, ready: Ready): PacketSocket {
+function socketOver(addon: Addon, handle: Handle, ready: Ready, { datagrams = false } = {}): PacketSocket {
   let closed = false
   // What waits for the socket, per direction: called when it is worth another try.
   const waiting: { read?: (() => void) | undefined; write?: (() => void) | undefined } = {}
@@ -109,8 +138,10 @@ function socketOver(addon: Addon, handle: Handle, ready: Ready): PacketSocket {
     async receive() {
       while (!closed) {
         const length = addon.receive(handle, buffer)
-        if (length > RECEIVE_BYTES) throw new Error(`a packet of ${length} bytes does not fit`)
-        if (length > 0) return Buffer.from(buffer.subarray(0, length))
+        if (length > RECEIVE_BYTES && !datagrams) throw new Error(`a packet of ${length} bytes does not fit`)
+        // Nothing at all is a message as well where there is no other side that could have closed.
+        if (length > 0 || (datagrams && length === 0))
+          return Buffer.from(buffer.subarray(0, Math.min(length, RECEIVE_BYTES)))
         if (-length !== EAGAIN) return undefined
         await readiness('read')
       }

@@ -54,6 +54,8 @@ export const podRunDirectory = (paths: Paths, podId: string): string => join(pat
 export const podRootsDirectory = (paths: Paths, podId: string): string => join(paths.runRoot, 'roots', podId)
 /** Bundle, pid files and FIFOs of a container. */
 export const containerRunDirectory = (paths: Paths, id: string): string => join(paths.runRoot, 'containers', id)
+/** What a container sees as /run/notify, with the socket in it; short, since an address holds 107 bytes. */
+export const notifyDirectory = (paths: Paths, id: string): string => join(paths.runRoot, 'notify', id.slice(0, 12))
 /** One file per exited container, written by conmon, named by container id. */
 export const exitDirectory = (paths: Paths): string => join(paths.runRoot, 'exits')
 /** State directory of one OCI runtime. */

@@ -37,6 +37,24 @@ export async function waitAndClean(
   return { ...cleaned, exitCode: cleaned.exitCode || played.exitCode || exitCode, interrupted }
 }
 
+/**
+ * Stands for a service whose containers have a say in its readiness: stays until it ends, with its exit code, so that
+ * what they go on to say has a reader. Source of the behaviour: Podman.
+ */
+export async function stay(report: PlayReport, engine: Engine, world: World): Promise<Outcome> {
+  const played = playOutcome(report)
+  world.out.write(played.stdout ?? '')
+  world.err.write(played.stderr ?? '')
+  if (report.service === undefined) return {}
+  try {
+    return { exitCode: await engine.serviceEnd(report.service, world.signal) }
+  } catch (error) {
+    // The service is not ours to stop: whoever ends this process sees to that.
+    if (world.signal.aborted) return { interrupted: true }
+    throw error
+  }
+}
+
 async function untilEnd({ service }: PlayReport, engine: Engine, world: World): Promise<void> {
   const pods = await engine.pods()
   const ids = pods.filter(({ id }) => id === service).flatMap(({ containers }) => containers.map(({ id }) => id))

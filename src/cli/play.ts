@@ -9,7 +9,7 @@ import type { FlagTable, Problem } from './flags.ts'
 import { MANIFEST_FLAGS, manifestOptions } from './manifest-flags.ts'
 import { printable } from './output.ts'
 import { playOutcome } from './play-report.ts'
-import { waitAndClean } from './play-wait.ts'
+import { stay, waitAndClean } from './play-wait.ts'
 import { progressLine } from './progress.ts'
 import { pullOptions, REGISTRY_FLAGS } from './registry-flags.ts'
 import { readSources, type Source, sourceProblems } from './source.ts'
@@ -152,9 +152,11 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
     }
     const report = await engine.play(bundle, whole, show, world.signal, announced?.watch)
     progress.finish()
+    world.signal.removeEventListener('abort', onAbort)
     // Who waits stands for the service himself: he has to clean up after it.
-    announced?.up(flags.wait ? report.mainPid && process.pid : report.mainPid)
-    return flags.wait ? await waitAndClean(sources, report, engine, world) : playOutcome(report)
+    announced?.up((flags.wait || report.resident) && report.mainPid ? process.pid : report.mainPid)
+    if (flags.wait) return await waitAndClean(sources, report, engine, world)
+    return report.resident ? await stay(report, engine, world) : playOutcome(report)
   } catch (error) {
     announced?.failed(error)
     throw error

@@ -15,6 +15,7 @@ import { containerRunDirectory, exitDirectory, podRunDirectory } from '../paths.
 import type { Manager } from '../systemd/index.ts'
 import type { NewEvent } from './events/index.ts'
 import type { SandboxState } from './plan/index.ts'
+import type { Proxies } from './proxies.ts'
 import type { ContainerPatch, ContainerRecord, PodPatch, PodRecord, SandboxFacts, Store } from './state/index.ts'
 import type { Doors } from './types/index.ts'
 
@@ -27,6 +28,7 @@ export type EngineContext = Doors & {
   /** Where pods' cgroups go: below systemd's own tree when systemd is PID 1. */
   cgroupPlace: CgroupPlace
   manager: Manager
+  proxies: Proxies
   /** True where systemd's journal takes the containers' lines as well. */
   journal: boolean
   storage(): Promise<ImageStore>

@@ -34,7 +34,8 @@ import {
   updateLimits,
   waitFor,
 } from './operate/index.ts'
-import { down, play, pull } from './play/index.ts'
+import { down, play, pull, serviceEnd } from './play/index.ts'
+import { openProxies } from './proxies.ts'
 import { recordReboot, startAfterReboot } from './refresh.ts'
 import { openStore, takeLock } from './state/index.ts'
 import { tick } from './tick.ts'
@@ -62,6 +63,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
   const profiles = new Map<string, Promise<unknown>>()
   const found = new Map<string, Promise<LocalImage | undefined>>()
   const rootfs = once(async () => rootfsDoor(doors.run, await storage(), doors.paths.root))
+  const proxies = openProxies({ paths: doors.paths, store, clock: doors.clock })
   const contextOf = (boot: string): EngineContext => ({
     ...doors,
     store,
@@ -71,6 +73,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     cgroupPlace: systemd ? { manager: 'systemd' } : { manager: 'cgroupfs' },
     journal: systemd && existsSync(JOURNAL_SOCKET),
     manager: openManager(doors.clock),
+    proxies,
     storage,
     rootfs,
     networks: networkDoor(doors.run, doors.paths, work => underNetworkLock(doors, work)),
@@ -88,6 +91,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
       await tendNamed(context, bundle.jobs?.map(({ name }) => name) ?? [])
       return report
     },
+    serviceEnd: (service, signal) => serviceEnd(context, service, signal),
     down: (request, options, signal, watch) => down(context, request, options, signal, watch),
     pods: async () => {
       const all = await loadAll(context)
@@ -126,6 +130,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     ...openInside(context),
     close: async () => {
       context.manager.close()
+      proxies.close()
       await store.close()
     },
   }

@@ -10,8 +10,11 @@ type Member = { name: string; kind: ContainerKind; state: ContainerState; exitCo
 /** So many names fit on the line. */
 const MAX_NAMES = 3
 
-/** Says how many of the containers that serve do so, and of the others which are awaited and how the rest ended. Pure. */
-export function standingText(members: readonly Member[]): string {
+/**
+ * Says how many of the containers that serve do so, of the others which are awaited and how the rest ended, and whose
+ * word it waits for. Pure.
+ */
+export function standingText(members: readonly Member[], unready: readonly string[] = []): string {
   const serving = members.filter(({ kind }) => kind === 'regular' || kind === 'sidecar')
   const up = serving.filter(({ state }) => state === 'running')
   const others = serving.filter(({ state }) => state !== 'running')
@@ -20,6 +23,7 @@ export function standingText(members: readonly Member[]): string {
   const parts = [`${up.length}/${serving.length} containers up`]
   if (awaited.length > 0) parts.push(`waiting for ${listed(awaited)}`)
   if (ended.length > 0) parts.push(listed(ended))
+  if (unready.length > 0) parts.push(`waiting for ${listed(unready)} to be ready`)
   return parts.join('; ')
 }
 

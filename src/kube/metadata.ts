@@ -17,7 +17,6 @@ const MAX_ANNOTATION_BYTES = 256 * 1024
 
 /** Annotations of Podman that change how something runs: they would be missed if they did nothing. */
 const PODMAN_REFUSED = [
-  'io.containers.sdnotify',
   'io.podman.annotations.autoremove',
   'io.podman.annotations.init',
   'io.podman.annotations.kube.image.automount',
@@ -36,8 +35,9 @@ const PODMAN_ACCEPTED = [
   'io.podman.annotations.privileged',
   'io.podman.annotations.seccomp',
 ]
-/** Those that are acted upon: in podman.ts, and where pods and volumes are read. */
+/** Those that are acted upon: in podman.ts, sdnotify.ts, and where pods and volumes are read. */
 const PODMAN_HONOURED = [
+  'io.containers.sdnotify',
   'io.podman.annotations.cpuset',
   'io.podman.annotations.init.container.type',
   'io.podman.annotations.label',
@@ -54,7 +54,6 @@ const TSPOD_KNOWN = ['io.tspod.depends-on', 'io.tspod.runtime']
 export const ACTED_UPON: readonly string[] = [...PODMAN_HONOURED, ...TSPOD_KNOWN]
 /** Values that ask for what happens anyway. */
 const PODMAN_HARMLESS: Record<string, readonly string[]> = {
-  'io.containers.sdnotify': ['ignore'],
   'io.podman.annotations.autoremove': ['FALSE'],
   'io.podman.annotations.init': ['FALSE'],
   'io.podman.annotations.publish-all': ['FALSE'],

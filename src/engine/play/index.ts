@@ -7,3 +7,4 @@ export { definitionOf, type Intent, newContainer, newId, sandboxOf, writeIntent 
 export { playMore } from './more.ts'
 export { leadersFirst, placeOf } from './order.ts'
 export { play } from './play.ts'
+export { serviceEnd } from './readiness.ts'

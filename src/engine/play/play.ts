@@ -1,7 +1,7 @@
 /** `play kube`: from a bundle to running pods, all of them or a report of what did not start. */
 import { TspodError } from '../../errors.ts'
 import type { Bundle, WorkloadName } from '../../model.ts'
-import type { EngineContext } from '../context.ts'
+import type { EngineContext, PodWork } from '../context.ts'
 import { removeIdleServices, tearDown, writeService } from '../run/index.ts'
 import { standingText } from '../standing.ts'
 import {
@@ -22,21 +22,34 @@ import { resolveImages } from './images.ts'
 import { draftPods, newId, writeIntents } from './intents.ts'
 import { followersFirst, placeOf } from './order.ts'
 import { refuseContainerNames, refuseNamesInUse, refusePortsInUse, refuseRepeatedNames } from './preflight.ts'
+import { awaitReadiness, isResident, listenFor } from './readiness.ts'
 
 /**
  * Plays a bundle. Everything that can be refused is refused before anything is created; then all intents are written
  * in one transaction, and all pods start side by side.
  * @throws NAME_IN_USE, PORT_IN_USE, IMAGE_…, NETWORK_UNKNOWN, RUNTIME_MISSING, USAGE; COMMAND_ABORTED after a signal,
- * with everything undone.
+ * with everything undone; START_FAILED when a container that was to say that it is ready has ended.
  */
 export async function play(
   context: EngineContext,
   bundle: Bundle,
-  asked: PlayOptions,
+  options: PlayOptions,
   progress: Progress,
   signal: AbortSignal,
   watch: Watch = {},
 ): Promise<PlayReport> {
+  const { report, works } = await playLocked(context, bundle, options, { progress, watch }, signal)
+  await awaitReadiness(works, signal, watch)
+  return report
+}
+
+async function playLocked(
+  context: EngineContext,
+  bundle: Bundle,
+  asked: PlayOptions,
+  { progress, watch }: { progress: Progress; watch: Watch },
+  signal: AbortSignal,
+): Promise<{ report: PlayReport; works: PodWork[] }> {
   refuseRepeatedNames(bundle, asked)
   if (context.store.trouble !== undefined) throw context.store.trouble
   // Without a service container nothing would keep the unit up, and the pods in it alive.
@@ -79,19 +92,25 @@ export async function play(
     const works = written.intents.map(intent => prepared(context, intent, imageOf, names, signal))
     const service = written.service && workOn(context, written.service, 'down', signal)
     const tell = (): void => watch.standing?.(standingText(works.flatMap(work => work.containers)))
-    for (const work of works) work.changed = tell
+    for (const work of works) {
+      work.changed = tell
+      listenFor(work)
+    }
     const pods = await beginAll({ service, works }, locks, signal)
     const mainPid = service && works.some(hasStarted) ? service.containers[0]?.monitorPid : undefined
     await keepBackup(context)
     await keepCopies(context, service === undefined ? works : [service, ...works], bundle.manifests)
-    return {
+    const report: PlayReport = {
       volumes: bundle.claims.map(claim => claim.name),
       secrets: written.secrets,
       pods,
       ...(written.service !== undefined && { service: written.service.pod.id }),
       ...(mainPid !== undefined && { mainPid }),
+      // A command that reloads a unit has to end; conmon goes on taking what containers say.
+      ...(mainPid !== undefined && isResident(works) && !entered?.reloads && { resident: true }),
       ...(replaced !== undefined && { replaced }),
     }
+    return { report, works }
   } catch (error) {
     await forgetLocks(context, locks)
     throw error

@@ -21,6 +21,7 @@ import {
   secureRootfs,
   withLimits,
 } from '../../oci/index.ts'
+import { notifyDirectory } from '../../paths.ts'
 import { type PodWork, placesOf } from '../context.ts'
 import { visibleCommand } from '../redact.ts'
 import { type ContainerRecord, specNamed } from '../state/index.ts'
@@ -79,6 +80,7 @@ async function workloadBundle(
   const { expandEnv, expandText, expandWords, findInEnvFile } = await import('../../kube/index.ts')
   const base = baseEnv(image.config, { home: identity.home, hostname: podHostname(work), tty: container.tty })
   const fileValue = (key: FileKey): string | undefined => envFileValue(key, files.volumes.sources, findInEnvFile)
+  if (container.sdnotify === 'container') base.NOTIFY_SOCKET = NOTIFY_SOCKET
   const env = { ...base, ...expandEnv(container.env, base, field => runtimeFact(work, field), fileValue) }
   const args = argvOf(container, image, words => expandWords(words, env))
   const mounted = withSubPaths(container, (text, lookup) => expandText(text, lookup), env)
@@ -91,7 +93,10 @@ async function workloadBundle(
       args,
       identity,
       rootfs: await reachableRoot(work, record.id, rootfs),
-      mounts: await allMounts(work, mounted, run, files),
+      mounts: [
+        ...(container.sdnotify === 'container' ? [await notifyMount(work, record)] : []),
+        ...(await allMounts(work, mounted, run, files)),
+      ],
       namespaces: namespacesOf(work),
       cgroupPath: containerCgroup(work.cgroup, record.shortName),
       seccompProfile: await seccompOf(work, container),
@@ -229,6 +234,18 @@ async function allMounts(
       ([target, source]): ResolvedMount => ({ source, target, readOnly: false, propagation: 'private', kind: 'bind' }),
     )
   return [...managed, ...(await mountsOf(container, files.volumes))]
+}
+
+/** Where a container that says itself when it is ready finds who listens: as Podman has it. */
+const NOTIFY_DIRECTORY = '/run/notify'
+const NOTIFY_SOCKET = `${NOTIFY_DIRECTORY}/notify.sock`
+
+/** Read-only: a socket can be written to all the same, and nothing else can be left there. */
+async function notifyMount(work: PodWork, record: ContainerRecord): Promise<ResolvedMount> {
+  const source = notifyDirectory(work.context.paths, record.id)
+  await mkdir(source, { recursive: true })
+  await chmod(source, 0o755)
+  return { source, target: NOTIFY_DIRECTORY, readOnly: true, propagation: 'private', kind: 'bind' }
 }
 
 /** A file of its own for each instance of a container, writable for whoever it runs as. */

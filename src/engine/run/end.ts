@@ -17,7 +17,7 @@ import {
   waitExit,
   waitGone,
 } from '../../oci/index.ts'
-import { artifactDirectory, exitDirectory, podDirectory, podLogDirectory } from '../../paths.ts'
+import { artifactDirectory, exitDirectory, notifyDirectory, podDirectory, podLogDirectory } from '../../paths.ts'
 import { containerOf, type PodWork, patch, placesOf } from '../context.ts'
 import { insertEvents, noteEvent } from '../events/index.ts'
 import type { Executors } from '../plan/index.ts'
@@ -247,7 +247,7 @@ async function removeFiles(work: PodWork): Promise<void> {
   await Promise.all(
     work.containers.flatMap(({ id }) => {
       const { run, exits } = placesOf(work, id)
-      return [removeTree(run), removeTree(join(exits, id))]
+      return [removeTree(run), removeTree(join(exits, id)), removeTree(notifyDirectory(paths, id))]
     }),
   )
   await Promise.all([

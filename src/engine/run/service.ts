@@ -157,14 +157,16 @@ async function endSignal({ store }: EngineContext, service: PodRecord): Promise<
   // A Job is one thing that succeeds or fails, however many of its pods did.
   const [row] = await store.all(
     `SELECT count(*) AS total, coalesce(sum(failed), 0) AS failed FROM (
-       SELECT container.exit_code <> 0 OR pod.failure IS NOT NULL AS failed FROM container JOIN pod ON container.pod = pod.id
+       SELECT (container.state = 'exited' AND container.exit_code <> 0) OR pod.failure IS NOT NULL AS failed
+       FROM container JOIN pod ON container.pod = pod.id
        WHERE pod.service = ? AND container.kind = 'regular' AND pod.job IS NULL
        UNION ALL
        SELECT outcome IS NOT 'Complete' FROM job WHERE id IN (SELECT job FROM pod WHERE service = ?))`,
     [service.id, service.id],
   )
   const [total, failed] = [Number(row?.total ?? 0), Number(row?.failed ?? 0)]
-  const fails = propagation === 'any' ? failed > 0 : failed === total
+  // What is not there any more, or was stopped on purpose, has not failed: a unit that is stopped must not be failed.
+  const fails = propagation === 'any' ? failed > 0 : total > 0 && failed === total
   return fails ? 'SIGKILL' : 'SIGINT'
 }
 

@@ -104,6 +104,8 @@ export type Engine = Inside & {
     signal: AbortSignal,
     watch?: Watch,
   ): Promise<PlayReport>
+  /** Waits until the service of a play has ended, and answers its exit code. */
+  serviceEnd(service: Id, signal: AbortSignal): Promise<number>
   /** Stops and removes what is named; what is already gone is fine. */
   down(request: DownRequest, options: DownOptions, signal: AbortSignal, watch?: Watch): Promise<DownReport>
   /** All pods and services, oldest first, from the store, /proc and the exit files; spawns no process. */

@@ -1,5 +1,5 @@
 /** What `kube play` and `kube down` are asked for and what they answer: plain data, shared with the command line. */
-import type { WorkloadName } from '../../model.ts'
+import type { Id, WorkloadName } from '../../model.ts'
 import type { PullOptions } from '../../oci/index.ts'
 import type { Unit } from '../../systemd/index.ts'
 
@@ -54,9 +54,11 @@ export type PlayReport = {
   secrets: { name: string; id: string }[]
   pods: PlayedPod[]
   /** Id of the service's pod, where there is a service container. */
-  service?: string
+  service?: Id
   /** The process that stands for the service from now on: its monitor. Absent when none of its containers has started. */
   mainPid?: number
+  /** Some containers have a say in when the service is ready: whoever played it stands for it until it ends. */
+  resident?: true
   /** Pods that `--replace` took down first. */
   replaced?: DownReport
 }

@@ -18,6 +18,7 @@ import { applyPodman } from './podman.ts'
 import { portsClash } from './ports.ts'
 import { readPullSecrets } from './pull-secrets.ts'
 import { readPodResources } from './resources.ts'
+import { applySdnotify } from './sdnotify.ts'
 import { checkProcMounts, readPodSecurity } from './security.ts'
 import { readSysctls } from './sysctl.ts'
 import { readUserns } from './userns.ts'
@@ -196,6 +197,7 @@ function readContainers(
   const initContainers = spec.at('initContainers').items().map(read(true))
   const specs = [...initContainers, ...containers].map(container => container.spec)
   applyPodman(metadata, specs, { extra, seccompRoot: context.seccompRoot })
+  applySdnotify(metadata, specs.slice(initContainers.length), specs.slice(0, initContainers.length), extra)
   return { initContainers, containers }
 }
 

@@ -12,6 +12,7 @@ import {
   tspod,
   WAIT_COMMAND,
 } from '../../support/tspod.ts'
+import { eventually } from '../../support/wait.ts'
 
 let cell: Place
 let ear: Ear
@@ -103,6 +104,112 @@ describe('a play with a service container', () => {
     expect(await play(podText('web'))).toMatchObject({ exitCode: 0 })
     const gone = { input: podText('db'), env: { NOTIFY_SOCKET: '/tmp/nobody' } }
     expect(await tspod(cell, ['kube', 'play', '--service-container', '-'], gone)).toMatchObject({ exitCode: 0 })
+  })
+})
+
+/** A pod with annotations. */
+const annotated = (
+  name: string,
+  annotations: Record<string, string>,
+  wish: Parameters<typeof podText>[1] = {},
+): string => {
+  const pod = JSON.parse(podText(name, wish).slice(4))
+  return JSON.stringify({ ...pod, metadata: { name, annotations } })
+}
+
+describe('containers that have a say', () => {
+  /** A play that stays, in the background; answers once the line is in its ear, or the play has ended. */
+  const begin = async (text: string, ...flags: string[]): Promise<void> => {
+    await cell.sh('cat >/tmp/said.yaml', { input: text })
+    const command = `${launcher(cell)} kube play --service-container ${flags.join(' ')} /tmp/said.yaml`
+    await cell.sh(
+      `(NOTIFY_SOCKET=${ear.socket} ${command} >/tmp/said.out 2>&1; echo "code $?" >>/tmp/said.out) </dev/null >/dev/null 2>&1 & echo $! >/tmp/said.pid`,
+    )
+  }
+  const ended = async (): Promise<string> =>
+    (
+      await eventually(
+        async () => (await cell.sh('cat /tmp/said.out')).stdout,
+        said => /^code /m.test(said),
+      )
+    )
+      .trim()
+      .split('\n')
+      .at(-1)!
+  const isReady = async (): Promise<boolean> => (await words()).some(text => text.includes('READY=1'))
+  /** Says something in the name of a container, through its own door. */
+  const say = async (container: string, ...messages: string[]): Promise<string> => {
+    const pid = (await containers(cell)).find(({ name }) => name === container)!.pid
+    const script = `
+import socket, sys, os, array
+for text in sys.argv[2:]:
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    s.connect('/proc/' + sys.argv[1] + '/root/run/notify/notify.sock')
+    if text == 'BARRIER=1':
+        r, w = os.pipe()
+        s.sendmsg([text.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [w]))])
+        os.close(w)
+        print('barrier', len(os.read(r, 1)))
+    else:
+        s.send(text.encode())
+`
+    await cell.sh('cat >/tmp/say.py', { input: script })
+    const quoted = messages.map(text => `'${text}'`).join(' ')
+    const said = await cell.sh(`timeout 10 python3 /tmp/say.py ${pid} ${quoted} 2>&1; echo "code $?"`)
+    return said.stdout
+  }
+
+  test('conmon: ready once all run, and the play stays for the service and ends with it', async () => {
+    ear = await listen(cell)
+    await begin(annotated('web', { 'io.containers.sdnotify': 'conmon' }))
+    await eventually(isReady, ready => ready)
+    const [ready] = await words()
+    const [, pid] = /^MAINPID=(\d+)\nREADY=1$/.exec(ready!)!
+    expect((await cell.sh(`tr '\\0' ' ' </proc/${pid}/cmdline`)).stdout).toMatch(/kube play --service-container/)
+    await succeeds(cell, ['kube', 'down', '/tmp/said.yaml'])
+    expect(await ended()).toBe('code 0')
+  })
+
+  test('container: not ready before each has said so; what else it says is taken, and a barrier is honoured', async () => {
+    ear = await listen(cell)
+    const text = annotated(
+      'web',
+      { 'io.containers.sdnotify/c1': 'container' },
+      { scripts: [WAIT_COMMAND, WAIT_COMMAND] },
+    )
+    await begin(text)
+    const waits = (line: string): boolean => line === 'STATUS=2/2 containers up; waiting for web-c1 to be ready'
+    await eventually(statuses, lines => lines.some(waits))
+    const env = await succeeds(cell, ['exec', 'web-c1', 'env'])
+    expect(env).toMatch(/^NOTIFY_SOCKET=\/run\/notify\/notify.sock$/m)
+    expect(await succeeds(cell, ['exec', 'web-c2', 'env'])).not.toMatch(/NOTIFY/)
+    expect(await say('web-c1', 'STATUS=nearly', '', 'X'.repeat(3000), 'MAINPID=1', 'BARRIER=1')).toBe(
+      'barrier 0\ncode 0\n',
+    )
+    expect(await isReady()).toBe(false)
+    await say('web-c1', 'READY=1')
+    await eventually(isReady, ready => ready)
+    // It goes on having a reader, also after its own restart.
+    expect(await say('web-c1', ...Array(300).fill('WATCHDOG=1'), 'BARRIER=1')).toBe('barrier 0\ncode 0\n')
+    await succeeds(cell, ['restart', 'web-c1'])
+    expect(await say('web-c1', 'READY=1', 'BARRIER=1')).toBe('barrier 0\ncode 0\n')
+    expect(await succeeds(cell, ['system', 'fsck'])).toMatch(/all is well/)
+    await succeeds(cell, ['kube', 'down', '/tmp/said.yaml'])
+    expect(await ended()).toBe('code 0')
+    expect((await words()).filter(word => word !== BARRIER)).toHaveLength(1)
+    expect((await cell.sh('ls /run/tspod/notify')).stdout).toBe('')
+  })
+
+  test('container: one that ends without a word is an error', async () => {
+    ear = await listen(cell)
+    await begin(
+      annotated('web', { 'io.containers.sdnotify': 'container' }, { script: 'exit 0', restartPolicy: 'Never' }),
+    )
+    expect(await ended()).toBe('code 125')
+    expect((await cell.sh('cat /tmp/said.out')).stdout).toMatch(
+      /container stopped running before READY message was received: [0-9a-f]{64}/,
+    )
+    expect(await isReady()).toBe(false)
   })
 })
 
