@@ -40,7 +40,7 @@ import { recordReboot, startAfterReboot } from './refresh.ts'
 import { openStore, takeLock } from './state/index.ts'
 import { tick } from './tick.ts'
 import { missTimekeeper } from './timekeeper.ts'
-import type { Doors, Engine } from './types/index.ts'
+import type { Doors, Engine, ListedPod } from './types/index.ts'
 import { find, generated, inspect, loadAll } from './view/index.ts'
 import { storedSecrets } from './volumes/index.ts'
 
@@ -63,7 +63,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
   const profiles = new Map<string, Promise<unknown>>()
   const found = new Map<string, Promise<LocalImage | undefined>>()
   const rootfs = once(async () => rootfsDoor(doors.run, await storage(), doors.paths.root))
-  const proxies = openProxies({ paths: doors.paths, store, clock: doors.clock })
+  const proxies = openProxies({ ...doors, store })
   const contextOf = (boot: string): EngineContext => ({
     ...doors,
     store,
@@ -93,14 +93,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     },
     serviceEnd: (service, signal) => serviceEnd(context, service, signal),
     down: (request, options, signal, watch) => down(context, request, options, signal, watch),
-    pods: async () => {
-      const all = await loadAll(context)
-      await missTimekeeper(
-        context,
-        all.map(({ pod }) => pod),
-      )
-      return all.map(({ view }) => view)
-    },
+    pods: () => listPods(context),
     find: (nameOrId, kind) => find(context, nameOrId, kind),
     generated: nameOrId => generated(context, nameOrId),
     inspect: (nameOrId, kind) => inspect(context, nameOrId, kind),
@@ -128,12 +121,22 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     image: name => context.findImage(name),
     pull: (name, options, progress, signal) => pull(context, name, options, progress, signal),
     ...openInside(context),
-    close: async () => {
+    close: () => {
       context.manager.close()
       proxies.close()
-      await store.close()
+      return store.close()
     },
   }
+}
+
+/** All pods; who looks at them misses a timekeeper that has been killed. */
+async function listPods(context: EngineContext): Promise<ListedPod[]> {
+  const all = await loadAll(context)
+  await missTimekeeper(
+    context,
+    all.map(({ pod }) => pod),
+  )
+  return all.map(({ view }) => view)
 }
 
 /** netavark's own checks are not safe against a second one: see network-door.ts. */

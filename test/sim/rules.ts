@@ -254,9 +254,11 @@ export class Rules {
     const { propagation } = JSON.parse(String(service.settings)) as PodSettings
     const codes = rows
       .filter(({ kind }) => kind === 'regular')
-      .map(row => (hasFailed.has(row.pod as Id) ? 'failed' : row.exit_code))
+      // What somebody has stopped has not failed.
+      .map(row => (hasFailed.has(row.pod as Id) ? 'failed' : row.state === 'exited' ? row.exit_code : null))
     const isBad = (code: unknown): boolean => code !== null && code !== 0
-    const fails = (propagation === 'any' && codes.some(isBad)) || (propagation === 'all' && codes.every(isBad))
+    const fails =
+      (propagation === 'any' && codes.some(isBad)) || (propagation === 'all' && codes.length > 0 && codes.every(isBad))
     if ((signal === 'SIGKILL') !== fails) {
       this.accuse(`${run.name} ends by ${signal}: ${propagation} of the codes ${codes.join(', ')}`)
     }

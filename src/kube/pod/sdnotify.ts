@@ -6,7 +6,7 @@ import type { ContainerSpec } from '../../model.ts'
 import { readSettings, type Setting } from '../metadata.ts'
 import { type Field, quote } from '../yaml/index.ts'
 
-export const SDNOTIFY = 'io.containers.sdnotify'
+const SDNOTIFY = 'io.containers.sdnotify'
 
 const POLICIES = ['container', 'healthy', 'ignore', 'conmon']
 
