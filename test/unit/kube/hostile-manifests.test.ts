@@ -84,6 +84,7 @@ describe('S17 annotations', () => {
 
   /** Each that changes anything, and all that it changes: paths in the translated pod. */
   const effects: Record<string, [value: string, changes: string[]]> = {
+    'io.containers.sdnotify/main': ['container', ['containers.1.sdnotify']],
     'io.podman.annotations.cpuset/main': ['0', ['containers.1.resources.cpusetCpus']],
     'io.podman.annotations.init.container.type': ['always', ['initType']],
     'io.podman.annotations.label/main': ['type:spc_t', ['containers.1.security.selinux']],
