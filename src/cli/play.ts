@@ -3,10 +3,9 @@ import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import type { PlayOptions, Progress, ServiceOptions } from '../engine/index.ts'
 import { announcer } from './announce.ts'
-import { CHECK_FLAGS, checkFlagProblems, checkOptions } from './check-flags.ts'
 import { takeDown } from './down.ts'
 import type { FlagTable, Problem } from './flags.ts'
-import { MANIFEST_FLAGS, manifestOptions } from './manifest-flags.ts'
+import { MANIFEST_FLAGS, manifestFlagProblems, manifestOptions, wantsHostNetwork } from './manifest-flags.ts'
 import { printable } from './output.ts'
 import { playOutcome } from './play-report.ts'
 import { stay, waitAndClean } from './play-wait.ts'
@@ -17,12 +16,10 @@ import { defineVerb, type Input, type Outcome, usageError, type World } from './
 
 const FLAGS = {
   ...MANIFEST_FLAGS,
-  annotation: { kind: 'list', value: 'KEY=VALUE', help: 'add an annotation to every Pod and PersistentVolumeClaim' },
   build: {
     kind: 'tristate',
     help: 'build each image that a directory of its name has a Containerfile for: always, or never; without it those that are missing',
   },
-  configmap: { kind: 'list', value: 'FILE', help: 'take ConfigMaps from this file as well' },
   'context-dir': {
     kind: 'text',
     value: 'DIR',
@@ -79,7 +76,6 @@ const FLAGS = {
     value: 'MODE',
     help: 'user namespace of the pods: host, auto[:size=N,uidmapping=C:H:N,gidmapping=C:H:N] or ns:PATH',
   },
-  ...CHECK_FLAGS,
   ...REGISTRY_FLAGS,
 } as const satisfies FlagTable
 
@@ -118,23 +114,20 @@ export const play = defineVerb({
 
 async function playSources(input: PlayInput, options: PlayOptions, world: World): Promise<Outcome> {
   const { flags } = input
-  const [sources, configMaps, { parseAnnotations, translate, usernsAnnotation }, engine] = await Promise.all([
+  const [sources, manifest, { translate, usernsAnnotation }, engine] = await Promise.all([
     readSources(input.operands, world),
-    readSources(flags.configmap, world),
+    manifestOptions(flags, world),
     import('../kube/index.ts'),
     world.engine(),
   ])
   const { bundle, notes } = translate(sources, {
-    configMaps,
-    annotations: { ...parseAnnotations(flags.annotation), ...usernsAnnotation(flags.userns) },
+    ...manifest,
+    annotations: { ...manifest.annotations, ...usernsAnnotation(flags.userns) },
     publish: flags.publish,
     publishAll: flags['publish-all'],
     noHosts: flags['no-hosts'],
-    ...manifestOptions(flags, world.cwd),
     storedSecret: await engine.storedSecrets(),
-    baseDirectory: world.cwd,
-    hostNetwork: flags.network.some(name => /^host(?::|$)/.test(name)),
-    ...checkOptions(flags),
+    hostNetwork: wantsHostNetwork(flags.network),
   })
   if (!flags.quiet) world.err.write(notes.map(note => `note: ${printable(note)}\n`).join(''))
   const service = flags['service-container'] || flags.wait ? await serviceOptions(input, sources) : undefined
@@ -196,16 +189,11 @@ function playOptions({ flags }: PlayInput, pull: PlayOptions['pull'], cwd: strin
 
 /** Everything wrong with the flags that can be told before a manifest is read. Wording as Podman's. */
 function flagProblems({ flags, operands }: PlayInput): Problem[] {
-  const problems = [...sourceProblems(operands), ...checkFlagProblems(flags)]
+  const problems = [...sourceProblems(operands), ...manifestFlagProblems(flags)]
   const refuse = (message: string, remedy?: string): void => {
     problems.push(remedy === undefined ? { message } : { message, remedy })
   }
   if (flags.force && !flags.down) refuse('--force may be specified only with --down')
-  // Standard input belongs to the manifest.
-  if (flags.configmap.includes('-')) refuse('--configmap takes files, not standard input')
-  for (const text of flags.annotation) {
-    if (!text.includes('=')) refuse(`annotation "${text}" must include an '=' sign`)
-  }
   for (const text of flags['log-opt']) {
     if (!text.includes('=')) refuse(`log option "${text}" must include an '=' sign`)
   }

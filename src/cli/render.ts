@@ -1,16 +1,12 @@
 /** `tspod kube render`: what a manifest comes to, without playing it. */
-import { CHECK_FLAGS, checkFlagProblems, checkOptions } from './check-flags.ts'
 import type { FlagTable } from './flags.ts'
-import { MANIFEST_FLAGS, manifestOptions } from './manifest-flags.ts'
+import { MANIFEST_FLAGS, manifestFlagProblems, manifestOptions } from './manifest-flags.ts'
 import { printable } from './output.ts'
 import { readSources, sourceProblems } from './source.ts'
 import { defineVerb } from './verb.ts'
 
 const FLAGS = {
   ...MANIFEST_FLAGS,
-  annotation: { kind: 'list', value: 'KEY=VALUE', help: 'add an annotation to every Pod and PersistentVolumeClaim' },
-  configmap: { kind: 'list', value: 'FILE', help: 'take ConfigMaps from this file as well' },
-  ...CHECK_FLAGS,
   quiet: { kind: 'switch', initial: false, short: 'q', help: 'do not tell which fields have no effect' },
 } as const satisfies FlagTable
 
@@ -27,20 +23,14 @@ export const render = defineVerb({
   ],
   flags: FLAGS,
   anyUser: true,
-  check: ({ flags, operands }) => [...sourceProblems(operands), ...checkFlagProblems(flags)],
+  check: ({ flags, operands }) => [...sourceProblems(operands), ...manifestFlagProblems(flags)],
   async run({ flags, operands }, world) {
-    const [sources, configMaps, { manifestText, parseAnnotations, renderBundle, translate }] = await Promise.all([
+    const [sources, options, { manifestText, renderBundle, translate }] = await Promise.all([
       readSources(operands, world),
-      readSources(flags.configmap, world),
+      manifestOptions(flags, world),
       import('../kube/index.ts'),
     ])
-    const { bundle, notes } = translate(sources, {
-      configMaps,
-      annotations: parseAnnotations(flags.annotation),
-      ...manifestOptions(flags, world.cwd),
-      baseDirectory: world.cwd,
-      ...checkOptions(flags),
-    })
+    const { bundle, notes } = translate(sources, options)
     return {
       stdout: manifestText(renderBundle(bundle)),
       stderr: flags.quiet ? '' : notes.map(note => `note: ${printable(note)}\n`).join(''),

@@ -1,9 +1,8 @@
 /** `tspod kube validate`: what is wrong with manifests, and nothing else. */
 import { EXIT_OWN_ERROR, isTspodError } from '../errors.ts'
 import type { Examined } from '../kube/index.ts'
-import { CHECK_FLAGS, checkFlagProblems, checkOptions } from './check-flags.ts'
 import type { FlagTable } from './flags.ts'
-import { MANIFEST_FLAGS, manifestOptions } from './manifest-flags.ts'
+import { MANIFEST_FLAGS, manifestFlagProblems, manifestOptions } from './manifest-flags.ts'
 import { printable } from './output.ts'
 import { manifestsBelow, readSources, sourceProblems } from './source.ts'
 import { json, table } from './table.ts'
@@ -11,10 +10,7 @@ import { defineVerb, type World } from './verb.ts'
 
 const FLAGS = {
   ...MANIFEST_FLAGS,
-  annotation: { kind: 'list', value: 'KEY=VALUE', help: 'as of kube play: added to every Pod and claim' },
-  configmap: { kind: 'list', value: 'FILE', help: 'take ConfigMaps from this file as well' },
   output: { kind: 'choice', choices: ['json'], short: 'o', help: 'everything as JSON, for programs' },
-  ...CHECK_FLAGS,
   quiet: { kind: 'switch', initial: false, short: 'q', help: 'do not tell which fields have no effect' },
 } as const satisfies FlagTable
 
@@ -36,17 +32,10 @@ export const validate = defineVerb({
   ],
   flags: FLAGS,
   anyUser: true,
-  check: ({ flags, operands }) => [...sourceProblems(operands), ...checkFlagProblems(flags)],
+  check: ({ flags, operands }) => [...sourceProblems(operands), ...manifestFlagProblems(flags)],
   async run({ flags, operands }, world) {
-    const { examine, parseAnnotations } = await import('../kube/index.ts')
-    const configMaps = await readSources(flags.configmap, world)
-    const options = {
-      configMaps,
-      annotations: parseAnnotations(flags.annotation),
-      ...manifestOptions(flags, world.cwd),
-      baseDirectory: world.cwd,
-      ...checkOptions(flags),
-    }
+    const { examine } = await import('../kube/index.ts')
+    const options = await manifestOptions(flags, world)
     const verdicts: Verdict[] = []
     const { together, alone } = await manifests(operands, world)
     if (together.length > 0)

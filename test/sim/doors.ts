@@ -241,6 +241,8 @@ export const readBeneath = (): undefined => undefined
 
 export const imageOf: typeof bundles.imageOf = async () => ({}) as Awaited<ReturnType<typeof bundles.imageOf>>
 
+export const requireImage: typeof bundles.requireImage = async () => undefined
+
 export const bundleFor: typeof bundles.bundleFor = async (_work, record) =>
   effect(`bundle ${record.name}`, () => {
     const { kernel, rules } = world()

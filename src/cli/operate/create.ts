@@ -5,6 +5,8 @@ import { TspodError } from '../../errors.ts'
 import { writeAtomic } from '../../files.ts'
 import type { Bundle } from '../../model.ts'
 import type { FlagTable, Problem } from '../flags.ts'
+import { MANIFEST_FLAGS, manifestFlagProblems, manifestOptions, wantsHostNetwork } from '../manifest-flags.ts'
+import { printable } from '../output.ts'
 import { progressLine } from '../progress.ts'
 import { pullOptions, REGISTRY_FLAGS } from '../registry-flags.ts'
 import { readSources, sourceProblems } from '../source.ts'
@@ -17,6 +19,7 @@ const FLAGS = {
   network: { kind: 'list', value: 'MODE|NAME[:OPTIONS]', help: 'host, none, bridge or the name of a network' },
   'pod-id-file': { kind: 'text', value: 'FILE', help: 'write the ids of the pods to this file' },
   replace: { kind: 'switch', initial: false, help: 'first remove a pod of the same name' },
+  ...MANIFEST_FLAGS,
   ...REGISTRY_FLAGS,
 } as const satisfies FlagTable
 
@@ -70,15 +73,20 @@ export const podCreate = defineVerb({
 
 function emptyProblems({ flags }: CreateInput): Problem[] {
   if (flags.name === undefined) return [{ message: 'name a manifest, or give an empty pod a --name' }]
-  return flags.label
+  const set = (Object.keys(MANIFEST_FLAGS) as (keyof typeof MANIFEST_FLAGS)[]).filter(name => isSet(flags[name]))
+  const useless = set.map(name => ({ message: `--${name} is for pods of a manifest`, remedy: 'name the manifest' }))
+  const wrong = flags.label
     .filter(text => !/^[^=]+=/.test(text))
     .map(text => ({ message: `label "${text}" must be in the form KEY=VALUE` }))
+  return [...useless, ...wrong]
 }
+
+const isSet = (value: unknown): boolean => (Array.isArray(value) ? value.length > 0 : Boolean(value))
 
 function fileProblems({ flags, operands }: CreateInput): Problem[] {
   const alone = flags.name !== undefined || flags.hostname !== undefined || flags.label.length > 0
   const wrong = alone ? [{ message: '--name, --hostname and --label are for a pod without a manifest' }] : []
-  return [...sourceProblems(operands), ...wrong]
+  return [...sourceProblems(operands), ...manifestFlagProblems(flags), ...wrong]
 }
 
 const OPTIONS: Omit<PlayOptions, 'pull' | 'replace' | 'networks'> = {
@@ -108,15 +116,18 @@ async function emptyBundle({ flags }: CreateInput): Promise<Bundle> {
   return { pods: [spec], manifests: {}, workloads: [], secrets: [], claims: [], configMaps: [] }
 }
 
-async function manifestBundle({ operands }: CreateInput, world: World): Promise<Bundle> {
-  const [sources, { translate }, engine] = await Promise.all([
+async function manifestBundle({ flags, operands }: CreateInput, world: World): Promise<Bundle> {
+  const [sources, manifest, { translate }, engine] = await Promise.all([
     readSources(operands, world),
+    manifestOptions(flags, world),
     import('../../kube/index.ts'),
     world.engine(),
   ])
-  const { bundle } = translate(sources, {
+  const { bundle, notes } = translate(sources, {
+    ...manifest,
     storedSecret: await engine.storedSecrets(),
-    baseDirectory: world.cwd,
+    hostNetwork: wantsHostNetwork(flags.network),
   })
+  if (!flags.quiet) world.err.write(notes.map(note => `note: ${printable(note)}\n`).join(''))
   return bundle
 }

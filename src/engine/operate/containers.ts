@@ -4,7 +4,7 @@ import type { Id } from '../../model.ts'
 import { containerCgroup, setFrozen, signalContainer } from '../../oci/index.ts'
 import { type EngineContext, type PodWork, patch } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
-import { advance, deleteRun, endExecutors, mayDo, reconcile, startService } from '../run/index.ts'
+import { advance, deleteRun, endExecutors, mayDo, reconcile, requireImage, startService } from '../run/index.ts'
 import { type ContainerRecord, readContainer } from '../state/index.ts'
 import type { ContainerAction, Outcome } from '../types/index.ts'
 import { stateOf } from '../view/index.ts'
@@ -204,7 +204,13 @@ async function restart(
 ): Promise<void> {
   if (graceMs !== undefined) work.stopping.graceMs = graceMs
   const executors = endExecutors(work)
-  const able = targets.filter(record => !isPast(work, record))
+  const able: ContainerRecord[] = []
+  // Nothing is stopped that could not be started again.
+  await each(targets, failures, async record => {
+    if (isPast(work, record)) return
+    await requireImage(work, record)
+    able.push(record)
+  })
   for (const record of able) {
     if (record.state === 'running') patch(work, record.id, { state: advance('running', 'stopRequested') })
   }

@@ -38,7 +38,7 @@ const isDone = ({ kind, exitCode, state }: ContainerRecord): boolean =>
   kind === 'init' && state === 'exited' && exitCode === 0
 
 /** An init container that succeeded runs again only where Podman's annotation says so, and then with its pod. */
-const staysDone = (work: PodWork, record: ContainerRecord): boolean =>
+export const staysDone = (work: PodWork, record: ContainerRecord): boolean =>
   isDone(record) && work.pod.spec.initType !== 'always'
 
 /**

@@ -3,18 +3,20 @@ import { TspodError } from '../../errors.ts'
 import type { Id } from '../../model.ts'
 import type { EngineContext, PodWork } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
-import { reconcile, reviveService, startService, tearDown } from '../run/index.ts'
+import { followersFirst, leadersFirst, placeOf } from '../play/index.ts'
+import { reconcile, requireImage, reviveService, startService, tearDown } from '../run/index.ts'
 import type { Lock } from '../state/index.ts'
 import { type ContainerRecord, readPodById } from '../state/index.ts'
 import type { ContainerFailure, Outcome, PodAction } from '../types/index.ts'
 import { look } from '../work.ts'
-import { addFailures, commitGoals, type Failures, haste, outcome, withPod } from './batch.ts'
+import { addFailures, commitGoals, each, type Failures, haste, outcome, withPod } from './batch.ts'
 import { operateOn } from './containers.ts'
-import { wantRunning } from './goals.ts'
+import { staysDone, wantRunning } from './goals.ts'
 
 /**
- * Does one thing to many pods, side by side. Never throws for a pod: the answers, in the order asked for, say which
- * failed, each with a PARTIAL_FAILURE that names its containers.
+ * Does one thing to many pods, side by side; those of one StatefulSet start one after the other, and stop the other
+ * way round. Never throws for a pod: the answers, in the order asked for, say which failed, each with a
+ * PARTIAL_FAILURE that names its containers.
  */
 export async function operatePods(
   context: EngineContext,
@@ -22,26 +24,55 @@ export async function operatePods(
   action: PodAction,
   signal: AbortSignal,
 ): Promise<Outcome[]> {
-  return Promise.all(
-    ids.map(async id => {
-      const name = (await readPodById(context.store, id))?.name ?? id
-      try {
-        const act = async (work: PodWork, lock: Lock): Promise<void> => {
-          const failures: Failures = new Map()
-          const reason = REASON_OF[action.do]
-          if (reason !== undefined) noteEvent(work, undefined, { action: action.do, reason })
-          await perform(work, action, failures, lock)
-          if (failures.size > 0) throw partialFailure(work, failures)
-        }
-        const removes = action.do === 'remove' || action.do === 'cleanup'
-        await withPod(context, id, `tspod pod ${action.do}`, { signal, ...haste(action.do), removes }, act)
-        return outcome(id, name, undefined)
-      } catch (error) {
-        return outcome(id, name, error)
-      }
-    }),
+  const pods = await Promise.all(
+    ids.map(async id => (await readPodById(context.store, id)) ?? { id, name: id as string }),
   )
+  switch (action.do) {
+    case 'start':
+      return leadersFirst(pods, placeOf, async (pod, before) =>
+        before?.error === undefined
+          ? operateOnPod(context, pod, action, signal)
+          : outcome(pod.id, pod.name, notItsTurn(pod.name, before.name)),
+      )
+    case 'stop':
+    case 'restart':
+    case 'remove':
+      return followersFirst(pods, placeOf, pod => operateOnPod(context, pod, action, signal))
+    default:
+      return Promise.all(pods.map(pod => operateOnPod(context, pod, action, signal)))
+  }
 }
+
+async function operateOnPod(
+  context: EngineContext,
+  { id, name }: { id: Id; name: string },
+  action: PodAction,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  try {
+    const act = async (work: PodWork, lock: Lock): Promise<void> => {
+      const failures: Failures = new Map()
+      // Nothing is stopped that could not be started again.
+      const comes = action.do === 'restart' ? work.containers.filter(record => !staysDone(work, record)) : []
+      await each(comes, failures, record => requireImage(work, record))
+      if (failures.size > 0) throw partialFailure(work, failures)
+      const reason = REASON_OF[action.do]
+      if (reason !== undefined) noteEvent(work, undefined, { action: action.do, reason })
+      await perform(work, action, failures, lock)
+      if (failures.size > 0) throw partialFailure(work, failures)
+    }
+    const removes = action.do === 'remove' || action.do === 'cleanup'
+    await withPod(context, id, `tspod pod ${action.do}`, { signal, ...haste(action.do), removes }, act)
+    return outcome(id, name, undefined)
+  } catch (error) {
+    return outcome(id, name, error)
+  }
+}
+
+const notItsTurn = (name: string, before: string): TspodError =>
+  new TspodError('WRONG_STATE', `pod ${name} was not started, because ${before} is not up`, {
+    remedy: `mend that one first, or start this one alone: tspod pod start ${name}`,
+  })
 
 /** A cleanup is nothing that happens to a pod, and a removal tells of itself. */
 const REASON_OF: Partial<Record<PodAction['do'], string>> = {

@@ -158,6 +158,11 @@ export async function imageOf(work: PodWork, record: ContainerRecord): Promise<L
   )
 }
 
+/** Throws IMAGE_NOT_FOUND when a container could not be made again; those that have no image always can. */
+export async function requireImage(work: PodWork, record: ContainerRecord): Promise<void> {
+  if (record.kind !== 'infra' && record.kind !== 'service') await imageOf(work, record)
+}
+
 /** The owner of a shared PID namespace, or the stand-in for a whole service: catatonit alone in an empty root. */
 async function pauseBundle(work: PodWork, record: ContainerRecord, run: string): Promise<Built> {
   const catatonit = findProgram('catatonit')

@@ -1,4 +1,5 @@
 /** The executors of a plan: namespaces, bundles, starts, ends, the service container. */
+export { requireImage } from './bundle.ts'
 export { deleteRun, endExecutors } from './end.ts'
 export { recordEnd } from './ends.ts'
 export { holdPod } from './hold.ts'

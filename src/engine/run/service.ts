@@ -79,7 +79,8 @@ export async function startService(context: EngineContext, id: Id): Promise<void
     const [container] = work.containers
     observeEnds(work)
     if (container === undefined) return
-    const isUp = (): boolean => container.state === 'running'
+    // One that somebody has paused stands for the service all the same.
+    const isUp = (): boolean => container.state === 'running' || container.state === 'paused'
     if (isUp() && work.pod.goal === 'running') return
     // A stop that was begun cannot be taken back: it is ended first.
     if (container.state === 'stopping') await reconcile(work, false)

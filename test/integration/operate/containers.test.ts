@@ -161,6 +161,16 @@ describe('restart, init, rm', () => {
     expect((await one('web-c1')).pid).not.toBe(first.pid)
   })
 
+  test('what could not be made again for want of its image is not stopped', async () => {
+    await play(PAIR)
+    const before = await one('web-c1')
+    await cell.sh('cd /var/lib/containers/storage/*-images && cp images.json /tmp && echo "[]" >images.json')
+    await refused(['restart', 'web-c1'], /image \S+ of container web-c1 is not on this host any more/)
+    await refused(['pod', 'restart', 'web'], /is not on this host any more/)
+    await cell.sh('cp /tmp/images.json /var/lib/containers/storage/*-images/')
+    expect(await one('web-c1')).toMatchObject({ state: 'running', pid: before.pid })
+  })
+
   test('init makes it and waits, start then only starts it', async () => {
     await play(POD)
     await succeeds(cell, ['stop', 'web-c1'])
@@ -255,6 +265,8 @@ describe('names and choices', () => {
   test('pod create makes pods and starts none, of a manifest or without containers', async () => {
     await withLeakCheck(cell, async () => {
       await cell.sh('cat >/tmp/pod.yaml', { input: POD })
+      await refused(['pod', 'create', '--pod-security', 'restricted', '/tmp/pod.yaml'], /restricted/)
+      await refused(['pod', 'create', '--name', 'empty', '--validate', 'warn'], /--validate is for pods of a manifest/)
       expect(await succeeds(cell, ['pod', 'create', '/tmp/pod.yaml'])).toMatch(/^[0-9a-f]{64}\n$/)
       expect(await stateOf('web-c1')).toBe('created')
       await succeeds(cell, ['pod', 'start', 'web'])

@@ -39,6 +39,13 @@ describe('the service container', () => {
     expect(await find(nameFor(text))).toMatchObject({ state: 'stopped', exitCode: 0 })
     await succeeds(cell, ['pod', 'restart', 'two'])
     expect(await find(nameFor(text))).toMatchObject({ state: 'running' })
+    // One that is paused stands for them all the same.
+    await succeeds(cell, ['pause', nameFor(text)])
+    await succeeds(cell, ['pod', 'start', 'one'])
+    expect(await find(nameFor(text))).toMatchObject({ state: 'paused' })
+    await succeeds(cell, ['pod', 'stop', 'one', 'two'])
+    expect(await find(nameFor(text))).toMatchObject({ state: 'stopped', exitCode: 0 })
+    await succeeds(cell, ['pod', 'start', 'two'])
     await succeeds(cell, ['pod', 'rm', '-f', 'one'])
     expect(await find(nameFor(text))).toMatchObject({ state: 'running' })
     await succeeds(cell, ['pod', 'rm', '-f', 'two'])

@@ -91,6 +91,16 @@ describe('a StatefulSet', () => {
       await cell.sh(
         'timeout 10 sh -c "until grep -q up /var/lib/tspod/volumes/data-db-1/_data/log; do sleep 0.1; done"',
       )
+      // So do those that are named together, in whatever order.
+      await succeeds(cell, ['pod', 'stop', 'db-0', 'db-1'])
+      const second = await log()
+      expect(second.get('stopping db-0')).toBeGreaterThanOrEqual(second.get('down db-1') ?? Number.POSITIVE_INFINITY)
+      await succeeds(cell, ['pod', 'start', 'db-1', 'db-0'])
+      await cell.sh(
+        'timeout 10 sh -c "until [ \\$(grep -c up /var/lib/tspod/volumes/data-db-1/_data/log) = 2 ]; do sleep 0.1; done"',
+      )
+      const third = await log()
+      expect(third.get('up db-1')).toBeGreaterThan(third.get('up db-0') ?? Number.POSITIVE_INFINITY)
       await succeeds(cell, ['kube', 'down', '-'], { input: manifest })
       const first = await log()
       expect(first.get('up db-1')).toBeGreaterThan(first.get('up db-0') ?? 0)
@@ -98,7 +108,7 @@ describe('a StatefulSet', () => {
       // The data is there again for the pod of the same name.
       await succeeds(cell, ['kube', 'play', '-'], { input: manifest })
       const read = await succeeds(cell, ['exec', 'db-1-main', 'cat', '/data/log'])
-      expect(read.match(/^up db-1/gm)).toHaveLength(2)
+      expect(read.match(/^up db-1/gm)).toHaveLength(3)
       const gone = await succeeds(cell, ['kube', 'down', '--force', '-'], { input: manifest })
       expect(gone).toMatch(/Volumes removed:\ndata-db-0\ndata-db-1\n$/)
     }))
