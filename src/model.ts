@@ -191,6 +191,8 @@ export type ResourceSpec = {
   cpuRequestMilli?: number
   memoryLimitBytes?: number
   memoryRequestBytes?: number
+  /** What it may write to disks. */
+  storageLimitBytes?: number
   /** -1: none. */
   pidsLimit?: number
   /** Lists such as 0-2,5. */

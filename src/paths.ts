@@ -50,6 +50,8 @@ export const artifactDirectory = (paths: Paths, podId: string, id: string): stri
   join(podDirectory(paths, podId), 'artifacts', id)
 /** Pinned namespaces, hosts file and other per-boot parts of a pod. */
 export const podRunDirectory = (paths: Paths, podId: string): string => join(paths.runRoot, 'pods', podId)
+/** What the timekeeper measures of a pod: see templates/timekeeper. */
+export const limitsFile = (paths: Paths, podId: string): string => join(podRunDirectory(paths, podId), 'limits')
 /** Where the root of a pod's user namespace finds the root file systems of its containers. */
 export const podRootsDirectory = (paths: Paths, podId: string): string => join(paths.runRoot, 'roots', podId)
 /** Bundle, pid files and FIFOs of a container. */

@@ -115,7 +115,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     events: (request, signal) => readEvents(context, request, signal),
     cleanup: containerId => cleanup(context, containerId),
     cleanupExec: containerId => cleanupExec(context, containerId),
-    tick: () => tick(context),
+    tick: over => tick(context, over),
     storedSecrets: () => storedSecrets(context),
     images: async () => listImages(await storage()),
     image: name => context.findImage(name),

@@ -1,5 +1,5 @@
 /** Bringing one pod to its goal, whoever noticed that it may not be there. */
-import type { EngineContext } from './context.ts'
+import type { EngineContext, PodWork } from './context.ts'
 import { noteJobWish, tendJob } from './jobs/index.ts'
 import { reconcile, reviveService, settleService } from './run/index.ts'
 import { type PodRecord, readPodById } from './state/index.ts'
@@ -7,9 +7,14 @@ import { loadWork, lockPod } from './work.ts'
 
 /**
  * Brings one pod to its goal under its lock, and its service to where that leaves it. Returns when a clock has to look
- * again. Throws LOCK_TIMEOUT, or what a step that nobody will repeat failed with.
+ * again. `judge` may find before that what the pod has failed of. Throws LOCK_TIMEOUT, or what a step that nobody will repeat failed with.
  */
-export async function lookAfter(context: EngineContext, podId: string, command: string): Promise<number | undefined> {
+export async function lookAfter(
+  context: EngineContext,
+  podId: string,
+  command: string,
+  judge?: (work: PodWork) => Promise<void>,
+): Promise<number | undefined> {
   const before = await readPodById(context.store, podId)
   if (before === undefined) return undefined
   // Whoever is killed on the way has left a wish for the Job to be looked after.
@@ -29,6 +34,7 @@ export async function lookAfter(context: EngineContext, podId: string, command: 
     const work = await loadWork(context, pod)
     // An init container may take hours; whoever looks after one pod here may have others to look after.
     work.patient = false
+    await judge?.(work)
     const outcome = await reconcile(work, false)
     settled = pod
     const failure = outcome.failures.find(({ step }) => !('container' in step))

@@ -4,6 +4,7 @@ import type { Id } from '../model.ts'
 import type { EngineContext } from './context.ts'
 import { LONGEST_JOB_WAIT_MS, tendJob } from './jobs/index.ts'
 import { lookAfter } from './look-after.ts'
+import { evictOver } from './run/index.ts'
 
 /** Clocks jump and hosts sleep: nothing is waited for longer than this in one go. */
 const LONGEST_WAIT_MS = 60_000
@@ -13,17 +14,20 @@ const LONGEST_BACK_OFF_MS = 300_000
 const RETRY_MS = 5_000
 
 /**
- * Looks after every pod whose time has come. Returns how long to wait before the next look, undefined when nothing
+ * Looks after every pod whose time has come, and after those that are `over` a limit of disk space. Returns how long to wait before the next look, undefined when nothing
  * waits any more.
  */
-export async function tick(context: EngineContext): Promise<number | undefined> {
+export async function tick(context: EngineContext, over: readonly string[] = []): Promise<number | undefined> {
   const { store, clock } = context
   const nowMs = clock.nowMs()
   const due = await store.all(
     "SELECT id FROM pod WHERE (wake_ms <= ? OR wake_ms > ?) AND goal = 'running' AND complete = 1",
     [nowMs, nowMs + LONGEST_BACK_OFF_MS],
   )
-  const outcomes = await Promise.allSettled(due.map(row => lookAfter(context, String(row.id), 'tspod system tick')))
+  const ids = new Set([...due.map(row => String(row.id)), ...over])
+  const outcomes = await Promise.allSettled(
+    [...ids].map(id => lookAfter(context, id, 'tspod system tick', over.includes(id) ? evictOver : undefined)),
+  )
   const jobs = await store.all('SELECT id FROM job WHERE wake_ms <= ? OR wake_ms > ?', [
     clock.nowMs(),
     clock.nowMs() + LONGEST_JOB_WAIT_MS,

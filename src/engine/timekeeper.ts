@@ -1,10 +1,12 @@
 /**
  * The one small process that waits for a clock, for everything of an installation that has to: the back-off of
- * restarts, and Jobs. What is waited for stands in the store (`wake_ms` of pod and job), so its death loses nothing.
+ * restarts, Jobs, and limits of disk space. What is waited for stands in the store (`wake_ms` of pod and job) and in
+ * files of pods, so its death loses nothing.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { enterCgroup } from '../oci/index.ts'
+import { limitsFile } from '../paths.ts'
 import type { EngineContext } from './context.ts'
 import type { PodRecord } from './state/index.ts'
 
@@ -17,10 +19,11 @@ export async function wakeTimekeeper(context: EngineContext): Promise<void> {
   await settle(context, pid).catch(error => context.note(`the timekeeper stays in this cgroup: ${error.message}`))
 }
 
-/** Starts the timekeeper again where one of these pods or its Job waits for a time and somebody has killed it. */
+/** Starts the timekeeper again where one of these pods or its Job waits for a time, or is measured, and somebody has killed it. */
 export async function missTimekeeper(context: EngineContext, pods: readonly PodRecord[]): Promise<void> {
   const waits =
     pods.some(({ wakeMs, complete, goal }) => wakeMs !== undefined && complete && goal === 'running') ||
+    pods.some(({ id, goal }) => goal === 'running' && existsSync(limitsFile(context.paths, id))) ||
     (pods.some(({ job }) => job !== undefined) && (await jobWaits(context)))
   if (waits && timekeeperPid(context) === undefined) await wakeTimekeeper(context)
 }

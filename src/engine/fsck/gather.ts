@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { isTspodError } from '../../errors.ts'
 import type { Id } from '../../model.ts'
 import { cgroupExists, containerCgroup, isKnown, isPinned } from '../../oci/index.ts'
-import { containerRunDirectory, volumeDirectory } from '../../paths.ts'
+import { containerRunDirectory, limitsFile, volumeDirectory } from '../../paths.ts'
 import type { EngineContext } from '../context.ts'
 import { sessionOf } from '../exec/index.ts'
 import type { SandboxState } from '../plan/index.ts'
@@ -134,7 +134,7 @@ async function lookAtPod(context: EngineContext, look: Look): Promise<PodFacts> 
     complete: pod.complete,
     busy,
     sandbox: sandbox?.state,
-    wakes: pod.wakeMs !== undefined,
+    wakes: pod.wakeMs !== undefined || existsSync(limitsFile(context.paths, pod.id)),
     namespaces,
     ...(network !== undefined && { network }),
     attachments: pod.settings.attachments.map(({ network: name, address }) => ({ network: name, address })),

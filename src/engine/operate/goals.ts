@@ -13,7 +13,8 @@ export function wantRunning(work: PodWork, wanted: readonly ContainerRecord[]): 
   const isComing = isAtRest(work)
   const isOver = new Set(work.containers.filter(record => isPast(work, record)))
   pod.goal = 'running'
-  if (isComing) patchPod(work, { activeMs: work.context.clock.nowMs(), failure: null, failedMs: null })
+  if (isComing)
+    patchPod(work, { activeMs: work.context.clock.nowMs(), failure: null, failureMessage: null, failedMs: null })
   const helpers = work.containers.filter(record => isHelper(record) && (isComing || holdsUp(record)))
   for (const record of new Set([...helpers, ...wanted])) {
     patch(work, record.id, { goal: 'running', crashes: 0, killed: false })

@@ -20,7 +20,10 @@ export function planPod(input: PlanInput): Plan {
     return { steps: steps.list }
   }
   if (input.goal === 'stopped') return { steps: planStandstill(input, 'it should be stopped') }
-  if (input.failure !== undefined) return { steps: planStandstill(input, OVERDUE), finished: true }
+  if (input.failure !== undefined) {
+    const because = input.failure === 'Evicted' ? 'it uses more disk space than it may' : OVERDUE
+    return { steps: planStandstill(input, because), finished: true }
+  }
   if (input.sandbox === 'changing') {
     return { steps: planStandstill(input, 'what stands of its namespaces and network is not known') }
   }

@@ -42,9 +42,10 @@ export type PlannedContainer = {
   removing: boolean
 }
 
-/** The kubelet's sentence for it. */
+/** The kubelet's sentence for it, where there is none that says more. */
 export const FAILURE_MESSAGES: Readonly<Record<PodFailure, string>> = {
   DeadlineExceeded: 'Pod was active on the node longer than the specified deadline',
+  Evicted: 'The node was low on resource: ephemeral-storage.',
 }
 
 /** Namespaces and network of a pod. `changing`: whoever was making or freeing them was interrupted. */

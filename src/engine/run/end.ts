@@ -29,12 +29,15 @@ import { advance } from './lifecycle.ts'
 import { logPath } from './log-path.ts'
 import { watched } from './observe.ts'
 import { releaseRoot } from './roots.ts'
+import { unwatchStorage } from './storage-limits.ts'
 import { endSilentMonitor } from './strays.ts'
 
 /** After KILL the kernel needs a moment; a process stuck in it longer than this is reported. */
 const KILL_WAIT_MS = 10_000
 /** However long others took of the pod's grace: the kubelet gives every container at least this. */
 const MIN_GRACE_MS = 2_000
+/** A pod that takes room from others is not given much time. */
+const EVICTION_GRACE_MS = 1_000
 /** 128 and the number of SIGKILL, as its monitor would have it. */
 const KILLED_CODE = 137
 
@@ -78,6 +81,7 @@ export function endExecutors(work: PodWork): Pick<Executors, Ending> {
     },
     unpin: async () => {
       if (pod.kind === 'pod') unpinNamespaces(work.sandbox.namespaces)
+      await unwatchStorage(work)
     },
     volumes: async () => {
       await removeVolumes(pod.id, paths, run)
@@ -162,7 +166,7 @@ const cannotEnd = ({ name, pid }: ContainerRecord): TspodError =>
 function graceLeftMs({ context: { clock }, pod, stopping }: PodWork): number {
   const nowMs = clock.monotonicMs()
   stopping.beganMs ??= nowMs
-  const graceMs = stopping.graceMs ?? pod.spec.graceMs
+  const graceMs = stopping.graceMs ?? (pod.failure === 'Evicted' ? EVICTION_GRACE_MS : pod.spec.graceMs)
   const leastMs = Math.min(graceMs, MIN_GRACE_MS)
   const failedMs = stopping.graceMs === undefined ? pod.failedMs : undefined
   const spentMs = failedMs === undefined ? nowMs - stopping.beganMs : Math.max(0, clock.nowMs() - failedMs)

@@ -24,6 +24,7 @@ import { noteBackOff, recordEnd } from './ends.ts'
 import { holdPod, unholdPod } from './hold.ts'
 import { advance } from './lifecycle.ts'
 import { startExecutors } from './start.ts'
+import { watchStorage } from './storage-limits.ts'
 
 /** A pod whose containers end as fast as they start must not keep one process busy for ever. */
 const MAX_ROUNDS = 20
@@ -60,6 +61,7 @@ export async function reconcile(work: PodWork, fresh: boolean): Promise<Reconcil
     }
     planned = plan(work)
   }
+  await watchStorage(work)
   await finish(work, planned, fresh)
   return { ...all, ...later(work, planned) }
 }

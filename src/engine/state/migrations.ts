@@ -228,4 +228,15 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE pod ADD COLUMN failure TEXT CHECK (failure IN ('DeadlineExceeded'));
   ALTER TABLE pod ADD COLUMN failed_ms INTEGER CHECK ((failure IS NULL) = (failed_ms IS NULL));
   `,
+  `
+  -- A pod may be evicted too, for what its message says.
+  ALTER TABLE pod ADD COLUMN failure_new TEXT CHECK (failure_new IN ('DeadlineExceeded', 'Evicted'));
+  ALTER TABLE pod ADD COLUMN failed_new INTEGER;
+  UPDATE pod SET failure_new = failure, failed_new = failed_ms;
+  ALTER TABLE pod DROP COLUMN failed_ms;
+  ALTER TABLE pod DROP COLUMN failure;
+  ALTER TABLE pod RENAME COLUMN failure_new TO failure;
+  ALTER TABLE pod RENAME COLUMN failed_new TO failed_ms;
+  ALTER TABLE pod ADD COLUMN failure_message TEXT;
+  `,
 ]

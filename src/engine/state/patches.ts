@@ -77,6 +77,7 @@ const POD_COLUMN: { [K in keyof PodPatch]-?: string } = {
   wakeMs: 'wake_ms',
   activeMs: 'active_ms',
   failure: 'failure',
+  failureMessage: 'failure_message',
   failedMs: 'failed_ms',
   settings: 'settings',
 }
@@ -89,6 +90,7 @@ export type PodPatch = {
   wakeMs?: number | null
   activeMs?: number
   failure?: PodFailure | null
+  failureMessage?: string | null
   failedMs?: number | null
   settings?: PodSettings
 }

@@ -59,6 +59,8 @@ export type PodRecord = {
   activeMs?: number
   /** What it failed of as a whole, and when: nothing of it starts any more. */
   failure?: PodFailure
+  /** Absent: the usual one. */
+  failureMessage?: string
   failedMs?: number
 }
 
@@ -135,6 +137,7 @@ function podRecord(row: Row): PodRecord {
     wakeMs: optionalNumber(row.wake_ms),
     activeMs: optionalNumber(row.active_ms),
     failure: optionalText(row.failure) as PodFailure | undefined,
+    failureMessage: optionalText(row.failure_message),
     failedMs: optionalNumber(row.failed_ms),
   }) as PodRecord
 }

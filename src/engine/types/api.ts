@@ -161,7 +161,7 @@ export type Engine = Inside & {
   /** What conmon calls when an exec session has ended: its exit code is recorded and told. */
   cleanupExec(containerId: string): Promise<void>
   /** What the timekeeper calls: does what is due; returns the wait until the next look in ms, undefined for none. */
-  tick(): Promise<number | undefined>
+  tick(over: readonly string[]): Promise<number | undefined>
   /** Keys and base64 values of a Secret of an earlier play. */
   storedSecrets(): Promise<(name: string) => Record<string, string> | undefined>
   images(): Promise<LocalImage[]>

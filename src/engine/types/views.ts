@@ -16,7 +16,7 @@ import type { PodSettings, SandboxFacts } from '../state/index.ts'
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown'
 
 /** What a pod as a whole may fail of. */
-export type PodFailure = 'DeadlineExceeded'
+export type PodFailure = 'DeadlineExceeded' | 'Evicted'
 
 /** The life of a container, one word per state; see lifecycle.ts for the transitions. */
 export type ContainerState =

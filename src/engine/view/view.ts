@@ -51,7 +51,7 @@ export function viewPod(facts: PodFacts): PodView {
     labels: pod.spec.labels,
     phase,
     reason: podReason(pod, phase, containers),
-    ...(pod.failure !== undefined && { message: FAILURE_MESSAGES[pod.failure] }),
+    ...(pod.failure !== undefined && { message: pod.failureMessage ?? FAILURE_MESSAGES[pod.failure] }),
     ready: workload.filter(container => container.state === 'running').length,
     total: workload.length,
     restarts: containers.reduce((sum, container) => sum + container.restarts, 0),

@@ -45,10 +45,10 @@ async function mountHugePages(volume: EmptyDir, path: string, options: string, r
   await mountMemory('hugetlbfs', path, `${options}${page}${sizeBytes === undefined ? '' : `,size=${sizeBytes}`}`, run)
 }
 
-/** The smaller of the volume's limit and the memory limits of all containers that stay; undefined leaves it to the kernel. */
+/** The smallest of the volume's limit, the pod's own memory limit and those of all containers that stay; undefined leaves it to the kernel. */
 export function memorySize(sizeBytes: number | undefined, pod: PodSpec): number | undefined {
   const limits = servingContainers(pod).map(container => container.resources.memoryLimitBytes ?? 0)
   const sum = limits.includes(0) ? 0 : limits.reduce((total, limit) => total + limit, 0)
-  const bounds = [sizeBytes ?? 0, sum].filter(bound => bound > 0)
+  const bounds = [sizeBytes ?? 0, sum, pod.resources?.memoryLimitBytes ?? 0].filter(bound => bound > 0)
   return bounds.length === 0 ? undefined : Math.min(...bounds)
 }

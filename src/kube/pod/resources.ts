@@ -14,6 +14,8 @@ export function readResources(resources: Field): ResourceSpec {
   const limits = resources.at('limits')
   const requests = resources.at('requests')
   for (const list of [limits, requests]) for (const [name, value] of list.entries()) checkName(name, value)
+  const asked = requests.entry('ephemeral-storage')
+  if (asked.present) asked.note('disk space is not set aside')
   const spec: ResourceSpec = {}
   const cpuLimit = cpu(limits.entry('cpu'))
   const cpuRequest = cpu(requests.entry('cpu')) ?? cpuLimit
@@ -25,6 +27,14 @@ export function readResources(resources: Field): ResourceSpec {
   if (cpuRequest) spec.cpuRequestMilli = cpuRequest
   if (memoryLimit) spec.memoryLimitBytes = memoryLimit
   if (memoryRequest) spec.memoryRequestBytes = memoryRequest
+  const storage = memory(limits.entry('ephemeral-storage'))
+  if (storage) spec.storageLimitBytes = storage
+  checkRequest(
+    requests.entry('ephemeral-storage'),
+    memory(requests.entry('ephemeral-storage')),
+    storage,
+    limits.entry('ephemeral-storage'),
+  )
   const pids = whole(limits.entry('pids'))
   if (pids) spec.pidsLimit = pids
   const hugepages = readHugepages(limits, requests)
@@ -35,6 +45,11 @@ export function readResources(resources: Field): ResourceSpec {
 /** The limits of a pod as a whole: no container may have more than all of them together. */
 export function readPodResources(resources: Field, pod: Field): ResourceSpec {
   const spec = readResources(resources)
+  for (const list of [resources.at('limits'), resources.at('requests')]) {
+    const disk = list.entry('ephemeral-storage')
+    if (disk.present)
+      disk.issueAt(disk.key, 'UNSUPPORTED_VALUE', 'disk space is not for a pod as a whole', 'set it for containers')
+  }
   for (const container of [...pod.at('initContainers').items(), ...pod.at('containers').items()]) {
     for (const name of ['cpu', 'memory']) {
       const own = container.at('resources').at('limits').entry(name)
@@ -89,11 +104,7 @@ function whole(field: Field, text = field.quantity()): number | undefined {
 }
 
 function checkName(name: string, value: Field): void {
-  if (name === 'cpu' || name === 'memory' || name === 'pids' || HUGEPAGES.test(name)) return
-  if (name === 'ephemeral-storage') {
-    value.note('disk space is not limited per container')
-    return
-  }
+  if (NAMES.includes(name) || HUGEPAGES.test(name)) return
   if (name.includes('/')) {
     value.issueAt(value.key, 'NOT_SUPPORTED', `the resource ${quote(name)} is not yet supported`, 'remove it')
     return

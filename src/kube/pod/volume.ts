@@ -115,14 +115,12 @@ function readEmptyDir(source: Field, name: string): VolumeSpec {
     field.issue('UNSUPPORTED_VALUE', `${quote(text)} is not possible here`, 'use Memory, HugePages or HugePages-SIZE')
   const limit = source.at('sizeLimit')
   const bytes = bytesOf(limit)
-  if (bytes !== undefined && medium === 'disk')
-    limit.note('a directory on disk has no limit of its own; medium: Memory has one')
   const pageBytes = page === undefined ? undefined : Number(toUnits(parseQuantity(page) ?? 0n))
   return {
     name,
     kind: 'emptyDir',
     medium,
-    ...(bytes !== undefined && medium !== 'disk' && { sizeBytes: bytes }),
+    ...(bytes !== undefined && { sizeBytes: bytes }),
     ...(pageBytes !== undefined && { pageBytes }),
   }
 }

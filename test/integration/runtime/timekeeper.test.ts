@@ -1,7 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { FIXED_PATH } from '../../../src/process.ts'
 import { eventually } from '../../support/wait.ts'
 
@@ -95,6 +104,66 @@ test('a look that fails is repeated after a while', async () => {
   program('sleep', 'echo "sleep $1" >>calls')
   expect(await start().code).toBe(0)
   expect(calls()).toEqual(['sleep 0.2', 'look', 'sleep 10', 'look', 'sleep 10', 'look', 'look'])
+})
+
+describe('pods with limits of disk space', () => {
+  /** A pod that may have so many KiB in directories of the test, with tabs in between. */
+  function limit(pod: string, kib: number, ...names: string[]): void {
+    mkdirSync(join(directory, 'run/pods', pod), { recursive: true })
+    const paths = names.map(name => join(directory, name))
+    for (const path of paths) mkdirSync(path, { recursive: true })
+    const file = join(directory, 'run/pods', pod, 'limits')
+    const before = existsSync(file) ? readFileSync(file, 'utf8') : ''
+    writeFileSync(file, `${before}${[kib, ...paths].join('\t')}\n`)
+  }
+  const fill = (name: string, kib: number): void => writeFileSync(join(directory, name), Buffer.alloc(kib * 1024))
+  /** Each sleep is one round; the third removes the limits, so that there is an end. */
+  const rounds = (script = ':'): void =>
+    program(
+      'sleep',
+      `echo "sleep $1" >>calls; ${script}; [ "$(grep -c sleep calls)" -lt 4 ] || rm -f run/pods/*/limits`,
+    )
+
+  test('are measured every ten seconds, and the launcher is left alone as long as nobody is over', async () => {
+    answers('')
+    limit('one', 1000, 'a b', 'c')
+    limit('one', 100, 'c')
+    fill('a b/x', 800)
+    rounds()
+    expect(await start().code).toBe(0)
+    expect(calls()).toEqual(['sleep 0.2', TICK(), 'sleep 10', 'sleep 10', 'sleep 10', TICK()])
+  })
+
+  test('that are over one are named, all of them', async () => {
+    answers('')
+    limit('one', 1000, 'a', 'b')
+    limit('two', 1_000_000, 'a')
+    limit('two', 10, 'b')
+    limit('three', 10, 'c')
+    rounds('mkdir -p a b; [ "$(grep -c sleep calls)" != 3 ] || head -c 2000000 /dev/zero >b/x')
+    expect(await start().code).toBe(0)
+    expect(calls()).toEqual(['sleep 0.2', TICK(), 'sleep 10', 'sleep 10', `${TICK()} one two`, 'sleep 10', TICK()])
+  })
+
+  test('are measured while a time is waited for, which comes no later', async () => {
+    answers('25', '')
+    limit('one', 1000, 'a')
+    rounds()
+    expect(await start().code).toBe(0)
+    expect(calls()).toEqual(['sleep 0.2', TICK(), 'sleep 10', 'sleep 10', 'sleep 5', TICK(), TICK()])
+  })
+
+  test('do not count what links lead to', async () => {
+    answers('')
+    limit('one', 10, 'a')
+    mkdirSync(join(directory, 'big'))
+    fill('big/x', 1000)
+    symlinkSync(join(directory, 'big'), join(directory, 'a/link'))
+    symlinkSync(join(directory, 'a'), join(directory, 'a/loop'))
+    rounds()
+    expect(await start().code).toBe(0)
+    expect(calls().filter(call => call.includes('one'))).toEqual([])
+  })
 })
 
 function childrenOf(pid: number): string[] {
