@@ -147,9 +147,14 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
     progress.finish()
     world.signal.removeEventListener('abort', onAbort)
     // Who waits stands for the service himself: he has to clean up after it.
-    announced?.up((flags.wait || report.resident) && report.mainPid ? process.pid : report.mainPid)
+    const stands = flags.wait || report.resident || report.main === 'ended'
+    announced?.up(stands && report.main !== undefined ? process.pid : report.main)
     if (flags.wait) return await waitAndClean(sources, report, engine, world)
-    return report.resident ? await stay(report, engine, world) : playOutcome(report)
+    if (report.resident) return await stay(report, engine, world)
+    const outcome = playOutcome(report)
+    return announced === undefined
+      ? outcome
+      : { ...outcome, exitCode: await announced.exitCode(report, engine, outcome) }
   } catch (error) {
     announced?.failed(error)
     throw error

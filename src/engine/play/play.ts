@@ -11,6 +11,7 @@ import {
   type Lock,
   type PodRecord,
   podsMadeBy,
+  readContainers,
   readPod,
 } from '../state/index.ts'
 import type { DownReport, PlayOptions, PlayReport, Progress, Watch } from '../types/index.ts'
@@ -97,7 +98,9 @@ async function playLocked(
       listenFor(work)
     }
     const pods = await beginAll({ service, works }, locks, signal)
-    const mainPid = service && works.some(hasStarted) ? service.containers[0]?.monitorPid : undefined
+    // By now it may have stopped: what its containers had to do was done in no time.
+    const main =
+      service && works.some(hasStarted) ? (await readContainers(context.store, service.pod.id))[0] : undefined
     await keepBackup(context)
     await keepCopies(context, service === undefined ? works : [service, ...works], bundle.manifests)
     const report: PlayReport = {
@@ -105,9 +108,9 @@ async function playLocked(
       secrets: written.secrets,
       pods,
       ...(written.service !== undefined && { service: written.service.pod.id }),
-      ...(mainPid !== undefined && { mainPid }),
-      // A command that reloads a unit has to end; conmon goes on taking what containers say.
-      ...(mainPid !== undefined && isResident(works) && !entered?.reloads && { resident: true }),
+      ...(main !== undefined && { main: main.state === 'running' && main.monitorPid ? main.monitorPid : 'ended' }),
+      // A command that reloads a unit has to end.
+      ...(main !== undefined && isResident(works) && !entered?.reloads && { resident: true }),
       ...(replaced !== undefined && { replaced }),
     }
     return { report, works }

@@ -54,7 +54,7 @@ export const isResident = (works: readonly PodWork[]): boolean =>
 export async function serviceEnd(context: EngineContext, service: Id, signal: AbortSignal): Promise<number> {
   const { store, paths, clock, warn } = context
   const [record] = await readContainers(store, service)
-  if (record === undefined) return 0
+  if (record === undefined || record.exitCode !== undefined) return record?.exitCode ?? 0
   for (;;) {
     const ended = await waitExit(exitDirectory(paths), [watched(record)], LONG_MS, clock, signal, warn)
     const verdict = ended.get(record.id)

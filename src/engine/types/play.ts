@@ -55,8 +55,11 @@ export type PlayReport = {
   pods: PlayedPod[]
   /** Id of the service's pod, where there is a service container. */
   service?: Id
-  /** The process that stands for the service from now on: its monitor. Absent when none of its containers has started. */
-  mainPid?: number
+  /**
+   * The process that stands for the service from now on: its monitor, unless it has ended already. Absent when none of
+   * its containers has started.
+   */
+  main?: number | 'ended'
   /** Some containers have a say in when the service is ready: whoever played it stands for it until it ends. */
   resident?: true
   /** Pods that `--replace` took down first. */
