@@ -232,7 +232,8 @@ export function reasonOf({ load, loadError, result, exitStatus, status }: UnitSt
 }
 
 function jobFailed(action: UnitAction, state: UnitState, why: string): TspodError {
-  const reason = reasonOf(state)
+  // Of a reload that failed the unit itself knows nothing.
+  const reason = state.load === 'loaded' && state.result === 'success' ? '' : reasonOf(state)
   return new TspodError('COMMAND_FAILED', `${action} ${state.unit}: ${why}${reason === '' ? '' : `: ${reason}`}`, {
     remedy: `look at \`systemctl status ${state.unit}\` and \`journalctl -b -u ${state.unit}\``,
   })

@@ -1,5 +1,6 @@
 /** What the verbs about units share: whose systemd, where manifests are, and which unit is meant. */
 import { existsSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { TspodError } from '../../errors.ts'
 import { type KubeUnit, type Scope, type Units, unitOfOperand } from '../../systemd/index.ts'
@@ -23,13 +24,11 @@ export type Place = {
   unitFolder: string
 }
 
-/** The place that `--user` chooses. Throws USAGE when the user has no home. */
+/** The place that `--user` chooses. */
 export function placeOf(user: boolean, { env, paths }: Pick<World, 'env' | 'paths'>): Place {
   if (!user) return { scope: 'system', folder: join(paths.config, 'kube'), unitFolder: '/etc/systemd/system' }
-  const home = env.HOME
-  if (home === undefined || !home.startsWith('/')) {
-    throw new TspodError('USAGE', '--user needs to know where your home is', { remedy: 'set the variable HOME' })
-  }
+  // Services have no HOME unless they ask for one.
+  const home = env.HOME?.startsWith('/') ? env.HOME : userInfo().homedir
   return {
     scope: { uid: process.getuid?.() ?? 0 },
     folder: join(home, '.config/tspod/kube'),
