@@ -5,13 +5,12 @@ import { type JobRecord, podsMadeBy, type Transaction } from '../state/index.ts'
 import { writeVolumes } from '../volumes/index.ts'
 import { lockPods, releaseAll } from '../work.ts'
 import { beginAll, keepCopies, prepared } from './begin.ts'
-import { resolveImages } from './images.ts'
+import { resolveImages, type Wanted } from './images.ts'
 import { type Belonging, draftPods, writeIntents } from './intents.ts'
 import { refuseContainerNames, refusePortsInUse } from './preflight.ts'
 
 /**
- * Makes and starts pods as the play did that their workload came with. Their images are those of the play: none is
- * pulled, because nobody is there to say by which credentials.
+ * Makes and starts pods as the play did that their workload came with. Their images are those of the play.
  * @param how.alongside is written in one transaction with the pods.
  * @throws what a play throws before it has created anything; a container that does not start is recorded as failed.
  */
@@ -23,11 +22,11 @@ export async function playMore(
 ): Promise<void> {
   const signal = new AbortController().signal
   const nothing = { manifests: {}, workloads: [], secrets: [], claims: [], configMaps: [] }
-  const bundle: Bundle = { ...nothing, pods: pods.map(withLocalImages) }
+  const bundle: Bundle = { ...nothing, pods: [...pods] }
   const full = { ...options, ips: [], macs: [], replace: false, start: true, pull: { quiet: true } }
   const [drafts, imageOf] = await Promise.all([
     draftPods(context, bundle, full),
-    resolveImages(context, bundle, full, () => undefined, signal),
+    resolveImages(context, { ...bundle, pods: pods.map(withLaterPolicy) }, full, () => undefined, signal),
   ])
   const names = bundle.pods.map(pod => pod.name)
   const locks = await lockPods(context, names, 'tspod, making pods of a Job')
@@ -41,7 +40,9 @@ export async function playMore(
       await writeVolumes(tx, context, bundle)
       return await writeIntents(tx, context, drafts, bundle.manifests, full, how.ids)
     })
-    const works = intents.map(intent => prepared(context, intent, imageOf, names, signal))
+    const works = intents.map(intent =>
+      prepared(context, intent, wanted => imageOf(laterPolicy(wanted)), names, signal),
+    )
     // An init container may take hours; there are other pods to look after.
     for (const work of works) work.patient = false
     await beginAll({ service: undefined, works }, locks, signal)
@@ -51,11 +52,20 @@ export async function playMore(
   }
 }
 
-function withLocalImages(pod: PodSpec): PodSpec {
-  const local = (list: PodSpec['containers']): PodSpec['containers'] =>
-    list.map(container => ({ ...container, pullPolicy: 'Never' }))
-  const volumes = pod.volumes.map(volume =>
-    volume.kind === 'image' ? { ...volume, pullPolicy: 'Never' as const } : volume,
-  )
-  return { ...pod, volumes, initContainers: local(pod.initContainers), containers: local(pod.containers) }
+/**
+ * All pods of a workload run what is here; only what has gone is pulled again, with the credentials of the host: those
+ * of the play are not kept.
+ */
+const laterPolicy = <Of extends Wanted>(wanted: Of): Of => ({
+  ...wanted,
+  pullPolicy: wanted.pullPolicy === 'Never' ? 'Never' : 'IfNotPresent',
+})
+
+function withLaterPolicy(pod: PodSpec): PodSpec {
+  return {
+    ...pod,
+    volumes: pod.volumes.map(volume => (volume.kind === 'image' ? laterPolicy(volume) : volume)),
+    initContainers: pod.initContainers.map(laterPolicy),
+    containers: pod.containers.map(laterPolicy),
+  }
 }

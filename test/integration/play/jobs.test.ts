@@ -105,6 +105,25 @@ describe('a Job', () => {
       expect(await pods(cell)).toEqual([])
     }))
 
+  test('pulls what has gone for its later pods, until it is there', async () => {
+    const manifest = job('twice', 'sleep 1', { spec: { completions: 2, parallelism: 1 } })
+    await succeeds(cell, ['kube', 'play', '-'], { input: manifest })
+    await cell.sh('cd /var/lib/containers/storage/*-images && cp images.json /tmp && echo "[]" >images.json')
+    const how = ['--stream=false', '--filter', 'type=job', '--format', '{{.Name}} {{.Reason}} {{.Message}}']
+    await eventually(
+      () => succeeds(cell, ['events', ...how]),
+      text => text.includes('twice FailedCreate'),
+    )
+    expect(await succeeds(cell, ['events', '--stream=false', '--filter', 'type=image'])).toContain('pulling')
+    await cell.sh('cp /tmp/images.json /var/lib/containers/storage/*-images/')
+    await eventually(
+      () => told('twice-pod'),
+      ({ status }) => status === 'Complete',
+      60_000,
+    )
+    await succeeds(cell, ['kube', 'down', '-'], { input: manifest })
+  })
+
   test('that failed too often gives its code, and its other pods are stopped', () =>
     withLeakCheck(cell, async () => {
       const script = `echo go >>/diary/fails; [ $(wc -l </diary/fails) = 1 ] && exit 3; ${WAIT_COMMAND}`
