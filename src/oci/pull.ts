@@ -27,6 +27,8 @@ export type PullOptions = {
   /** Absent: what registries.conf says. */
   tlsVerify?: boolean
   quiet: boolean
+  /** Not tried again after a failure: something else serves. */
+  once?: true
   /** Another policy.json than the system's. */
   signaturePolicy?: string
   /** Where to find proxies: only these variables reach skopeo. */
@@ -117,7 +119,7 @@ async function pullFrom(
   const authFile = await credentialsFor(candidate, options, secrets)
   const argv: [string, ...string[]] = ['skopeo', '--tmpdir', staging]
   if (options.signaturePolicy !== undefined) argv.push('--policy', options.signaturePolicy)
-  argv.push('copy', '--retry-times', String(RETRIES))
+  argv.push('copy', '--retry-times', String(options.once ? 0 : RETRIES))
   if (authFile !== undefined) argv.push('--src-authfile', authFile)
   if (options.certDir !== undefined) argv.push('--src-cert-dir', options.certDir)
   if (options.tlsVerify !== undefined) argv.push(`--src-tls-verify=${options.tlsVerify}`)

@@ -72,11 +72,13 @@ async function resolve(
     })
   }
   if (local !== undefined && (policy === 'IfNotPresent' || madeHere(name))) return { image: local, present: true }
+  const serves = policy === 'Newer' && local !== undefined
   const pulled = async (): Promise<Resolved> => ({
-    image: await pull(context, name, options, progress, signal),
+    // A registry that cannot be reached takes its time to say so: there is no use in ask it three times.
+    image: await pull(context, name, serves ? { ...options, once: true } : options, progress, signal),
     present: false,
   })
-  if (policy !== 'Newer' || local === undefined) return pulled()
+  if (!serves) return pulled()
   try {
     return await pulled()
   } catch (error) {

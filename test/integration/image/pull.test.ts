@@ -114,6 +114,13 @@ describe('pull', () => {
     expect(lines.filter(line => line.startsWith('Trying'))).toHaveLength(2)
   })
 
+  test('asks a registry that cannot be reached once, where something else serves', async () => {
+    const dead = `127.0.0.1:${await freePort()}`
+    commands.length = 0
+    await failure(pull(`${dead}/team/app:1`, { once: true }))
+    expect(commands.map(({ argv }) => argv[argv.indexOf('--retry-times') + 1])).toEqual(['0'])
+  })
+
   test('follows an alias', async () => {
     const registriesConf = join(dir, 'aliases.conf')
     mkdirSync(`${registriesConf}.d`)
