@@ -14,7 +14,7 @@ import {
   quotedPlace,
 } from '../yaml/index.ts'
 import { entryOf, type FieldType, fieldsOf, itemOf, type TypeCode } from './schema.ts'
-import { isHarmless, verdictOn } from './verdicts.ts'
+import { isHarmless, rowsOf, verdictOn } from './verdicts.ts'
 
 /** Required by the API, but an empty text is a value too. */
 const MAY_BE_EMPTY = new Set(['Sysctl.value', 'HTTPHeader.value'])
@@ -57,7 +57,7 @@ function checkStruct(field: Field, type: TypeCode, fields: ReadonlyMap<string, F
   for (const [name, child] of field.members()) {
     const known = fields.get(name)
     if (known === undefined) {
-      child.unknown(didYouMean(name, fields.keys()) ?? 'remove it')
+      child.unknown(placeBelow(type, name) ?? didYouMean(name, fields.keys()) ?? 'remove it')
     } else if (child.present) {
       checkMember(child, type, name, known, judged)
     }
@@ -66,6 +66,25 @@ function checkStruct(field: Field, type: TypeCode, fields: ReadonlyMap<string, F
   for (const [name, known] of fields) {
     if (known.required && verdictOn(type, name).verdict === 'honoured') checkRequired(field.at(name), `${type}.${name}`)
   }
+}
+
+/** Where a field belongs that was written one or two levels too high, such as runAsUser beside securityContext. */
+function placeBelow(type: TypeCode, name: string): string | undefined {
+  let level: readonly { type: TypeCode; path: string }[] = [{ type, path: '' }]
+  for (let depth = 0; depth < 2; depth++) {
+    level = level.flatMap(({ type, path }) =>
+      [...(fieldsOf(type) ?? [])].flatMap(([field, known]) => {
+        const rows = rowsOf(type)
+        // Below what is accepted without effect there are no verdicts.
+        if (rows.size > 0 && rows.get(field)?.verdict !== 'honoured') return []
+        const item = itemOf(known.type)
+        return { type: item ?? known.type, path: `${path}${field}${item === undefined ? '' : '[]'}.` }
+      }),
+    )
+    const found = level.find(({ type }) => fieldsOf(type)?.has(name))
+    if (found !== undefined) return `did you mean ${quote(`${found.path}${name}`)}?`
+  }
+  return undefined
 }
 
 function checkMember(child: Field, type: TypeCode, name: string, known: FieldType, judged: boolean): void {
