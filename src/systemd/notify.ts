@@ -32,7 +32,11 @@ const MAX_STATUS_LENGTH = 500
 /** Opens the door to the listener at `socket`, which is what NOTIFY_SOCKET says. */
 export async function openNotifier(socket: string, clock: Clock): Promise<Notifier> {
   const { default: sdNotify } = await import('sd-notify')
-  const tell = (...lines: string[]): void => sdNotify.sendState(lines.join('\n'))
+  let unread = false
+  const tell = (...lines: string[]): void => {
+    unread = true
+    sdNotify.sendState(lines.join('\n'))
+  }
   let shown: string | undefined
   return {
     ready: mainPid => tell(`MAINPID=${mainPid}`, 'READY=1'),
@@ -45,7 +49,10 @@ export async function openNotifier(socket: string, clock: Clock): Promise<Notifi
     reloading: () => tell('RELOADING=1', `MONOTONIC_USEC=${kernelMicroseconds()}`),
     unchanged: () => tell('READY=1'),
     extend: ms => tell(`EXTEND_TIMEOUT_USEC=${Math.round(ms) * 1000}`),
-    settled: () => passed(socket, clock),
+    settled: async () => {
+      if (unread) await passed(socket, clock)
+      unread = false
+    },
   }
 }
 

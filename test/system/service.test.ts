@@ -1,7 +1,8 @@
 /** One systemd unit for a whole manifest: what it holds, what it says, and how it ends. */
 import { afterAll, afterEach, beforeAll, describe, expect } from '@jest/globals'
+import { systemClock } from '../../src/clock.ts'
 import { withLeakCheck } from '../support/leaks.ts'
-import { type Machine, startMachine } from '../support/machine.ts'
+import { type Machine, NODE_INSIDE, startMachine } from '../support/machine.ts'
 import { program } from '../support/place.ts'
 import { testUnless } from '../support/requires.ts'
 import { installTemplate, makeService, type Service } from '../support/service.ts'
@@ -282,6 +283,25 @@ describe('the unit is what its service is', () => {
       expect(await containers(machine)).toEqual([])
     },
   )
+
+  onMachine('inactive when it is stopped while an image is fetched, however long that takes', async () => {
+    // Whoever connects there never gets an answer.
+    const silence = "require('node:net').createServer(() => undefined).listen(5999)"
+    await machine.exec(['systemd-run', '--unit=silence', NODE_INSIDE, '--eval', silence])
+    const text = podText('far').replaceAll('localhost/tspod-demo:latest', 'localhost:5999/far:1')
+    const app = await made('app', text, { dropIn: 'TimeoutStartSec=3' })
+    await machine.exec(['systemctl', 'start', '--no-block', app.unit])
+    await eventually(
+      () => app.show('StatusText'),
+      ([status]) => /Trying to pull/.test(status!),
+    )
+    await systemClock.sleep(4_000)
+    expect(await app.show('ActiveState')).toEqual(['activating'])
+    expect(await app.stop()).toBe(0)
+    expect(await app.show('ActiveState')).toEqual(['inactive'])
+    expect(await containers(machine)).toEqual([])
+    await machine.exec(['systemctl', 'stop', 'silence'])
+  })
 
   onMachine('stopping for as long as its pods may take, whatever TimeoutStopSec says', async () => {
     const script = "trap 'sleep 4; echo in-order; exit 0' TERM; sleep 100000 & wait"
