@@ -60,6 +60,15 @@ const TOOLS: Record<Contender, Tool> = {
   },
 }
 
+/** The template of Podman and of tspod, each for its own file. */
+function unitTool(who: Contender): Tool {
+  const systemctl = (verb: string, work: Case): Argv => {
+    const path = file(who, work).replace(/-/g, '\\x2d').replaceAll('/', '-')
+    return ['systemctl', verb, `${who}-kube@${path}.service`]
+  }
+  return { play: work => systemctl('start', work), down: work => systemctl('stop', work) }
+}
+
 async function measure(order: Order): Promise<Measured> {
   mkdirSync(WORK, { recursive: true })
   buildImage(IMAGE)
@@ -89,7 +98,8 @@ async function measure(order: Order): Promise<Measured> {
 }
 
 async function sample(who: Contender, work: Case, counts: boolean): Promise<void> {
-  const tool = TOOLS[who]
+  if (who === 'floor' && work.unit) return
+  const tool = work.unit ? unitTool(who) : TOOLS[who]
   const before = helpers()
   const played = await timed(tool.play(work), tool.env)
   const expected = work.shape.pods * work.shape.containers
