@@ -50,7 +50,7 @@ put() {
 # put_filled MODE SOURCE TARGET: the same for a file with holes.
 put_filled() {
   filled=$(mktemp)
-  sed -e "s|^home=\$|home=$home|" -e "s|@TSPOD@|$prefix/bin/tspod|g" "$2" >"$filled"
+  sed -e "s|^home=\$|home=$home|" -e "s|@TSPOD@|$prefix/bin/tspod|g" -e "s|@HOME@|$home|g" "$2" >"$filled"
   put "$1" "$filled" "$3"
   rm -f "$filled"
 }

@@ -1,4 +1,12 @@
-export { type KubeUnit, TEMPLATE, TEMPLATE_UNIT, unitOfInstance, unitOfName, unitOfOperand } from './instance.ts'
+export {
+  instanceOf,
+  type KubeUnit,
+  TEMPLATE,
+  TEMPLATE_UNIT,
+  unitOfInstance,
+  unitOfName,
+  unitOfOperand,
+} from './instance.ts'
 export { type KubeOptions, readKubeOptions } from './kube-options.ts'
 export { type Linger, lingerOf } from './linger.ts'
 export { isShuttingDown, type Manager, openManager, systemdPresent } from './manager.ts'

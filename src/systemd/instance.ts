@@ -22,6 +22,9 @@ export type KubeUnit = {
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.:-]*$/
 const UNIT = new RegExp(`^${TEMPLATE}@(.+)\\.service$`, 's')
 
+/** What stands between the @ and the ending. */
+export const instanceOf = (unit: string): string => UNIT.exec(unit)?.[1] ?? unit
+
 /** The unit of NAME, which is `NAME.yaml` in `folder`. Throws USAGE for what is no name. */
 export function unitOfName(name: string, folder: string): KubeUnit {
   if (!NAME.test(name)) {

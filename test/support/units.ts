@@ -35,7 +35,7 @@ export function unitsOn(machine: Machine) {
     },
     /** What of tspod's is left: pods, noted manifests, processes. */
     async leftovers(): Promise<string> {
-      const rest = await machine.sh('find /run/tspod -name "unit-*"; pgrep -x conmon; pgrep -x catatonit; true')
+      const rest = await machine.sh('find /run/tspod -name "unit:*"; pgrep -x conmon; pgrep -x catatonit; true')
       return `${(await pods(machine)).map(({ name }) => name).join(' ')}${rest.stdout}`
     },
   }

@@ -1,6 +1,6 @@
 /** `tspod systemd install` and `uninstall`: the units, where systemd finds them. */
 import { mkdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { isMissing, TspodError } from '../../errors.ts'
 import { writeAtomic } from '../../files.ts'
 import { TEMPLATE, TEMPLATE_UNIT } from '../../systemd/index.ts'
@@ -87,12 +87,12 @@ export const uninstall = defineVerb({
   },
 })
 
-/** The template with the path of this tspod, as a word of a command line in a unit. */
-export const filled = (text: string, launcher: string): string =>
-  text.replaceAll(
-    '@TSPOD@',
-    launcher.replaceAll('%', '%%').replace(/["\\\s']/g, one => `\\x${one.charCodeAt(0).toString(16)}`),
-  )
+/** The template with the paths of this tspod, each a word of a command line in a unit. */
+export function filled(text: string, launcher: string): string {
+  const word = (path: string): string =>
+    path.replaceAll('%', '%%').replace(/["\\\s']/g, one => `\\x${one.charCodeAt(0).toString(16)}`)
+  return text.replaceAll('@TSPOD@', word(launcher)).replaceAll('@HOME@', word(dirname(dirname(launcher))))
+}
 
 /** Which of the files are there and somebody else's. */
 async function foreignOf(targets: readonly { path: string }[]): Promise<string[]> {

@@ -11,6 +11,7 @@ import type { DownRequest } from '../../engine/index.ts'
 import { isMissing, TspodError } from '../../errors.ts'
 import { writeAtomic } from '../../files.ts'
 import {
+  instanceOf,
   type KubeOptions,
   type KubeUnit,
   readKubeOptions,
@@ -45,7 +46,7 @@ export const run = defineVerb({
 
 async function playUnit(unit: KubeUnit, place: Place, world: World): Promise<Outcome> {
   needManifest(unit, place)
-  const played = await playedFile(unit, world)
+  const played = playedFile(unit, world)
   const { play } = await optionsOf(unit)
   await remember(played, await readSources([unit.manifest], world))
   return playWith(play, unit, world)
@@ -54,12 +55,12 @@ async function playUnit(unit: KubeUnit, place: Place, world: World): Promise<Out
 /** Plays the manifest as it is now; what it no longer names goes once the rest is up. */
 async function reloadUnit(unit: KubeUnit, place: Place, world: World): Promise<Outcome> {
   needManifest(unit, place)
-  const played = await playedFile(unit, world)
+  const played = playedFile(unit, world)
   const { play } = await optionsOf(unit)
   const { namesIn } = await import('../../kube/index.ts')
   const sources = await readSources([unit.manifest], world)
   const after = namesIn(sources)
-  const before = await recall(played)
+  const before = await readable(await recall(played))
   await remember(played, sources)
   const outcome = await playWith(play, unit, world)
   const engine = await world.engine()
@@ -73,9 +74,10 @@ async function reloadUnit(unit: KubeUnit, place: Place, world: World): Promise<O
 
 /** Takes down what the unit has played and not taken down yet; nothing when there is nothing. */
 export async function takeDownPlayed(unit: KubeUnit, world: World): Promise<Outcome> {
-  const played = await playedFile(unit, world)
-  const sources = await recall(played)
-  if (sources.length === 0) return {}
+  const played = playedFile(unit, world)
+  const noted = await recall(played)
+  if (noted.length === 0) return {}
+  const sources = await readable(noted)
   // Options that have become wrong must not keep anything running.
   const { force } = await optionsOf(unit).catch(error => {
     if (!(error instanceof TspodError)) throw error
@@ -132,11 +134,8 @@ async function playWith(args: readonly string[], { manifest, options }: KubeUnit
   return invocation.verb.run(invocation.input, world)
 }
 
-/** A unit's name may be as long as a file's: the file is named by its hash. */
-async function playedFile({ unit }: KubeUnit, { paths }: World): Promise<string> {
-  const { createHash } = await import('node:crypto')
-  return join(paths.runRoot, `unit-${createHash('sha256').update(unit).digest('hex').slice(0, 16)}.json`)
-}
+/** templates/stop-post looks for it. No longer than a file's name may be, with what an atomic write adds to it. */
+const playedFile = ({ unit }: KubeUnit, { paths }: World): string => join(paths.runRoot, `unit:${instanceOf(unit)}`)
 
 /** What was played and has not been taken down, oldest first. */
 async function recall(played: string): Promise<Source[]> {
@@ -153,20 +152,25 @@ async function keep(played: string, sources: readonly Source[]): Promise<void> {
   await writeAtomic(played, JSON.stringify(sources), 0o600, { durable: false })
 }
 
-/**
- * Notes what is about to be played, beside what an earlier attempt has left. A text that nobody can read makes nothing
- * either: whoever plays it says what is wrong with it.
- */
+/** Notes what is about to be played, beside what an earlier attempt has left. */
 async function remember(played: string, sources: readonly Source[]): Promise<void> {
-  const { namesIn } = await import('../../kube/index.ts')
-  try {
-    namesIn(sources)
-  } catch {
-    return
-  }
   const before = await recall(played)
   const news = sources.filter(({ text }) => before.every(known => known.text !== text))
   if (news.length > 0) await keep(played, [...before, ...news])
+}
+
+/** Those whose names can be read: a text that nobody can read has made nothing. */
+async function readable(sources: readonly Source[]): Promise<Source[]> {
+  const { namesIn } = await import('../../kube/index.ts')
+  return sources.filter(source => {
+    try {
+      namesIn([source])
+      return true
+    } catch (error) {
+      if (error instanceof TspodError) return false
+      throw error
+    }
+  })
 }
 
 /** What of `before` is not in `after`. */

@@ -85,7 +85,7 @@ const state = (values: Record<string, unknown>) =>
 describe('what a unit runs', () => {
   const played = () => {
     const files = readdirSync(join(home, 'run'))
-    expect(files).toEqual([expect.stringMatching(/^unit-[0-9a-f]{16}\.json$/)])
+    expect(files).toEqual(['unit:web'])
     return JSON.parse(readFileSync(join(home, 'run', files[0] ?? ''), 'utf8')) as { text: string }[]
   }
 
@@ -138,6 +138,14 @@ describe('what a unit runs', () => {
     const { asked } = await run(['systemd', 'run', 'stop', '--', 'web'])
     expect(asked).toMatchObject({ downs: [{ pods: ['web'] }], forces: [true] })
     expect((await run(['systemd', 'run', 'stop', '--', 'web'])).asked.downs).toEqual([])
+  })
+
+  test('a text that nobody can read has made nothing', async () => {
+    manifest('web', 'oops: [')
+    await expect(run(['systemd', 'run', 'play', '--', 'web'])).rejects.toThrow()
+    const { asked, exitCode } = await run(['systemd', 'run', 'stop', '--', 'web'])
+    expect({ downs: asked.downs.map(({ pods }) => pods), exitCode }).toEqual({ downs: [[]], exitCode: 0 })
+    expect(existsSync(join(home, 'run/unit:web'))).toBe(false)
   })
 
   test('a stop that leaves something is not forgotten, and broken options do not keep it from happening', async () => {
@@ -273,7 +281,9 @@ describe('install', () => {
   })
 
   test('a path with blanks and signs of systemd is one word of the command line', () => {
-    expect(filled('ExecStart=:@TSPOD@ x', '/a b/50%/"q"/tspod')).toBe('ExecStart=:/a\\x20b/50%%/\\x22q\\x22/tspod x')
+    expect(filled('ExecStart=:@TSPOD@ @HOME@/x', '/a b/50%/"q"/tspod')).toBe(
+      'ExecStart=:/a\\x20b/50%%/\\x22q\\x22/tspod /a\\x20b/50%%/x',
+    )
   })
 })
 
