@@ -297,7 +297,13 @@ export type VolumeSpec = { name: string } & (
 export type SecretSpec = { name: string; type: string; immutable: boolean; data: Record<string, string> }
 
 /** A claim becomes a named volume that outlives its pods. */
-export type ClaimSpec = { name: string; labels: Record<string, string>; annotations: Record<string, string> }
+export type ClaimSpec = {
+  name: string
+  labels: Record<string, string>
+  annotations: Record<string, string>
+  /** A tar archive of this host that is unpacked when the volume is made. */
+  importSource?: string
+}
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
 

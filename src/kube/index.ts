@@ -262,7 +262,7 @@ class BundleReader {
       this.#secrets.set(name, secretData(secret.data))
       this.bundle.secrets.push(secret)
     } else if (kind === 'Service') this.#services.push(readService(field))
-    else this.bundle.claims.push(readClaim(field, annotations))
+    else this.bundle.claims.push(readClaim(field, annotations, this.#options.baseDirectory))
   }
 
   #claimName(kind: string, name: string, field: Field): void {

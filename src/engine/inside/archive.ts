@@ -19,15 +19,16 @@ const RECORD_BYTES = 10_240
 const CHANGED = 1
 
 /**
- * Unpacks the archive on standard input into the fresh directory `stage`, which nobody else can reach. tar itself
- * refuses absolute names, `..` and links that lead out; owners, modes and times are kept.
+ * Unpacks an archive, `file` or that on standard input, into the fresh directory `stage`, which nobody else can reach.
+ * tar itself refuses absolute names, `..` and links that lead out; owners, modes and times are kept.
  * @throws COMMAND_FAILED for what is no archive, UNSAFE_PATH for one that is too large.
  */
-export async function unpackInput(
+export async function unpackArchive(
   context: EngineContext,
-  stage: { directory: string },
+  stage: { directory: string; file?: string },
   signal: AbortSignal,
 ): Promise<void> {
+  const { file } = stage
   const tooLarge = new AbortController()
   let entries = 0
   const onLine = (line: string): void => {
@@ -36,18 +37,35 @@ export async function unpackInput(
     if (entries > MAX_INPUT_ENTRIES || Number(records ?? 0) * RECORD_BYTES > MAX_INPUT_BYTES) tooLarge.abort()
   }
   const argv = [
-    ...['tar', '--extract', '--file=-', `--directory=${stage.directory}`, '--verbose', '--numeric-owner'],
-    ...['--same-owner', '--same-permissions', '--no-acls', '--no-selinux', '--no-xattrs', '--delay-directory-restore'],
+    ...['tar', '--extract', `--file=${file ?? '-'}`, '--force-local', `--directory=${stage.directory}`, '--verbose'],
+    ...[
+      '--numeric-owner',
+      '--same-owner',
+      '--same-permissions',
+      '--no-acls',
+      '--no-selinux',
+      '--no-xattrs',
+      '--delay-directory-restore',
+    ],
     ...[`--record-size=${RECORD_BYTES}`, '--read-full-records', `--checkpoint=${CHECKPOINT_RECORDS}`],
   ] as const
   const stop = AbortSignal.any([signal, tooLarge.signal])
-  const finished = await context.stream({ argv: [...argv], inheritInput: true }, onLine, stop).catch(error => {
-    throw tooLarge.signal.aborted ? archiveTooLarge(error) : error
-  })
+  const finished = await context
+    .stream({ argv: [...argv], ...(file === undefined && { inheritInput: true }) }, onLine, stop)
+    .catch(error => {
+      throw tooLarge.signal.aborted ? archiveTooLarge(error) : error
+    })
   if (finished.exitCode === 0) return
-  throw new TspodError('COMMAND_FAILED', `cannot read the archive on standard input: ${failureText(finished)}`, {
-    remedy: 'pipe in a plain tar archive (a compressed one through gunzip or the like first)',
-  })
+  throw new TspodError(
+    'COMMAND_FAILED',
+    `cannot read the archive ${file ?? 'on standard input'}: ${failureText(finished)}`,
+    {
+      remedy:
+        file === undefined
+          ? 'pipe in a plain tar archive (a compressed one through gunzip or the like first)'
+          : 'see what is in it: tar --list --verbose --file FILE',
+    },
+  )
 }
 
 const archiveTooLarge = (cause: unknown): TspodError =>

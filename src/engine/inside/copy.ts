@@ -6,7 +6,7 @@ import { isMissing, TspodError } from '../../errors.ts'
 import { mountId } from '../../files.ts'
 import { type Place, plainRoot, type Root, topOf, walkInside } from '../../inside.ts'
 import type { EngineContext } from '../context.ts'
-import { packTree, unpackInput } from './archive.ts'
+import { packTree, unpackArchive } from './archive.ts'
 import { makeStage } from './stage.ts'
 import { openRoot, subjectOf } from './subject.ts'
 import type { CopyEnd, CopyRequest } from './types.ts'
@@ -46,7 +46,7 @@ export async function copy(
     const to = await lookUp(context, request.to, closing)
     requireDirectory(to, 'destination must be a directory when copying from stdin')
     const stage = await stageFor(context, closing)
-    await unpackInput(context, stage, signal)
+    await unpackArchive(context, stage, signal)
     await copyInto(sideOf(stage), sideOf(to.root, to.place), { ...how(to.user), maxBytes: MAX_INPUT_BYTES })
     return
   }

@@ -3,6 +3,7 @@ import type { EngineContext } from '../context.ts'
 import type { Inside } from './types.ts'
 
 export { descriptorNames } from './descriptors.ts'
+export { importVolume } from './import.ts'
 export type * from './types.ts'
 
 /** The operations, bound to one engine. */

@@ -73,6 +73,7 @@ async function playLocked(
     const replaced = await makeRoom(context, bundle, options, locks, watch)
     await refusePortsInUse(context, bundle, drafts)
     const runtime = options.service === undefined ? undefined : await context.runtime(undefined)
+    await importVolumes(context, bundle, signal)
     const written = await context.store.write(async tx => {
       const secrets = await writeSecrets(tx, context, bundle.secrets)
       await writeVolumes(tx, context, bundle)
@@ -209,4 +210,17 @@ async function removeOne(
   if (stopped) report.stopped.push(pod.id)
   if (failures.length === 0) report.removed.push(pod.id)
   for (const message of failures) report.failures.push({ object: pod.name, message })
+}
+
+/** Fills the volumes that are to be made from archives. */
+async function importVolumes(
+  context: EngineContext,
+  { claims }: Bundle,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const { importSource, ...claim } of claims) {
+    if (importSource === undefined) continue
+    const { importVolume } = await import('../inside/index.ts')
+    await importVolume(context, { ...claim, importSource }, signal ?? new AbortController().signal)
+  }
 }

@@ -22,7 +22,7 @@ import { containerOf, type PodWork, patch, placesOf } from '../context.ts'
 import { insertEvents, noteEvent } from '../events/index.ts'
 import type { Executors } from '../plan/index.ts'
 import { type ContainerRecord, deleteContainerRow, deletePod, dropCopy } from '../state/index.ts'
-import { removeEphemeral, removeImageVolumes, removeVolumes } from '../volumes/index.ts'
+import { releaseClaims, removeEphemeral, removeImageVolumes, removeVolumes } from '../volumes/index.ts'
 import { look } from '../work.ts'
 import { recordEnd } from './ends.ts'
 import { advance } from './lifecycle.ts'
@@ -82,6 +82,7 @@ export function endExecutors(work: PodWork): Pick<Executors, Ending> {
     unpin: async () => {
       if (pod.kind === 'pod') unpinNamespaces(work.sandbox.namespaces)
       await unwatchStorage(work)
+      await releaseClaims(work)
     },
     volumes: async () => {
       await removeVolumes(pod.id, paths, run)

@@ -19,7 +19,7 @@ import {
 import { podRunDirectory } from '../../paths.ts'
 import type { PodWork } from '../context.ts'
 import type { UsernsSettings } from '../state/index.ts'
-import { mountImage, ownerOf, type PreparedVolumes, prepareVolumes } from '../volumes/index.ts'
+import { mountClaim, mountImage, ownerOf, type PreparedVolumes, prepareVolumes } from '../volumes/index.ts'
 import { rootOf } from './roots.ts'
 import { withRuntimeFiles } from './self.ts'
 
@@ -89,7 +89,11 @@ export async function prepareSandboxFiles(work: PodWork): Promise<SandboxFiles> 
         work.pod.id,
         paths,
         run,
-        { mountImage: volume => mountImage(work, volume), ownerOf: name => ownerOf(work.context, name) },
+        {
+          mountImage: volume => mountImage(work, volume),
+          ownerOf: name => ownerOf(work.context, name),
+          mountClaim: name => mountClaim(work.context, name),
+        },
         usernsOf(work),
       ),
     ),

@@ -16,6 +16,8 @@ export type VolumeSource = {
   trust: 'ours' | 'container' | 'host' | 'image'
   /** Where subPaths are looked up, when that is not `path`: the current generation of projected files. */
   content?: string
+  /** Nothing in it is run. */
+  noexec?: true
   /** A device that the container was explicitly given. */
   device?: DeviceNumber
 }

@@ -1,8 +1,9 @@
 /** Volumes and mounts of a pod: made, checked beneath their roots, removed. */
 
+export { mountClaim, releaseClaims, underLock } from './devices.ts'
 export { imageLayers, mountImage, POD_DIGITS, removeImageVolumes } from './images.ts'
 export { readMountPoints, unmountBelow } from './mounts.ts'
-export { ownerOf, removeEphemeral, removeVolume, writeVolumes } from './records.ts'
+export { insertVolume, isVolume, ownerIn, ownerOf, removeEphemeral, removeVolume, writeVolumes } from './records.ts'
 export { removeSecrets, storedSecrets, writeSecrets } from './secrets.ts'
 export { plainPath } from './subpaths.ts'
 export { mountsOf, type PreparedVolumes, prepareVolumes, removeVolumes } from './volumes.ts'

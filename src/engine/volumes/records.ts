@@ -1,42 +1,62 @@
 /** Named volumes as rows: written by plays, removed by `kube down --force`, never with a pod. */
 import { TspodError } from '../../errors.ts'
 import { removeTree } from '../../files.ts'
-import type { Bundle, PodSpec } from '../../model.ts'
+import type { Bundle, ClaimSpec, PodSpec } from '../../model.ts'
 import { volumeDirectory } from '../../paths.ts'
 import type { EngineContext } from '../context.ts'
 import { eventAbout, insertEvents, type NewEvent } from '../events/index.ts'
 import type { Transaction } from '../state/index.ts'
 import { readPods } from '../state/index.ts'
+import { unmountBelow } from './mounts.ts'
 
 /**
  * Writes a row for each claim of the bundle, and for each one that a pod uses without defining it.
  * Throws NAME_IN_USE when there is a volume already with the name of a claim that is to be the pod's own.
  */
 export async function writeVolumes(tx: Transaction, context: EngineContext, bundle: Bundle): Promise<void> {
-  const nowMs = context.clock.nowMs()
-  const insert = async (name: string, labels: Record<string, string>, annotations: object): Promise<boolean> => {
-    const made = await tx.all(
-      'INSERT OR IGNORE INTO volume (name, labels, annotations, created_ms) VALUES (?, ?, ?, ?) RETURNING name',
-      [name, JSON.stringify(labels), JSON.stringify(annotations), nowMs],
-    )
-    if (made.length > 0) await insertEvents(tx, [volumeEvent(nowMs, name, labels, 'create')])
-    return made.length > 0
-  }
-  for (const claim of bundle.claims) await insert(claim.name, claim.labels, claim.annotations)
+  for (const claim of bundle.claims) await insertVolume(tx, context, claim)
   for (const volume of bundle.pods.flatMap(pod => pod.volumes)) {
     if (volume.kind !== 'claim') continue
     const { claim, ephemeral } = volume
-    const made = await insert(claim, ephemeral?.labels ?? {}, ephemeral?.annotations ?? {})
+    const { labels = {}, annotations = {} } = ephemeral ?? {}
+    const made = await insertVolume(tx, context, { name: claim, labels, annotations })
     if (ephemeral !== undefined && !made) throw taken(claim)
   }
 }
 
+/** Writes the row of one volume; false when there is one already. */
+export async function insertVolume(
+  tx: Transaction,
+  { clock }: Pick<EngineContext, 'clock'>,
+  { name, labels, annotations }: ClaimSpec,
+): Promise<boolean> {
+  const nowMs = clock.nowMs()
+  const made = await tx.all(
+    'INSERT OR IGNORE INTO volume (name, labels, annotations, created_ms) VALUES (?, ?, ?, ?) RETURNING name',
+    [name, JSON.stringify(labels), JSON.stringify(annotations), nowMs],
+  )
+  if (made.length > 0) await insertEvents(tx, [volumeEvent(nowMs, name, labels, 'create')])
+  return made.length > 0
+}
+
+/** True when there is a volume with this name. */
+export const isVolume = async (store: EngineContext['store'], name: string): Promise<boolean> =>
+  (await store.all('SELECT 1 FROM volume WHERE name = ?', [name])).length > 0
+
 export type Owner = { uid: number; gid: number }
 
+/** The annotations of a volume; none where there is no such volume. */
+export async function annotationsOf({ store }: EngineContext, name: string): Promise<Record<string, string>> {
+  const [row] = await store.all('SELECT annotations FROM volume WHERE name = ?', [name])
+  return JSON.parse(String(row?.annotations ?? '{}')) as Record<string, string>
+}
+
 /** Whom Podman's annotations give a named volume to; undefined where they say nothing. */
-export async function ownerOf(context: EngineContext, name: string): Promise<Owner | undefined> {
-  const [row] = await context.store.all('SELECT annotations FROM volume WHERE name = ?', [name])
-  const annotations = JSON.parse(String(row?.annotations ?? '{}')) as Record<string, string>
+export const ownerOf = async (context: EngineContext, name: string): Promise<Owner | undefined> =>
+  ownerIn(await annotationsOf(context, name))
+
+/** The same of the annotations themselves. */
+export function ownerIn(annotations: Record<string, string>): Owner | undefined {
   const id = (key: string): string | undefined => annotations[`volume.podman.io/${key}`]
   const [uid, gid] = [id('uid'), id('gid')]
   return uid === undefined && gid === undefined ? undefined : { uid: Number(uid ?? 0), gid: Number(gid ?? 0) }
@@ -82,6 +102,7 @@ export async function removeVolume(context: EngineContext, name: string): Promis
 async function removeRecorded(context: EngineContext, name: string): Promise<boolean> {
   const [row] = await context.store.all('SELECT labels FROM volume WHERE name = ?', [name])
   if (row === undefined) return false
+  await unmountBelow([volumeDirectory(context.paths, name)], context.run)
   await removeTree(volumeDirectory(context.paths, name))
   const labels = JSON.parse(String(row.labels)) as Record<string, string>
   await context.store.write(async tx => {

@@ -49,6 +49,8 @@ export type VolumeDoors = {
   mountImage: (volume: VolumeSpec & { kind: 'image' }) => Promise<string>
   /** Whom a named volume is given to when its directory is made; undefined: everybody may write to it. */
   ownerOf: (claim: string) => Promise<Owner | undefined>
+  /** Mounts what a named volume is made of; undefined for a plain directory. */
+  mountClaim: (claim: string) => Promise<VolumeSource | undefined>
 }
 
 type Context = {
@@ -145,6 +147,8 @@ async function inMemory(path: string): Promise<boolean> {
 const claimData = (paths: Paths, name: string): string => join(volumeDirectory(paths, name), '_data')
 
 async function claim(volume: VolumeSpec & { kind: 'claim' }, { paths, doors }: Context): Promise<VolumeSource> {
+  const mounted = await doors.mountClaim(volume.claim)
+  if (mounted !== undefined) return { ...mounted, readOnly: mounted.readOnly || volume.readOnly }
   await mkdir(volumeDirectory(paths, volume.claim), { recursive: true, mode: 0o700 })
   const path = claimData(paths, volume.claim)
   await makeShared(path, undefined, await doors.ownerOf(volume.claim))
@@ -185,13 +189,17 @@ async function sharedMemory({ pod, run, userns }: Context, runDirectory: string)
  * Gives claims to the pod's fsGroup, once in the pod's life on this boot: a kubelet does it when it mounts a volume,
  * not at each container restart. hostPaths are never touched; emptyDirs and projected files got it when made.
  */
-async function giveClaims({ pod, memory, paths }: Context): Promise<void> {
+async function giveClaims({ pod, memory, paths, doors }: Context): Promise<void> {
   const group = pod.security.fsGroup
   const claims = pod.volumes.filter(volume => volume.kind === 'claim' && !volume.readOnly)
   if (group === undefined || claims.length === 0) return
   const done = join(memory, '.claims-given')
   if (await lstat(done).catch(() => undefined)) return
-  for (const volume of claims) if (volume.kind === 'claim') await giveToGroup(claimData(paths, volume.claim), group)
+  for (const volume of claims) {
+    // What is mounted there may be of others.
+    if (volume.kind !== 'claim' || (await doors.mountClaim(volume.claim)) !== undefined) continue
+    await giveToGroup(claimData(paths, volume.claim), group)
+  }
   await writeAtomic(done, '', 0o600, { durable: false })
 }
 
@@ -243,7 +251,7 @@ function toMount(mount: MountSpec, source: VolumeSource, bound: Bound | undefine
 }
 
 function optionsOf(source: VolumeSource, recursive: boolean): { options?: string[] } {
-  const options = [...(recursive ? ['rro'] : []), ...(source.trust === 'image' ? ['noexec'] : [])]
+  const options = [...(recursive ? ['rro'] : []), ...(source.noexec || source.trust === 'image' ? ['noexec'] : [])]
   return options.length === 0 ? {} : { options }
 }
 

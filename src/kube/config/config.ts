@@ -1,6 +1,6 @@
-/** Documents that hold data: ConfigMap, Secret, PersistentVolumeClaim. */
-import type { ClaimSpec, SecretSpec } from '../../model.ts'
-import { configKeyProblem, didYouMean, emptyRecord, type Field, quote } from '../yaml/index.ts'
+/** Documents that hold data: ConfigMap and Secret. */
+import type { SecretSpec } from '../../model.ts'
+import { configKeyProblem, emptyRecord, type Field, quote } from '../yaml/index.ts'
 import type { ConfigData, ConfigValue } from './store.ts'
 
 const MAX_BYTES = 1024 * 1024
@@ -46,46 +46,6 @@ export function readSecret(document: Field): SecretSpec {
     type,
     immutable: document.at('immutable').boolean() ?? false,
     data: record,
-  }
-}
-
-/** Podman's annotations of volumes that ask for what a plain directory is not, and what does it here. */
-const VOLUME_REFUSED: Record<string, string> = {
-  device: 'mount it on the host and use hostPath',
-  type: 'mount it on the host and use hostPath, or use an emptyDir with medium: Memory',
-  'mount-options': 'mount it on the host and use hostPath',
-  'import-source': 'unpack it by an init container',
-  image: 'use an image volume',
-}
-const VOLUME_KNOWN = ['driver', 'uid', 'gid', ...Object.keys(VOLUME_REFUSED)]
-const VOLUME_PREFIX = 'volume.podman.io/'
-/** Ids are 32 bits, and the last one means "unchanged" to the kernel. */
-const MAX_ID = 4_294_967_294
-
-/** A claim: only its name, labels and annotations mean something on one host. */
-export function readClaim(document: Field, annotations: Record<string, string>): ClaimSpec {
-  const metadata = document.at('metadata')
-  for (const [key, value] of metadata.at('annotations').entries()) {
-    if (key.startsWith(VOLUME_PREFIX)) judgeVolume(key.slice(VOLUME_PREFIX.length), value)
-  }
-  return { name: metadata.at('name').string() ?? '', labels: metadata.at('labels').stringMap(), annotations }
-}
-
-/** Honoured are the owner of the directory, and the only driver there is. */
-function judgeVolume(name: string, value: Field): void {
-  const text = value.string() ?? ''
-  const key = quote(`${VOLUME_PREFIX}${name}`)
-  if (Object.hasOwn(VOLUME_REFUSED, name)) {
-    value.issueAt(value.key, 'NOT_SUPPORTED', `the annotation ${key} is not supported`, VOLUME_REFUSED[name])
-  } else if (name === 'driver') {
-    if (text !== '' && text !== 'local')
-      value.issue('UNSUPPORTED_VALUE', `${quote(text)} is not possible here`, 'use local')
-  } else if (name === 'uid' || name === 'gid') {
-    if (!/^\d{1,10}$/.test(text) || Number(text) > MAX_ID)
-      value.issue('INVALID_VALUE', `${quote(text)} is not the number of a ${name === 'uid' ? 'user' : 'group'}`)
-  } else {
-    const remedy = didYouMean(name, VOLUME_KNOWN) ?? 'remove it'
-    value.issueAt(value.key, 'UNKNOWN_FIELD', `no annotation of Podman's volumes is called ${key}`, remedy)
   }
 }
 

@@ -1,7 +1,7 @@
 /** `volumes` of a pod, with the files of ConfigMaps and Secrets resolved. */
 import { INDEX_MARK, NUMBER_MARK } from '../../job.ts'
 import type { HostPathType, VolumeSpec } from '../../model.ts'
-import type { ConfigStore } from '../config/index.ts'
+import { type ConfigStore, judgeVolumeAnnotations } from '../config/index.ts'
 import { readAnnotations, readLabels } from '../metadata.ts'
 import { fieldsOf } from '../schema/index.ts'
 import type { Field } from '../yaml/index.ts'
@@ -143,6 +143,7 @@ function readEphemeral(source: Field, name: string, podName: string): VolumeSpec
   if (problem !== undefined)
     source.issueAt(source.key, 'INVALID_VALUE', `the name of its claim, ${quote(claim)}, ${problem}`)
   const metadata = template.at('metadata')
+  judgeVolumeAnnotations(metadata)
   const ephemeral = { labels: readLabels(metadata.at('labels')), annotations: readAnnotations(metadata, {}) }
   return { name, kind: 'claim', claim, readOnly: false, ephemeral }
 }

@@ -6,6 +6,7 @@
  * whose habit could be kept.
  */
 import type { ClaimSpec, PodName, VolumeSpec } from '../../model.ts'
+import { judgeVolumeAnnotations } from '../config/index.ts'
 import { readAnnotations, readLabels, readName } from '../metadata.ts'
 import type { PodOwn } from '../pod/index.ts'
 import type { Field } from '../yaml/index.ts'
@@ -80,6 +81,7 @@ function readTemplate(template: Field): ClaimSpec {
   const problem = name === '' ? undefined : labelProblem(name)
   // It is the name of a volume as well.
   if (problem !== undefined) metadata.at('name').issue('INVALID_VALUE', `${quote(name)} ${problem}`)
+  judgeVolumeAnnotations(metadata)
   return { name, labels: readLabels(metadata.at('labels')), annotations: readAnnotations(metadata, {}) }
 }
 

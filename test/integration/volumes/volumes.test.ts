@@ -51,7 +51,7 @@ const VOLUMES: VolumeSpec[] = [
   { name: 'data', kind: 'claim', claim: 'data', readOnly: false },
 ]
 
-const doors = { mountImage: async () => '', ownerOf: async () => undefined }
+const doors = { mountImage: async () => '', ownerOf: async () => undefined, mountClaim: async () => undefined }
 
 /** Prepares the volumes of a pod of these containers and returns a way to run a script in one of them. */
 async function pod(containers: ContainerSpec[], changes: Partial<PodSpec> = {}) {

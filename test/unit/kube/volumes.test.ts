@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { formatMap } from '../../../src/kube/pod/downward.ts'
 import type { ProjectedFile } from '../../../src/model.ts'
-import { issuesOf, podOf, podText } from './world.ts'
+import { issuesOf, podOf, podText, translated } from './world.ts'
 
 describe('labels and annotations in a file', () => {
   const cases: Record<string, [values: Record<string, string>, text: string]> = {
@@ -63,13 +63,44 @@ describe("Podman's annotations of a claim", () => {
     ['gid', '0', []],
     ['uid', 'root', [`INVALID_VALUE ${at('uid')}`]],
     ['gid', '4294967295', [`INVALID_VALUE ${at('gid')}`]],
-    ['device', '/dev/sdz1', [`NOT_SUPPORTED ${at('device')}`]],
-    ['type', 'ext4', [`NOT_SUPPORTED ${at('type')}`]],
-    ['mount-options', 'ro', [`NOT_SUPPORTED ${at('mount-options')}`]],
-    ['import-source', '/a.tar', [`NOT_SUPPORTED ${at('import-source')}`]],
+    ['driver', 'image', [`UNSUPPORTED_VALUE ${at('driver')}`]],
+    ['device', '/dev/sdz1', []],
+    ['device', '-o remount', [`INVALID_VALUE ${at('device')}`]],
+    ['device', '', [`INVALID_VALUE ${at('device')}`]],
+    ['type', 'ext4', [`REQUIRED ${at('type')}`]],
+    ['mount-options', 'ro', [`REQUIRED ${at('mount-options')}`]],
+    ['import-source', '/a.tar', []],
+    ['import-source', 'https://example.com/a.tar', [`UNSUPPORTED_VALUE ${at('import-source')}`]],
     ['image', 'a', [`NOT_SUPPORTED ${at('image')}`]],
     ['devise', 'x', [`UNKNOWN_FIELD ${at('devise')}`]],
   ]
+  const given = (annotations: Record<string, string>): string => {
+    const entries = Object.entries(annotations).map(([key, value]) => `volume.podman.io/${key}: "${value}"`)
+    return `apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data, annotations: {${entries.join(', ')}}}\n`
+  }
+
+  test('say how a device is mounted, but not by programs that they name', () => {
+    expect(issuesOf(given({ device: 'tmpfs', type: 'tmpfs', 'mount-options': 'size=1m,noexec' }))).toEqual([])
+    expect(issuesOf(given({ device: 'sh#x', type: 'fuse' }))).toEqual([expect.stringContaining('UNSUPPORTED_VALUE')])
+    expect(issuesOf(given({ device: '/a', type: '../x' }))).toEqual([expect.stringContaining('INVALID_VALUE')])
+    expect(issuesOf(given({ device: '/a', 'mount-options': '-x' }))).toEqual([expect.stringContaining('INVALID_VALUE')])
+    expect(issuesOf(given({ device: '/a', 'import-source': 'a.tar' }))).toEqual([expect.stringContaining('FORBIDDEN')])
+  })
+
+  test('name an archive beside the manifest', () => {
+    const sourceOf = (source: string) => translated(given({ 'import-source': source })).bundle.claims[0]?.importSource
+    expect(['/srv/a.tar', './a.tar', 'a.tar'].map(sourceOf)).toEqual(['/srv/a.tar', '/base/a.tar', '/base/a.tar'])
+  })
+
+  test('are looked at in templates too, which are not filled', () => {
+    const template = (key: string): string =>
+      `volumeClaimTemplate: {metadata: {annotations: {volume.podman.io/${key}: /a}}}`
+    const volume = (key: string): string[] => issuesOf(podText(`volumes: [{name: v, ephemeral: {${template(key)}}}]`))
+    expect(volume('device')).toEqual([])
+    expect(volume('import-source')).toEqual([expect.stringContaining('FORBIDDEN')])
+    expect(volume('image')).toEqual([expect.stringContaining('NOT_SUPPORTED')])
+  })
+
   for (const [key, value, finds] of rows) {
     test(`${key}: ${value} is ${finds.length === 0 ? 'taken' : 'refused'}`, () => {
       expect(issuesOf(claim(key, value)).map(issue => issue.replace(/^\S+ /, ''))).toEqual(finds)
