@@ -65,6 +65,8 @@ describe('a service of two pods', () => {
         'pod-web/c1': ['sh', 'sleep'],
         'pod-web/c2': ['sh', 'sleep'],
       })
+      // Controllers are handed down, which the kernel allows only to a cgroup without processes of its own.
+      expect((await machine.sh(`cat /sys/fs/cgroup'${path}'/cgroup.subtree_control`)).stdout.trim()).toBe('hugetlb')
       // Each command of this test runs in a transient unit of its own, as a person's shell does in a session.
       await succeeds(machine, ['restart', 'web-c1'])
       expect(await app.cgroups()).toEqual(whole)
@@ -200,6 +202,39 @@ describe('the unit is what its service is', () => {
       await machine.sh(`kill -KILL ${(await app.show('MainPID'))[0]}`)
       await app.reaches('failed')
       expect(await app.show('Result')).toEqual(['signal'])
+      expect(await containers(machine)).toEqual([])
+      await app.remove()
+    }),
+  )
+
+  onMachine('the same without D-Bus, and to a systemd that has executed itself anew', () =>
+    withLeakCheck(machine, async () => {
+      const app = await made('app', podText('web') + podText('db'))
+      // One command of this test for all of it: without D-Bus no other one reaches the machine.
+      const show = `systemctl show ${app.unit} --property`
+      const said = await machine.sh(`systemctl stop dbus.socket dbus.service
+        systemctl start ${app.unit} && ${show} ActiveState
+        /src/bin/tspod restart web-c1
+        (cd "/sys/fs/cgroup$(${show} ControlGroup --value)" && cat pod-web-*/c1/cgroup.procs | wc -l)
+        systemctl daemon-reexec
+        /src/bin/tspod stop db-c1
+        ${show} StatusText
+        systemctl stop ${app.unit} && ${show} ActiveState,Result
+        systemctl start dbus.socket dbus.service`)
+      expect(said.stdout.trim().split('\n')).toEqual([
+        ...['ActiveState=active', 'web-c1', '2', 'db-c1', 'StatusText=1/2 containers up; db-c1 is stopped'],
+        ...['Result=success', 'ActiveState=inactive'],
+      ])
+      await app.remove()
+    }),
+  )
+
+  onMachine('inactive when all of it is asked to end at once, and nothing is left', () =>
+    withLeakCheck(machine, async () => {
+      const app = await made('app', podText('web') + podText('db'))
+      await app.start()
+      await machine.exec(['systemctl', 'kill', app.unit])
+      expect(await app.reaches('inactive', 'failed')).toBe('inactive')
       expect(await containers(machine)).toEqual([])
       await app.remove()
     }),
