@@ -41,6 +41,9 @@ const QUANTITIES = new Set([
   'ResourceFieldSelector.divisor',
 ])
 
+/** Fields of newer versions of the API than the client's, each written as the table has it. */
+const NEWER: Record<string, string> = { EmptyDirVolumeSource: 'mode:i' }
+
 /** Nobody writes these by hand: any value passes. */
 const OPAQUE = new Set(['status', 'managedFields'])
 
@@ -62,7 +65,8 @@ export async function schemaText(): Promise<string> {
       const mark = required.has(attribute.baseName) ? '!' : ''
       return `${attribute.baseName}${mark}:${opaque ? 'any' : typeCode(short(name), attribute)}`
     })
-    lines.push(`  ${short(name)}: '${fields.join(' ')}',`)
+    const newer = NEWER[short(name)]
+    lines.push(`  ${short(name)}: '${[...fields, ...(newer === undefined ? [] : [newer])].join(' ')}',`)
   }
   return `${HEADER}export const TYPES: Record<string, string> = {
 ${lines.sort().join('\n')}

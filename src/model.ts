@@ -283,10 +283,13 @@ export type RuntimeFile = { path: string; mode: number; runtime: RuntimeField; d
 /** A file of a volume that is made of the manifest. */
 export type ProjectedFile = ContentFile | RuntimeFile
 
+/** `mode`: permission bits, with the sticky one; absent: 0777. */
+type EmptyDirLimits = { sizeBytes?: number; pageBytes?: number; mode?: number }
+
 export type VolumeSpec = { name: string } & (
   | { kind: 'hostPath'; path: string; type: HostPathType }
   /** `pageBytes`: of huge pages, absent where the kernel's usual size of them is meant. */
-  | { kind: 'emptyDir'; medium: 'disk' | 'memory' | 'hugepages'; sizeBytes?: number; pageBytes?: number }
+  | ({ kind: 'emptyDir'; medium: 'disk' | 'memory' | 'hugepages' } & EmptyDirLimits)
   | { kind: 'files'; source: 'configMap' | 'secret' | 'downwardAPI' | 'projected'; files: ProjectedFile[] }
   /** `ephemeral`: the claim comes and goes with the pod. */
   | { kind: 'claim'; claim: string; readOnly: boolean; ephemeral?: Omit<ClaimSpec, 'name'> }

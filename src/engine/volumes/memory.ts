@@ -7,7 +7,7 @@ import type { Run } from '../../process.ts'
 import type { VolumeSource } from './host-path.ts'
 import { mountMemory } from './mounts.ts'
 
-type EmptyDir = VolumeSpec & { kind: 'emptyDir' }
+export type EmptyDir = VolumeSpec & { kind: 'emptyDir' }
 
 /**
  * The emptyDir `volume` of `pod` below the directory `memory`, with its content if it is there already.
@@ -20,7 +20,7 @@ export async function memoryDir(
   const path = join(memory, volume.name)
   await mkdir(path, { recursive: true, mode: 0o700 })
   const group = pod.security.fsGroup
-  const owner = group === undefined ? 'mode=0777' : `mode=2777,gid=${group}`
+  const owner = `mode=${emptyDirMode(volume, pod).toString(8).padStart(4, '0')}${group === undefined ? '' : `,gid=${group}`}`
   const options = `${owner},nosuid,nodev`
   if (volume.medium === 'hugepages') await mountHugePages(volume, path, options, run)
   else {
@@ -29,6 +29,10 @@ export async function memoryDir(
   }
   return { path, readOnly: false, directory: true, trust: 'container' }
 }
+
+/** The permission bits of an emptyDir: with an fsGroup it is the group's as well, as the kubelet makes it. */
+export const emptyDirMode = ({ mode = 0o777 }: EmptyDir, pod: PodSpec): number =>
+  pod.security.fsGroup === undefined ? mode : mode | 0o2070
 
 /** Throws VOLUME_INVALID where the kernel has no pages of that size. */
 async function mountHugePages(volume: EmptyDir, path: string, options: string, run: Run): Promise<void> {

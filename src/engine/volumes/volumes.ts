@@ -21,7 +21,7 @@ import { type Paths, podDirectory, podRootsDirectory, podRunDirectory, volumeDir
 import type { Run } from '../../process.ts'
 import { giveToGroup } from './fs-group.ts'
 import { checkHostPath, isForPod, type VolumeSource } from './host-path.ts'
-import { memoryDir } from './memory.ts'
+import { type EmptyDir, emptyDirMode, memoryDir } from './memory.ts'
 import { mountMemory, mountOf, readMountPoints, unmountBelow } from './mounts.ts'
 import { projectFiles } from './projection.ts'
 import type { Owner } from './records.ts'
@@ -99,7 +99,7 @@ function prepareOne(volume: VolumeSpec, context: Context): Promise<VolumeSource>
     case 'hostPath':
       return checkHostPath(volume)
     case 'emptyDir':
-      return volume.medium === 'disk' ? diskDir(volume.name, context) : memoryDir(volume, context)
+      return volume.medium === 'disk' ? diskDir(volume, context) : memoryDir(volume, context)
     case 'files':
       return files(volume, context)
     case 'claim':
@@ -109,9 +109,9 @@ function prepareOne(volume: VolumeSpec, context: Context): Promise<VolumeSource>
   }
 }
 
-async function diskDir(name: string, { disk, pod }: Context): Promise<VolumeSource> {
-  const path = join(disk, name)
-  await makeShared(path, pod.security.fsGroup)
+async function diskDir(volume: EmptyDir, { disk, pod }: Context): Promise<VolumeSource> {
+  const path = join(disk, volume.name)
+  await makeShared(path, emptyDirMode(volume, pod), pod.security.fsGroup)
   return { path, readOnly: false, directory: true, trust: 'container' }
 }
 
@@ -151,15 +151,17 @@ async function claim(volume: VolumeSpec & { kind: 'claim' }, { paths, doors }: C
   if (mounted !== undefined) return { ...mounted, readOnly: mounted.readOnly || volume.readOnly }
   await mkdir(volumeDirectory(paths, volume.claim), { recursive: true, mode: 0o700 })
   const path = claimData(paths, volume.claim)
-  await makeShared(path, undefined, await doors.ownerOf(volume.claim))
+  const owner = await doors.ownerOf(volume.claim)
+  // With an owner the mode is Podman's.
+  await makeShared(path, owner === undefined ? 0o777 : 0o755, undefined, owner)
   return { path, readOnly: volume.readOnly, directory: true, trust: 'container' }
 }
 
 /**
- * A directory that any user of a container may write to; one that exists keeps what containers made of it. Only what
+ * A directory that containers may write to, by `mode` any user; one that exists keeps what containers made of it. Only what
  * a killed run of ours left half made (root's or the owner's, closed, empty) is finished.
  */
-async function makeShared(path: string, group: number | undefined, owner?: Owner): Promise<void> {
+async function makeShared(path: string, mode: number, group: number | undefined, owner?: Owner): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 })
   } catch (error) {
@@ -170,8 +172,7 @@ async function makeShared(path: string, group: number | undefined, owner?: Owner
   }
   if (owner !== undefined) await chown(path, owner.uid, owner.gid)
   else if (group !== undefined) await chown(path, 0, group)
-  // With an owner the mode is Podman's.
-  await chmod(path, owner !== undefined ? 0o755 : group === undefined ? 0o777 : 0o2777)
+  await chmod(path, mode)
 }
 
 /** Containers of one pod share POSIX shared memory along with the IPC namespace; it lives as long as the pod. */

@@ -115,6 +115,7 @@ function readEmptyDir(source: Field, name: string): VolumeSpec {
     field.issue('UNSUPPORTED_VALUE', `${quote(text)} is not possible here`, 'use Memory, HugePages or HugePages-SIZE')
   const limit = source.at('sizeLimit')
   const bytes = bytesOf(limit)
+  const mode = readDirectoryMode(source.at('mode'))
   const pageBytes = page === undefined ? undefined : Number(toUnits(parseQuantity(page) ?? 0n))
   return {
     name,
@@ -122,7 +123,17 @@ function readEmptyDir(source: Field, name: string): VolumeSpec {
     medium,
     ...(bytes !== undefined && { sizeBytes: bytes }),
     ...(pageBytes !== undefined && { pageBytes }),
+    ...(mode !== undefined && { mode }),
   }
+}
+
+const MAX_DIRECTORY_MODE = 0o1777
+
+function readDirectoryMode(field: Field): number | undefined {
+  const mode = field.integer()
+  if (mode === undefined || (mode >= 0 && mode <= MAX_DIRECTORY_MODE)) return mode
+  field.issue('INVALID_VALUE', 'must be a number between 0 and 01777 (octal), both inclusive')
+  return undefined
 }
 
 /** Zero is no limit, and neither is more than any host has. */

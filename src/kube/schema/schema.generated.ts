@@ -40,7 +40,7 @@ export const TYPES: Record<string, string> = {
   DownwardAPIProjection: 'items:[DownwardAPIVolumeFile]',
   DownwardAPIVolumeFile: 'fieldRef:ObjectFieldSelector mode:i path!:s resourceFieldRef:ResourceFieldSelector',
   DownwardAPIVolumeSource: 'defaultMode:i items:[DownwardAPIVolumeFile]',
-  EmptyDirVolumeSource: 'medium:s sizeLimit:q',
+  EmptyDirVolumeSource: 'medium:s sizeLimit:q mode:i',
   EnvFromSource: 'configMapRef:ConfigMapEnvSource prefix:s secretRef:SecretEnvSource',
   EnvVar: 'name!:s value:s valueFrom:EnvVarSource',
   EnvVarSource:

@@ -267,7 +267,7 @@ export const TABLE: Record<string, Verdicts> = {
     },
   },
   HostPathVolumeSource: { honoured: 'path type' },
-  EmptyDirVolumeSource: { honoured: 'medium sizeLimit' },
+  EmptyDirVolumeSource: { honoured: 'medium sizeLimit mode' },
   ConfigMapVolumeSource: { honoured: 'name items defaultMode optional' },
   SecretVolumeSource: { honoured: 'secretName items defaultMode optional' },
   DownwardAPIVolumeSource: { honoured: 'items defaultMode' },

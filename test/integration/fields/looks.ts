@@ -9,7 +9,8 @@ export type Look = { shows: string; where: string; run: string; prints: string |
 const CAP = 'grep -E "^(CapBnd|CapEff|NoNewPrivs|Seccomp):" /proc/self/status | tr -s "\\t\\n" " "'
 const MODES = 'stat -Lc "%a %n"'
 const told = (name: string): string =>
-  `tspod inspect --format '{{.State.ExitCode}}' ends-${name}; tspod ps -a --format json | tr -d '\\n' | grep -o '"name": *"ends-${name}".*' | grep -o '"message": *"[^"]*"' | head -1`
+  `for i in $(seq 100); do tspod inspect --format '{{.State.Status}}' ends-${name} | grep -q exited && break; sleep 0.1; done
+   tspod inspect --format '{{.State.ExitCode}}' ends-${name}; tspod ps -a --format json | tr -d '\\n' | grep -o '"name": *"ends-${name}".*' | grep -o '"message": *"[^"]*"' | head -1`
 const job = (name: string): string =>
   `of() { tspod pod inspect ${name}-pod | tr -d ' \\n' | grep -o '"job":.*' | grep -oE '"(status|reason|succeeded|failed)":[^,}]*' | head -4; }
    for i in $(seq 100); do of | grep -q Running || break; sleep 0.1; done; of; tspod pod ps --format '{{.Name}}' | grep -c '^${name}-'`
@@ -212,6 +213,12 @@ export const LOOKS: Record<string, Look[]> = {
       where: 'files-main',
       run: 'df -k /memory | tail -n 1 | tr -s " " | cut -d " " -f 1,2; stat -c %a /memory',
       prints: 'tmpfs 2048\n777\n',
+    },
+    {
+      shows: 'EmptyDirVolumeSource.mode',
+      where: 'files-main',
+      run: 'stat -c %a /tmp /sticky-memory',
+      prints: '1777\n1755\n',
     },
     {
       shows:

@@ -296,6 +296,7 @@ const rules: Record<string, Row[]> = {
     { spec: volume('hostPath: {path: /a, type: Pipe}'), at: 'spec.volumes[0].hostPath.type', says: 'BlockDevice' },
   ],
   '36 sizeLimit': [
+    { spec: volume('emptyDir: {mode: 02777}'), at: 'spec.volumes[0].emptyDir.mode', says: 'between 0 and 01777' },
     { spec: volume('emptyDir: {sizeLimit: -1Mi}'), at: 'spec.volumes[0].emptyDir.sizeLimit', says: 'not be negative' },
   ],
   '37 names of what is mounted': [
