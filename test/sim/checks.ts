@@ -27,6 +27,8 @@ export async function atRest(history: History): Promise<void> {
   )
   for (const pod of pods) checkPod(history, pod)
   const waits = database.all("SELECT name FROM pod WHERE wake_ms IS NOT NULL AND complete = 1 AND goal = 'running'")
+  waits.push(...database.all('SELECT name FROM job WHERE wake_ms IS NOT NULL'))
+  history.rules.jobs.atRest()
   if (waits.length > 0 && !history.timekeeper.isThere) scheduler.accuse(`nobody keeps time for ${waits[0]?.name}`)
 }
 

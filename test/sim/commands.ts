@@ -1,11 +1,13 @@
 /** What a user may do to pods and containers at any time, by the engine's own operations. */
 
+import type { EngineContext } from '../../src/engine/context.ts'
+import { tendNamed, tendWith } from '../../src/engine/jobs/index.ts'
 import { operateContainers } from '../../src/engine/operate/containers.ts'
 import { operatePods } from '../../src/engine/operate/pods.ts'
 import { down } from '../../src/engine/play/down.ts'
 import { play } from '../../src/engine/play/play.ts'
-import type { ContainerAction, PodAction } from '../../src/engine/types/api.ts'
-import type { Id } from '../../src/model.ts'
+import type { ContainerAction, PlayOptions, PodAction } from '../../src/engine/types/api.ts'
+import type { Bundle, Id } from '../../src/model.ts'
 import type { History } from './history.ts'
 
 const SIGNALS = ['SIGKILL', 'SIGTERM', 'SIGHUP'] as const
@@ -18,11 +20,11 @@ export function operate(history: History): void {
   const { bundle, options } = history.workload
   if (pods.length === 0 || random.chance(0.08)) {
     const again = { ...options, replace: random.chance(0.7) }
-    void history.spawn('play again', (context, signal) => play(context, bundle, again, () => undefined, signal))
+    void history.spawn('play again', (context, signal) => playWhole(context, bundle, again, signal))
   } else if (random.chance(0.05)) {
     const request = {
       pods: bundle.pods.map(({ name }) => name),
-      workloads: [],
+      workloads: bundle.workloads,
       secrets: [],
       claims: [],
       podClaims: [],
@@ -33,15 +35,28 @@ export function operate(history: History): void {
     const { id, name } = random.pick(pods)
     const action = podAction(history)
     void history.spawn(`pod-${action.do} ${name}`, (context, signal) =>
-      operatePods(context, [id as Id], action, signal),
+      tendWith(context, [id as Id], () => operatePods(context, [id as Id], action, signal)),
     )
   } else {
     const targets = containers.filter(() => random.chance(1.5 / containers.length))
     const ids = (targets.length === 0 ? [random.pick(containers)] : targets).map(({ id }) => id as Id)
     const action = containerAction(history)
     const names = ids.map(id => containers.find(one => one.id === id)?.name).join(' ')
-    void history.spawn(`${action.do} ${names}`, (context, signal) => operateContainers(context, ids, action, signal))
+    void history.spawn(`${action.do} ${names}`, (context, signal) =>
+      tendWith(context, ids, () => operateContainers(context, ids, action, signal)),
+    )
   }
+}
+
+/** As engine.ts has it: its Jobs are looked after. */
+export async function playWhole(
+  context: EngineContext,
+  bundle: Bundle,
+  options: PlayOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  await play(context, bundle, options, () => undefined, signal)
+  await tendNamed(context, bundle.jobs?.map(({ name }) => name) ?? [])
 }
 
 function podAction({ random }: History): PodAction {

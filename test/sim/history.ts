@@ -1,15 +1,15 @@
 /** One history: a play, whatever may befall it, and its end; with the checks of what must be true at rest. */
 import { cleanup } from '../../src/engine/cleanup.ts'
 import type { EngineContext } from '../../src/engine/context.ts'
+import { tendWith } from '../../src/engine/jobs/index.ts'
 import { operatePods } from '../../src/engine/operate/pods.ts'
 import { down } from '../../src/engine/play/down.ts'
-import { play } from '../../src/engine/play/play.ts'
 import { tick } from '../../src/engine/tick.ts'
 import type { Id } from '../../src/model.ts'
 import { pathsFor } from '../../src/paths.ts'
 import { hostFacts } from '../support/spec-input.ts'
 import { atRest, nothingLeft } from './checks.ts'
-import { operate } from './commands.ts'
+import { operate, playWhole } from './commands.ts'
 import { setWorld, type World } from './current.ts'
 import { Kernel, RUNTIME_ROOT, type Run } from './kernel.ts'
 import { type Random, randomFrom } from './random.ts'
@@ -32,6 +32,7 @@ type Weather = { crash: number; fail: number; full: number; jumps: boolean; disa
 const PODS_LIVE_MS = 20 * 60_000
 /** A back-off of five minutes and all that may come before it. */
 const CALM_MS = 15 * 60_000
+const JOB_HOURS = 4
 
 export class History {
   readonly random: Random
@@ -73,6 +74,7 @@ export class History {
     this.rules.calm = Object.values(this.#weather).every(value => !value)
     this.rules.sound = crash === 0 && fail === 0 && full === 0 && !disasters
     this.rules.alone = !commands && fail === 0 && full === 0
+    this.rules.jobs.alone = !commands
     this.scheduler.fateOf = (actor, label) => this.#fateOf(actor, label)
     this.scheduler.onDeath = () => {
       this.rules.killed++
@@ -133,7 +135,7 @@ export class History {
 
   async play(): Promise<Told> {
     const { bundle, options } = this.workload
-    void this.spawn('play', (context, signal) => play(context, bundle, options, () => undefined, signal))
+    void this.spawn('play', (context, signal) => playWhole(context, bundle, options, signal))
     this.#storm()
     await this.scheduler.run(PODS_LIVE_MS)
     this.#isStorm = false
@@ -144,6 +146,9 @@ export class History {
     // Only crashes need somebody who looks: where there are none, clocks and exits are enough.
     if (!this.rules.sound) this.#lookAfterAll()
     await this.scheduler.run(CALM_MS)
+    // Pauses between pods add up.
+    for (let hour = 0; hour < JOB_HOURS && this.scheduler.failure === undefined && this.rules.jobs.isOpen(); hour++)
+      await this.scheduler.run(3_600_000)
     if (this.scheduler.failure === undefined) await atRest(this)
     if (this.scheduler.failure === undefined) await this.#down()
     return this.told()
@@ -157,8 +162,9 @@ export class History {
   }
 
   async #down(): Promise<void> {
+    const { workloads } = this.workload.bundle
     const pods = this.workload.bundle.pods.map(pod => pod.name)
-    const request = { pods, workloads: [], secrets: [], claims: [], podClaims: [], claimsOf: [] }
+    const request = { pods, workloads, secrets: [], claims: [], podClaims: [], claimsOf: [] }
     const ended = this.spawn('down', (context, signal) => down(context, request, { force: true }, signal))
     await this.scheduler.run(10 * 60_000)
     if (this.scheduler.failure !== undefined) return
@@ -172,7 +178,7 @@ export class History {
   #lookAfterAll(): void {
     for (const row of this.database.all("SELECT id, name FROM pod WHERE kind = 'pod'")) {
       void this.spawn(`look ${row.name}`, (context, signal) =>
-        operatePods(context, [row.id as Id], { do: 'cleanup' }, signal),
+        tendWith(context, [row.id as Id], () => operatePods(context, [row.id as Id], { do: 'cleanup' }, signal)),
       )
     }
   }
@@ -229,6 +235,7 @@ export class History {
     this.scheduler.say(`* the clock jumps by ${ms / 1000} s`)
     this.count('jumps')
     this.rules.jumped = true
+    this.rules.jobs.alone = false
     this.scheduler.offsetMs += ms
   }
 

@@ -1,6 +1,7 @@
 /** The host below the engine: files, processes, monitors, layers, namespaces, networks, cgroups. All of it is virtual. */
 import type { Id } from '../../src/model.ts'
 import type { Exit } from '../../src/oci/index.ts'
+import { profileName } from './jobs.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /** How a container behaves. */
@@ -105,7 +106,7 @@ export class Kernel {
   start(run: Run): void {
     run.started = true
     run.startedMs = this.#scheduler.monoMs
-    const profile = this.profiles.get(run.name)
+    const profile = this.profiles.get(profileName(run.name))
     const lifeMs = profile?.lifeMs()
     if (profile === undefined || lifeMs === undefined) return
     this.#scheduler.after(lifeMs, () => this.#unlessFrozen(run, () => this.end(run, profile.code())))
@@ -158,7 +159,7 @@ export class Kernel {
     if (signal !== 'SIGHUP') run.asked = true
     const { random } = this.#scheduler
     if (signal === 'SIGKILL') this.end(run, 137)
-    else if (run.started && !this.profiles.get(run.name)?.ignoresTerm) {
+    else if (run.started && !this.profiles.get(profileName(run.name))?.ignoresTerm) {
       const code = this.infra.get(run.pod) === run.id || signal === 'SIGINT' || random.chance(0.3) ? 0 : 143
       this.#scheduler.after(random.below(1_500), () => this.#unlessFrozen(run, () => this.end(run, code)))
     }

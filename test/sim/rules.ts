@@ -3,6 +3,7 @@ import type { Plan, PlanInput } from '../../src/engine/plan/index.ts'
 import type { PodSettings } from '../../src/engine/state/records.ts'
 import type { Row } from '../../src/engine/state/store.ts'
 import type { Id, PodSpec } from '../../src/model.ts'
+import { JobRules } from './jobs.ts'
 import type { Kernel, Run } from './kernel.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Database } from './store.ts'
@@ -40,11 +41,13 @@ export class Rules {
   readonly #names = new Map<Id, string>()
   readonly #podOf = new Map<Id, string>()
   readonly #lastPlans = new Map<string, Plan>()
+  readonly jobs: JobRules
 
   constructor(scheduler: Scheduler, kernel: Kernel, database: Database) {
     this.#scheduler = scheduler
     this.#kernel = kernel
     this.#database = database
+    this.jobs = new JobRules(scheduler, kernel, database)
     kernel.onExit = run => this.#exit(run)
   }
 
@@ -137,6 +140,7 @@ export class Rules {
     if (row.goal !== 'running') this.accuse(`${run.name} is started and wanted ${row.goal}`)
     if (pod.goal !== 'running') this.accuse(`${run.name} is started in a pod wanted ${pod.goal}`)
     if (pod.failure !== null) this.accuse(`${run.name} is started in a pod that has failed: ${pod.failure}`)
+    this.jobs.start(pod)
     this.#restartTime(run, row)
     this.#restartCount(run, row)
     if (pod.kind === 'service') return
@@ -245,7 +249,11 @@ export class Rules {
   }
 
   #serviceStop(run: Run, service: Row, signal: string | number): void {
-    const pods = this.#database.all('SELECT id, failure FROM pod WHERE service = ?', [String(service.id)])
+    const pods = this.#database.all('SELECT id, failure, job FROM pod WHERE service = ?', [String(service.id)])
+    const ofJob = new Set(pods.filter(({ job }) => job !== null).map(({ id }) => id))
+    const jobs = this.#database.all('SELECT outcome FROM job WHERE id IN (SELECT job FROM pod WHERE service = ?)', [
+      String(service.id),
+    ])
     const hasFailed = new Set(pods.filter(pod => pod.failure !== null).map(pod => pod.id))
     const rows = pods.flatMap(pod => this.#rows(String(pod.id)))
     for (const row of rows) if (this.#isUp(row)) this.accuse(`${run.name} is stopped while ${row.name} runs`)
@@ -253,9 +261,10 @@ export class Rules {
     if (service.goal !== 'stopped' || run.asked || !run.started) return
     const { propagation } = JSON.parse(String(service.settings)) as PodSettings
     const codes = rows
-      .filter(({ kind }) => kind === 'regular')
+      .filter(({ kind, pod }) => kind === 'regular' && !ofJob.has(pod))
       // What somebody has stopped has not failed.
       .map(row => (hasFailed.has(row.pod as Id) ? 'failed' : row.state === 'exited' ? row.exit_code : null))
+      .concat(jobs.map(({ outcome }) => (outcome === 'Complete' ? 0 : 'failed')))
     const isBad = (code: unknown): boolean => code !== null && code !== 0
     const fails =
       (propagation === 'any' && codes.some(isBad)) || (propagation === 'all' && codes.length > 0 && codes.every(isBad))
@@ -276,6 +285,7 @@ export class Rules {
     this.#ended.set(run.id, { run, boot: this.#kernel.boot })
     const ranMs = (run.endedMs ?? 0) - run.startedMs
     this.#streaks.set(run.id, ranMs >= LONG_RUN_MS ? 1 : (this.#streaks.get(run.id) ?? 0) + 1)
+    this.jobs.end(run.id, run.pod, run.code ?? 0)
     if (run.code === 0) this.#succeededOn.set(run.id, this.#kernel.boot)
   }
 
@@ -291,7 +301,8 @@ export class Rules {
 }
 
 /** It has ended, and by its own terms or its pod's for good. */
-const isOver = (pod: Row, row: Row): boolean => row.state === 'exited' && !runsAgain(pod, row)
+const isOver = (pod: Row, row: Row): boolean =>
+  (row.state === 'exited' || row.state === 'stopped') && !runsAgain(pod, row)
 
 /** By what the manifest says, a container that ended like that is started again. */
 export function runsAgain(pod: Row, row: Row): boolean {

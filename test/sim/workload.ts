@@ -2,6 +2,7 @@
 import type { PlayOptions } from '../../src/engine/types/api.ts'
 import type { Bundle, ContainerName, ContainerSpec, PodName, PodSpec } from '../../src/model.ts'
 import { containerSpec, podSpec } from '../support/spec-input.ts'
+import { randomJob } from './jobs.ts'
 import type { Profile } from './kernel.ts'
 import type { Random } from './random.ts'
 
@@ -11,7 +12,14 @@ export type Workload = { bundle: Bundle; options: PlayOptions; profiles: Map<str
 export function randomWorkload(random: Random): Workload {
   const profiles = new Map<string, Profile>()
   const pods = Array.from({ length: random.chance(0.25) ? 2 : 1 }, (_, index) => randomPod(random, index, profiles))
-  const bundle: Bundle = { pods, manifests: {}, workloads: [], secrets: [], claims: [], configMaps: [] }
+  const made = random.chance(0.2) ? randomJob(random, profiles) : undefined
+  // Half of these are alone, so that quiet histories have nothing else in them.
+  if (made !== undefined) pods.splice(random.chance(0.5) ? 0 : pods.length, pods.length, ...made.pods)
+  const bundle: Bundle = {
+    ...{ pods, manifests: {}, secrets: [], claims: [], configMaps: [] },
+    workloads: made === undefined ? [] : [{ kind: 'Job', name: made.job.name }],
+    ...(made !== undefined && { jobs: [made.job] }),
+  }
   const service = random.chance(0.3)
     ? { name: 'play-service', propagation: random.pick(['none', 'any', 'all'] as const) }
     : undefined

@@ -12,7 +12,16 @@ import { operatePods } from '../operate/index.ts'
 import { type JobOutcome, type JobPlan, planJob } from '../plan/index.ts'
 import { playMore } from '../play/index.ts'
 import { settleService, tearDown } from '../run/index.ts'
-import { type JobRecord, markCounted, readJob, readPod, type Transaction, updateJob, wakeJob } from '../state/index.ts'
+import {
+  type JobRecord,
+  markCounted,
+  readJob,
+  readPod,
+  readPodById,
+  type Transaction,
+  updateJob,
+  wakeJob,
+} from '../state/index.ts'
 import { nudgeTimekeeper, wakeTimekeeper } from '../timekeeper.ts'
 import { loadWork, lockJobs, lockPod } from '../work.ts'
 import { type JobMember, membersOf } from './pods.ts'
@@ -58,9 +67,16 @@ async function tendOnce(context: EngineContext, id: Id, command: string): Promis
     for (let round = 0; step.again && round < MAX_ROUNDS; round++) {
       const job = await readJob(context.store, id)
       if (job === undefined) return []
-      const members = await cleaned(context, await membersOf(context, job))
+      const found = await membersOf(context, job)
+      if (isPlayed(found)) {
+        step = await rest(context, job, undefined)
+        break
+      }
+      const members = await cleaned(context, found)
       services = [...new Set(members.flatMap(({ pod }) => pod.service ?? []))]
-      step = job.outcome === undefined ? await work(context, job, members) : await retire(context, job, members)
+      // Its last pods were being removed: the Job has gone with them, or that is tried again.
+      if (members.length === 0) step = await rest(context, job, context.clock.nowMs() + RETRY_MS)
+      else step = job.outcome === undefined ? await work(context, job, members) : await retire(context, job, members)
       wakeMs = job.wakeMs
     }
   } finally {
@@ -79,24 +95,28 @@ type Step = { again: boolean; stop: readonly Id[] }
 
 const DONE: Step = { again: false, stop: [] }
 
-/** Takes away what an interrupted look has left half made; while a play is at it, all of a Job is half made. */
+/** A play is at it, or was killed over it: then the next one begins anew. */
+const isPlayed = (members: readonly JobMember[]): boolean =>
+  members.some(({ pod }) => !pod.complete) && members.every(({ told }) => told === undefined)
+
+/** Takes away what an interrupted look or removal has left half made. */
 async function cleaned(context: EngineContext, members: readonly JobMember[]): Promise<JobMember[]> {
-  const whole = members.filter(({ told }) => told !== undefined)
-  if (whole.length === 0) return []
   for (const { pod } of members.filter(({ told }) => told === undefined)) {
     const lock = await lockPod(context, pod.name, 'tspod, looking after a Job')
     try {
-      await tearDown(await loadWork(context, pod), lock)
+      // Whoever was removing it may have come to the end.
+      const now = await readPodById(context.store, pod.id)
+      if (now === undefined) await lock.removeFile()
+      else await tearDown(await loadWork(context, now), lock)
     } finally {
       await lock[Symbol.asyncDispose]()
     }
   }
-  return whole
+  return members.filter(({ told }) => told !== undefined)
 }
 
 /** One step of a Job that has not ended. */
 async function work(context: EngineContext, job: JobRecord, members: readonly JobMember[]): Promise<Step> {
-  if (members.length === 0) return DONE
   const nowMs = context.clock.nowMs()
   const started = members.flatMap(({ pod }) => pod.startedMs ?? [])
   const plan = planJob({
@@ -172,6 +192,14 @@ function removalMs({ spec, finishedMs }: JobRecord, members: readonly JobMember[
 function setWake(job: JobRecord, atMs: number | undefined, nowMs: number): void {
   if (atMs === undefined) delete job.wakeMs
   else job.wakeMs = Math.min(atMs, nowMs + LONGEST_JOB_WAIT_MS)
+}
+
+/** Nothing can be done now. A time that stood as it was would be due for ever (seed 42). */
+async function rest({ store }: EngineContext, job: JobRecord, wakeMs: number | undefined): Promise<Step> {
+  if (wakeMs === undefined) delete job.wakeMs
+  else job.wakeMs = wakeMs
+  await store.write(tx => updateJob(tx, job))
+  return DONE
 }
 
 /** What is left to do for a Job that has ended: its last pods stop, and some day it goes. */

@@ -12,6 +12,7 @@ import {
   type Transaction,
   updatePod,
   updateSandbox,
+  wakeJob,
 } from '../state/index.ts'
 import { wakeTimekeeper } from '../timekeeper.ts'
 import type { ContainerFailure, PlayedPod } from '../types/index.ts'
@@ -20,6 +21,9 @@ import { workOn, writePatches } from '../work.ts'
 import type { ImageOf } from './images.ts'
 import type { Intent } from './intents.ts'
 import { leadersFirst, placeOf } from './order.ts'
+
+/** A Job that nobody has come to look after is looked after then. */
+const JOB_RETRY_MS = 10_000
 
 type Cast = { service: PodWork | undefined; works: readonly PodWork[] }
 
@@ -116,6 +120,8 @@ async function settle(tx: Transaction, work: PodWork): Promise<void> {
   await writePatches(tx, work)
   await updateSandbox(tx, pod.id, context.boot, work.sandboxState)
   await updatePod(tx, pod.id, { complete: true, wakeMs: pod.wakeMs ?? null, ...started })
+  // Its Job is looked after next: should whoever is about to do that be killed, somebody else has to.
+  if (pod.job !== undefined) await wakeJob(tx, pod.job, context.clock.nowMs() + JOB_RETRY_MS)
   pod.complete = true
 }
 

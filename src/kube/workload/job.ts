@@ -47,6 +47,10 @@ export function readJobSpec(origin: JobOrigin, context: PodContext): ReadJob {
   readSelector(spec)
   const pod = readJobPod(origin, indexed, context)
   const limits = readLimits(spec, indexed)
+  if (limits.backoffLimitPerIndex !== undefined && pod.spec.restartPolicy !== 'Never')
+    spec
+      .at('backoffLimitPerIndex')
+      .issue('INVALID_VALUE', 'only possible with restartPolicy Never', 'set spec.template.spec.restartPolicy: Never')
   const job: JobSpec = {
     name,
     template: pod.spec,
