@@ -128,11 +128,14 @@ export class JobRules {
     }
   }
 
-  /** A Job that is still at it, and not because somebody holds one of its pods. */
+  /** A Job that is still at it, and not because somebody holds one of its pods, or a container of one. */
   isOpen(): boolean {
-    return this.#database
-      .all('SELECT * FROM job WHERE outcome IS NULL')
-      .some(job => this.#pods(job).every(({ goal, complete }) => goal === 'running' && complete === 1))
+    const held = "SELECT pod FROM container WHERE goal <> 'running'"
+    const open = this.#database.all(
+      `SELECT id FROM job WHERE outcome IS NULL AND id NOT IN
+       (SELECT job FROM pod WHERE job IS NOT NULL AND (goal <> 'running' OR complete = 0 OR id IN (${held})))`,
+    )
+    return open.length > 0
   }
 
   /** Nothing goes wrong any more, and all time it may need has passed. */

@@ -672,6 +672,11 @@ const rules: Record<string, Row[]> = {
   ],
   '58 Jobs': [
     { text: job('restartPolicy: Always'), at: 'spec.template.spec.restartPolicy', says: 'use OnFailure or Never' },
+    {
+      text: job('restartPolicy: OnFailure', 'completions: 1, completionMode: Indexed, backoffLimitPerIndex: 1'),
+      at: 'spec.backoffLimitPerIndex',
+      says: 'only possible with restartPolicy Never',
+    },
     { text: job('', 'completions: -1'), at: 'spec.completions', says: 'must be greater than or equal to 0' },
     { text: job('', 'backoffLimit: -1'), at: 'spec.backoffLimit', says: 'must be greater than or equal to 0' },
     { text: job('', 'completionMode: Indexed'), at: 'spec.completions', says: 'an indexed Job needs to know' },
