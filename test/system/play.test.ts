@@ -57,7 +57,7 @@ describe('on Debian 13 with systemd and cgroup v2', () => {
   onMachine('a pod outlives the unit that played it, in a scope of its own', () =>
     withLeakCheck(machine, async () => {
       // Every command here runs in a transient unit that is gone once the command has ended.
-      const huge = `"resources": { "limits": { "hugepages-2Mi": "4Mi" } }, "containers": [`
+      const huge = `"resources": { "limits": { "hugepages-2Mi": "4Mi" }, "requests": { "memory": "1Mi" } }, "containers": [`
       const text = podText('lasting').replace('"containers": [', huge)
       await succeeds(machine, ['kube', 'play', '-'], { input: text })
       const [container] = await containers(machine)

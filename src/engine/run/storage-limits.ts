@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { removeTree, writeAtomic } from '../../files.ts'
 import type { PodSpec } from '../../model.ts'
 import { limitsFile, podDirectory } from '../../paths.ts'
-import { type PodWork, patchPod } from '../context.ts'
+import { type EngineContext, type PodWork, patchPod } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
 import { wakeTimekeeper } from '../timekeeper.ts'
 import { logPath } from './log-path.ts'
@@ -24,6 +24,7 @@ export type Growing = {
 }
 
 const MEASURE_TIMEOUT_MS = 60_000
+const woken = new WeakSet<EngineContext>()
 
 /** All limits of a pod in the order in which a kubelet looks at them; empty for most pods. Pure. */
 export function storageLimits(spec: PodSpec, growing: Growing): StorageLimit[] {
@@ -82,6 +83,9 @@ export async function watchStorage(work: PodWork): Promise<void> {
   const file = limitsFile(context.paths, pod.id)
   if ((await readFile(file, 'utf8').catch(() => undefined)) === text) return
   await writeAtomic(file, text, 0o600, { durable: false })
+  // Once for all pods of a play: it has not said that it is there yet when the second one comes.
+  if (woken.has(context)) return
+  woken.add(context)
   await wakeTimekeeper(context).catch(error =>
     context.warn(`pod ${pod.name}: nobody looks after its limits of disk space: ${error.message}`),
   )

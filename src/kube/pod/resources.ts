@@ -38,7 +38,12 @@ export function readResources(resources: Field): ResourceSpec {
   const pids = whole(limits.entry('pids'))
   if (pids) spec.pidsLimit = pids
   const hugepages = readHugepages(limits, requests)
-  if (hugepages !== undefined) spec.hugepages = hugepages
+  if (hugepages !== undefined) {
+    spec.hugepages = hugepages
+    const others = [limits, requests].flatMap(list => ['cpu', 'memory'].map(name => list.entry(name)))
+    if (!others.some(field => field.present))
+      resources.issue('FORBIDDEN', 'HugePages require cpu or memory', 'add a request or limit of one of them')
+  }
   return spec
 }
 

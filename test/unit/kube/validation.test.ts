@@ -311,6 +311,18 @@ const rows: Record<string, Row> = {
     container: 'resources: {requests: {hugepages-2Mi: 2Mi}}',
     finds: `REQUIRED ${MAIN}.resources.requests[hugepages-2Mi]`,
   },
+  'huge pages without anything else': {
+    container: 'resources: {limits: {hugepages-2Mi: 2Mi}}',
+    finds: `FORBIDDEN ${MAIN}.resources`,
+  },
+  'more disk space than may be used': {
+    container: 'resources: {requests: {ephemeral-storage: 2Gi}, limits: {ephemeral-storage: 1Gi}}',
+    finds: `INVALID_VALUE ${MAIN}.resources.requests[ephemeral-storage]`,
+  },
+  'disk space of a pod as a whole': {
+    spec: 'resources: {limits: {ephemeral-storage: 1Gi}}',
+    finds: 'UNSUPPORTED_VALUE spec.resources.limits[ephemeral-storage]',
+  },
   'half a process': {
     container: 'resources: {limits: {pids: 500m}}',
     finds: `INVALID_VALUE ${MAIN}.resources.limits[pids]`,
