@@ -22,7 +22,7 @@ const ADDONS: Record<string, string> = {
   'notify.node': 'node_modules/sd-notify/build/Release/notify.node',
 }
 
-const OWN_ADDONS = ['namespaces', 'packet', 'syscalls']
+const OWN_ADDONS = ['namespaces', 'packet', 'spawn', 'syscalls']
 
 const DIGEST_LENGTH = 16
 

@@ -1,14 +1,16 @@
 /**
  * The door to other programs: an argv in, what came of it out. There is no shell.
  *
- * Commands of the hot path go through `spawn` itself: loading execa and its first call cost 40 ms together
- * (docs/adr/0002-processes.md). What streams and may be cancelled, such as a pull, goes through execa.
+ * Commands of the hot path go through spawn.ts: loading execa and its first call cost 40 ms together, and every fork
+ * of Node's more than some of these programs take (docs/adr/0002-processes.md, 0011-spawn.md). What streams and may
+ * be cancelled, such as a pull, goes through execa.
  */
-import { spawn } from 'node:child_process'
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { constants as osConstants } from 'node:os'
-import type { Readable, Writable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { TspodError } from './errors.ts'
+import { type Child, type SpawnOptions, spawn } from './spawn.ts'
 
 export type Command = {
   /** Program (absolute path or a name looked up in the fixed PATH) and its arguments. */
@@ -45,14 +47,16 @@ const O_CLOEXEC = 0o2000000
  * Spawns with the usual umask instead of tspod's own 077: a layer that containers-storage makes, or a mount point that
  * a runtime makes, has to be readable for whoever runs in the container. The fork happens inside this call.
  */
-const spawnOpen: typeof spawn = ((...args: Parameters<typeof spawn>) => {
+function spawnOpen(argv: Command['argv'], options: SpawnOptions): Child {
   const own = process.umask(0o022)
   try {
-    return spawn(...args)
+    return spawn(argv, options)
+  } catch (error) {
+    throw cannotRun(argv, error as Error)
   } finally {
     process.umask(own)
   }
-}) as typeof spawn
+}
 
 const DEFAULT_TIMEOUT_MS = 120_000
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024
@@ -79,13 +83,13 @@ export const run: Run = (command, signal) => started(() => runOnce(command, sign
 
 const runOnce: Run = (command, signal) =>
   new Promise((resolve, reject) => {
-    const [program, ...args] = command.argv
-    const child = spawnOpen(program, args, {
+    const child = spawnOpen(command.argv, {
       cwd: command.cwd ?? '/',
       env: { PATH: FIXED_PATH, ...command.env },
       stdio: [command.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      detached: true,
+      session: true,
     })
+    const [stdin, out, err] = child.streams
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []
     let bytes = 0
@@ -95,8 +99,8 @@ const runOnce: Run = (command, signal) =>
       cutShort = error
       killGroup(child.pid)
       // A descendant outside the group may hold the other ends for ever; nobody waits for its output any more.
-      child.stdout?.destroy()
-      child.stderr?.destroy()
+      out?.destroy()
+      err?.destroy()
     }
     const collect = (into: Buffer[]) => (chunk: Buffer) => {
       bytes += chunk.length
@@ -112,23 +116,20 @@ const runOnce: Run = (command, signal) =>
       signal?.removeEventListener('abort', onAbort)
       act()
     }
-    child.stdout?.on('data', collect(stdout))
-    child.stderr?.on('data', collect(stderr))
-    // A child that exits before it has read its input raises EPIPE here; its exit code tells the story.
-    child.stdin?.on('error', () => undefined)
-    child.on('error', error => settle(() => reject(cutShort ?? cannotRun(command.argv, error))))
-    child.on('close', (code, killedBy) =>
+    out?.on('data', collect(stdout))
+    err?.on('data', collect(stderr))
+    child.on('close', exitCode =>
       settle(() => {
         if (cutShort !== undefined) return reject(cutShort)
         resolve({
           argv: command.argv,
-          exitCode: code ?? 128 + signalNumber(killedBy),
+          exitCode,
           stdout: Buffer.concat(stdout).toString('utf8'),
           stderr: Buffer.concat(stderr).toString('utf8'),
         })
       }),
     )
-    if (command.input !== undefined) child.stdin?.end(command.input)
+    if (command.input !== undefined) stdin?.end(command.input)
     if (signal?.aborted) onAbort()
   })
 
@@ -169,51 +170,34 @@ export function spawnMonitor(
   cwd: string,
   attach = false,
 ): Promise<Monitor> {
-  return started(() => spawnMonitorOnce(argv, env, cwd, attach))
+  return started(async () => spawnMonitorOnce(argv, env, cwd, attach))
 }
 
-function spawnMonitorOnce(
-  argv: Command['argv'],
-  env: Record<string, string>,
-  cwd: string,
-  attach: boolean,
-): Promise<Monitor> {
-  const [program, ...args] = argv
-  const child = spawnOpen(program, args, {
+function spawnMonitorOnce(argv: Command['argv'], env: Record<string, string>, cwd: string, attach: boolean): Monitor {
+  const child = spawnOpen(argv, {
     cwd,
     env: { PATH: FIXED_PATH, ...env },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', ...(attach ? (['pipe'] as const) : [])],
-    detached: true,
+    session: true,
   })
   child.unref()
-  const [, , errors, sync, start, ready] = child.stdio as [null, null, Readable, Readable, Writable, Readable?]
+  const [, , errors, sync, start, ready] = child.streams as [undefined, undefined, Socket, Socket, Socket, Socket?]
   let written = ''
-  errors?.setEncoding('utf8').on('data', (text: string) => {
+  errors.setEncoding('utf8').on('data', (text: string) => {
     written = (written + text).slice(-MAX_ANSWER_BYTES)
   })
-  // A monitor that died before it read the start pipe raises EPIPE here; its exit code tells the story.
-  start?.on('error', () => undefined)
-  const close = (): void => {
-    for (const stream of [errors, sync, start, ready]) stream?.destroy()
+  return {
+    pid: child.pid,
+    prepare: () => start.write('\n'),
+    attachable: ready === undefined ? Promise.resolve(undefined) : firstLine(ready),
+    release: () => start.end('\n'),
+    answer: firstLine(sync),
+    exited: new Promise(settle => child.once('exit', settle)),
+    stderr: new Promise(settle => errors.once('close', () => settle(written))),
+    close: () => {
+      for (const stream of [errors, sync, start, ready]) stream?.destroy()
+    },
   }
-  return new Promise((resolve, reject) => {
-    child.once('error', error => {
-      close()
-      reject(cannotRun(argv, error))
-    })
-    child.once('spawn', () =>
-      resolve({
-        pid: child.pid as number,
-        prepare: () => start.write('\n'),
-        attachable: ready === undefined ? Promise.resolve(undefined) : firstLine(ready),
-        release: () => start.end('\n'),
-        answer: firstLine(sync),
-        exited: new Promise(settle => child.once('exit', (code, by) => settle(code ?? 128 + signalNumber(by)))),
-        stderr: new Promise(settle => errors.once('close', () => settle(written))),
-        close,
-      }),
-    )
-  })
 }
 
 /** The first line of `stream`, undefined when it ends before a line is complete or the line is too long. */
@@ -303,38 +287,30 @@ const runStreamingOnce: RunStreaming = async (command, onLine, signal) => {
 export type Interact = (argv: Command['argv'], how: { stdin: boolean }, signal: AbortSignal) => Promise<number>
 
 export const interact: Interact = (argv, how, signal) =>
-  new Promise((resolve, reject) => {
-    const [program, ...args] = argv
-    const child = spawnOpen(program, args, {
+  new Promise(resolve => {
+    const child = spawnOpen(argv, {
       cwd: '/',
       env: { PATH: FIXED_PATH },
       stdio: [how.stdin ? 'inherit' : 'ignore', 'inherit', 'inherit'],
+      session: false,
     })
-    const onAbort = (): void => {
-      child.kill('SIGTERM')
-    }
+    const onAbort = (): void => void process.kill(child.pid, 'SIGTERM')
     signal.addEventListener('abort', onAbort, { once: true })
-    child.on('error', error => reject(cannotRun(argv, error)))
-    child.on('exit', (code, killedBy) => {
+    child.once('exit', exitCode => {
       signal.removeEventListener('abort', onAbort)
-      resolve(code ?? 128 + signalNumber(killedBy))
+      resolve(exitCode)
     })
   })
 
 /** Starts a program in a session of its own that lives on after this process; answers its pid. */
 export type Detach = (argv: Command['argv']) => Promise<number>
 
-export const detach: Detach = argv => started(() => detachOnce(argv))
-
-const detachOnce: Detach = argv =>
-  new Promise((resolve, reject) => {
-    const [program, ...args] = argv
-    const child = spawnOpen(program, args, { cwd: '/', env: { PATH: FIXED_PATH }, stdio: 'ignore', detached: true })
-    child.on('error', error => reject(cannotRun(argv, error)))
-    child.on('spawn', () => {
-      child.unref()
-      resolve(child.pid as number)
-    })
+export const detach: Detach = argv =>
+  started(async () => {
+    const stdio = ['ignore', 'ignore', 'ignore'] as const
+    const child = spawnOpen(argv, { cwd: '/', env: { PATH: FIXED_PATH }, stdio, session: true })
+    child.unref()
+    return child.pid
   })
 
 /** Returns `finished` when it succeeded, throws COMMAND_FAILED with the last line of its error output otherwise. */

@@ -95,7 +95,8 @@ describe('imports', () => {
   })
 
   test.each<[name: string, homes: readonly string[]]>([
-    ['node:child_process', ['process.ts']],
+    ['node:child_process', []],
+    ['spawn.ts', ['process.ts']],
     ['execa', ['process.ts']],
     ['sqlite3', ['engine/state/store.ts', 'engine/state/lock.ts']],
     ['dbus-next', ['systemd/bus.ts']],
@@ -123,11 +124,12 @@ describe('imports', () => {
 describe('single homes', () => {
   test.each<[pattern: RegExp, homes: readonly string[]]>([
     // process.ts: the deadline of a command ends with the command, whatever clock the caller has.
-    [/\b(setTimeout|setInterval)\(/, ['clock.ts', 'process.ts']],
+    // spawn.ts: a child is looked at again, whatever clock the caller has.
+    [/\b(setTimeout|setInterval)\(/, ['clock.ts', 'process.ts', 'spawn.ts']],
     [/\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bMath\.random\(/, ['clock.ts']],
     [/\bprocess\.(exit|exitCode|argv)\b/, ['main.ts', 'tspod.ts']],
     [/(?<!\.)\bprocess\.env\b/, ['main.ts']],
-    [/\bcreateRequire\b/, ['bytecode.ts', 'namespaces.ts', 'packet.ts', 'syscalls.ts']],
+    [/\bcreateRequire\b/, ['bytecode.ts', 'namespaces.ts', 'packet.ts', 'spawn.ts', 'syscalls.ts']],
     [/\bconsole\./, []],
     [/\b(shell: true|sh', '-c')/, []],
   ])('%s', (pattern, homes) => {
