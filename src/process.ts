@@ -2,7 +2,7 @@
  * The door to other programs: an argv in, what came of it out. There is no shell.
  *
  * Commands of the hot path go through spawn.ts: loading execa and its first call cost 40 ms together, and every fork
- * of Node's more than some of these programs take (docs/adr/0002-processes.md, 0012-spawn.md). What streams and may
+ * of Node's more than some of these programs take (docs/adr/0002-processes.md, 0013-spawn.md). What streams and may
  * be cancelled, such as a pull, goes through execa.
  */
 import { closeSync, readdirSync, readFileSync } from 'node:fs'

@@ -1,5 +1,5 @@
 /*
- * Starting programs without copying this process (docs/adr/0012-spawn.md). Only system calls are here; streams, events
+ * Starting programs without copying this process (docs/adr/0013-spawn.md). Only system calls are here; streams, events
  * and limits are spawn.ts's. Whatever can fail returns the negative errno.
  *
  *   start(program, argv, env, cwd, fds, session) -> pid | -errno    descriptor i of the program is fds[i] of ours, or

@@ -1,6 +1,6 @@
 /**
  * Starting programs. What node:child_process does for it, without its fork: that copies the page tables of this
- * process, 3 to 10 ms of the main thread for each program, where posix_spawn(3) takes 0.3 (docs/adr/0012-spawn.md).
+ * process, 3 to 10 ms of the main thread for each program, where posix_spawn(3) takes 0.3 (docs/adr/0013-spawn.md).
  * spawn.c makes the system calls. Only process.ts uses this.
  */
 import { EventEmitter } from 'node:events'
