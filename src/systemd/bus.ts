@@ -66,6 +66,13 @@ export async function openBus(clock: Clock, socket: string = SYSTEM_BUS_SOCKET):
   // The library does not pass on that the other end hung up: a call would wait for its reply in vain.
   const { _connection: connection } = bus as unknown as { _connection: EventEmitter }
   connection.on('end', () => fail(busUnusable(socket, 'the connection was closed')))
+  // Nor does it catch what it throws when its Hello is refused: that answer must not reach it.
+  let greeted = false
+  connection.prependListener('message', (message: Message) => {
+    if (greeted || message.type !== dbus.MessageType.ERROR) return
+    fail(busUnusable(socket, `it refuses: ${message.body.join(' ') || message.errorName}`))
+    message.type = dbus.MessageType.SIGNAL
+  })
 
   async function within<T>(work: Promise<T>, what: string): Promise<T> {
     const pause = new AbortController()
@@ -91,6 +98,7 @@ export async function openBus(clock: Clock, socket: string = SYSTEM_BUS_SOCKET):
   const close = (): void => bus.disconnect()
   try {
     await within(new Promise<void>(resolve => bus.on('connect', () => resolve())), 'Hello')
+    greeted = true
   } catch (error) {
     close()
     throw error

@@ -52,7 +52,9 @@ export function openJobs(clock: Clock, connect: () => Promise<Bus>): Jobs {
       signature: 's',
       body: [`type='signal',sender='${PEER.destination}',interface='${MANAGER.interface}',member='JobRemoved'`],
     })
-    await Promise.all([subscribed, matched])
+    await Promise.all([subscribed, matched]).catch(error => {
+      throw error instanceof BusError ? systemdRefuses(error) : error
+    })
     return bus
   }
   const connection = (): Promise<Bus> => {
@@ -142,6 +144,12 @@ function jobRemoved(signal: Signal): { job: string; result: string } | undefined
   const [, job, , result] = signal.body
   return { job: String(job), result: String(result) }
 }
+
+const systemdRefuses = (cause: BusError): TspodError =>
+  new TspodError('HOST_LACKS', `systemd cannot be talked to over D-Bus: ${cause.message}`, {
+    remedy: 'see whether it runs: systemctl is-system-running',
+    cause,
+  })
 
 const systemdAway = (cause: Error): TspodError =>
   new TspodError('HOST_LACKS', `systemd has not been on the bus for ${AWAY_LIMIT_MS / 1000} s: ${cause.message}`, {

@@ -206,6 +206,38 @@ test('the state of a unit, with numbers that there are none of left out', () => 
   expect(reasonOf({ ...state, load: 'masked', loadError: 'Unit is masked.' })).toBe('Unit is masked.')
 })
 
+/** An error message of D-Bus with one text, as the specification lays it out. */
+function errorReply(serial: number, name: string, text: string): Buffer {
+  const parts: number[] = []
+  const align = (to: number): void => {
+    while (parts.length % to !== 0) parts.push(0)
+  }
+  const word = (value: number): void => {
+    align(4)
+    parts.push(value & 255, value >> 8, 0, 0)
+  }
+  const string = (value: string): void => {
+    word(value.length)
+    parts.push(...Buffer.from(value), 0)
+  }
+  const field = (code: number, type: string, write: () => void): void => {
+    align(8)
+    parts.push(code, 1, type.charCodeAt(0), 0)
+    write()
+  }
+  parts.push('l'.charCodeAt(0), 3, 0, 1)
+  word(text.length + 5)
+  word(1)
+  word(0)
+  field(5, 'u', () => word(serial))
+  field(4, 's', () => string(name))
+  field(8, 'g', () => parts.push(1, 's'.charCodeAt(0), 0))
+  parts[12] = parts.length - 16
+  align(8)
+  string(text)
+  return Buffer.from(parts)
+}
+
 describe('a bus that is of no use', () => {
   async function answering(answer: (socket: Socket) => void, clock: Clock): Promise<unknown> {
     const folder = await mkdtemp(join(tmpdir(), 'tspod-bus-'))
@@ -235,6 +267,27 @@ describe('a bus that is of no use', () => {
     expect(await answering(socket => socket.end(), systemClock)).toMatchObject({
       code: 'HOST_LACKS',
       message: expect.stringContaining('the connection was closed'),
+    })
+  })
+  test('it refuses to talk', async () => {
+    const refusal = (socket: Socket): void => {
+      socket.on('data', data => {
+        const text = data.toString('latin1')
+        if (text.includes('AUTH EXTERNAL')) socket.write('OK 0123456789abcdef0123456789abcdef\r\n')
+        if (!text.includes('Hello')) return
+        socket.write(errorReply(1, 'org.freedesktop.DBus.Error.LimitsExceeded', 'too many connections'))
+      })
+    }
+    expect(await answering(refusal, systemClock)).toMatchObject({
+      code: 'HOST_LACKS',
+      message: expect.stringContaining('it refuses: too many connections'),
+    })
+  })
+  test('systemd refuses to be listened to', async () => {
+    const { units } = unitsOn({ Subscribe: fails('DBus.Error.AccessDenied', 'no') })
+    await expect(units.show(UNIT)).rejects.toMatchObject({
+      code: 'HOST_LACKS',
+      message: 'systemd cannot be talked to over D-Bus: no',
     })
   })
   test('it says nothing', async () => {
