@@ -105,6 +105,7 @@ async function sample(who: Contender, work: Case, counts: boolean): Promise<void
   const expected = work.shape.pods * work.shape.containers
   const up = await settled(expected)
   if (up !== expected) troubles.push(`${who}: ${work.name}: ${up} of ${expected} containers run after play`)
+  await commandsEnded(before)
   const resident = helperMemory(before) / work.shape.pods
   const downed = await timed(tool.down(work), tool.env)
   const left = await settled(0)
@@ -135,6 +136,13 @@ async function timed(argv: Argv, env: Record<string, string> = {}): Promise<numb
 async function settled(expected: number): Promise<number> {
   for (let attempt = 0; attempt < SETTLE_ATTEMPTS && containersUp() !== expected; attempt++) await systemClock.sleep(20)
   return containersUp()
+}
+
+/** systemd says that a unit is up before the command that made it so has ended. */
+async function commandsEnded(before: ReadonlySet<number>): Promise<void> {
+  const isCommand = ({ pid, comm }: { pid: number; comm: string }): boolean =>
+    /^(podman|MainThread|node)$/.test(comm) && !before.has(pid) && pid !== process.pid
+  for (let attempt = 0; attempt < SETTLE_ATTEMPTS && processes().some(isCommand); attempt++) await systemClock.sleep(20)
 }
 
 /** Containers whose first process runs: in each, process 1 is a shell with the trap of the manifest. */
