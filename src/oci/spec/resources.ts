@@ -204,8 +204,29 @@ function wantedOomScore(pod: PodSpec, container: ContainerSpec, host: HostFacts)
   const qos = qosClass(pod)
   if (qos === 'Guaranteed') return -997
   if (qos === 'BestEffort') return 1000
-  const share = effective(container.resources).memoryRequest / host.memoryBytes
+  const own = memoryRequest(container)
+  // A sidecar does not go before the most expendable of those that it serves.
+  const isSidecar =
+    container.restartPolicy === 'Always' && pod.initContainers.some(({ name }) => name === container.name)
+  const asked = isSidecar ? Math.max(own, Math.min(...pod.containers.map(memoryRequest))) : own
+  const share = (asked + unclaimedMemory(pod)) / host.memoryBytes
   return Math.min(999, Math.max(3, 1000 - Math.floor(1000 * share)))
+}
+
+const memoryRequest = ({ resources }: Pick<ContainerSpec, 'resources'>): number => effective(resources).memoryRequest
+
+/** What is asked for the pod as a whole and for none of its containers: each is taken to have asked for a part of it. */
+function unclaimedMemory({ resources, initContainers, containers }: PodSpec): number {
+  const wanted = resources === undefined ? 0 : effective(resources).memoryRequest
+  if (wanted === 0) return 0
+  let [sidecars, most] = [0, 0]
+  for (const container of initContainers) {
+    const own = memoryRequest(container)
+    if (container.restartPolicy === 'Always') sidecars += own
+    else most = Math.max(most, sidecars + own)
+  }
+  const claimed = Math.max(most, sidecars + containers.reduce((sum, container) => sum + memoryRequest(container), 0))
+  return Math.max(0, Math.floor((wanted - claimed) / (initContainers.length + containers.length)))
 }
 
 /** The `oom_score_adj` that this host lets tspod set; a difference is added to `notices`. */

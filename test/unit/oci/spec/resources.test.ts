@@ -113,6 +113,25 @@ describe('who dies first', () => {
     expect(score({ cpuRequestMilli: 10 })).toBe(999)
   })
 
+  test('a sidecar not before the most expendable of those that it serves', () => {
+    const asks = (gib: number, more: object = {}) =>
+      containerSpec({ resources: { memoryRequestBytes: gib * GIB }, ...more })
+    const scoreOf = (own: number, others: number[]): number => {
+      const sidecar = asks(own, { name: 'proxy', restartPolicy: 'Always' })
+      const pod = podSpec({ initContainers: [sidecar], containers: others.map(other => asks(other)) })
+      return oomScoreAdj(pod, sidecar, hostFacts(), [])
+    }
+    expect(scoreOf(1, [2, 4])).toBe(750)
+    expect(scoreOf(3, [2, 4])).toBe(625)
+    expect(scoreOf(1, [0, 4])).toBe(875)
+  })
+
+  test('memory of the pod that no container asks for protects all of them', () => {
+    const [first, second] = [containerSpec({ resources: { memoryRequestBytes: GIB } }), containerSpec()]
+    const pod = podSpec({ containers: [first, second], resources: { memoryRequestBytes: 3 * GIB } })
+    expect([first, second].map(container => oomScoreAdj(pod, container, hostFacts(), []))).toEqual([750, 875])
+  })
+
   test('without the right to go below zero: zero, and a notice', () => {
     const notices: string[] = []
     expect(score(all, hostFacts({ canLowerOom: false }), notices)).toBe(0)
