@@ -15,17 +15,15 @@
  *   attach(fd, path) -> 0 | -errno         puts it at path; fd still has to be closed
  *   bind(source, path) -> 0 | -errno       as mount --bind does
  */
-#define _GNU_SOURCE
-#define NAPI_VERSION 8
+#include "addon.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <net/if.h>
-#include <node_api.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -41,35 +39,7 @@
 #define AT_RECURSIVE 0x8000
 #endif
 
-/* A call into Node-API that fails is a mistake of namespaces.ts, not of the user. */
-#define MUST(call) \
-  do { \
-    if ((call) != napi_ok) napi_fatal_error(__FILE__, NAPI_AUTO_LENGTH, #call, NAPI_AUTO_LENGTH); \
-  } while (0)
-
-static napi_value answer(napi_env env, long result) {
-  napi_value value;
-  MUST(napi_create_int64(env, result < 0 ? -errno : result, &value));
-  return value;
-}
-
-static void arguments(napi_env env, napi_callback_info info, size_t wanted, napi_value *values) {
-  size_t count = wanted;
-  MUST(napi_get_cb_info(env, info, &count, values, NULL, NULL));
-  if (count != wanted) napi_fatal_error(__FILE__, NAPI_AUTO_LENGTH, "wrong number of arguments", NAPI_AUTO_LENGTH);
-}
-
-static int number_in(napi_env env, napi_value value) {
-  int32_t number;
-  MUST(napi_get_value_int32(env, value, &number));
-  return number;
-}
-
-static bool truth_in(napi_env env, napi_value value) {
-  bool truth;
-  MUST(napi_get_value_bool(env, value, &truth));
-  return truth;
-}
+static napi_value answer(napi_env env, long result) { return number(env, result < 0 ? -errno : result); }
 
 /* What is too long is cut, and the kernel refuses what is left of 4095 bytes and more. */
 static void path_in(napi_env env, napi_value value, char path[static 4097]) {

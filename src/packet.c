@@ -13,10 +13,9 @@
  *   finish(socket)                                 no more will be sent
  *   close(socket)
  */
-#define _GNU_SOURCE
-#define NAPI_VERSION 8
+#include "addon.h"
+
 #include <errno.h>
-#include <node_api.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,24 +31,6 @@ typedef struct {
   napi_ref on_ready;
   int fd;
 } packet_socket;
-
-/* A call into Node-API that fails is a mistake of packet.ts, not of the user. */
-#define MUST(call) \
-  do { \
-    if ((call) != napi_ok) napi_fatal_error(__FILE__, NAPI_AUTO_LENGTH, #call, NAPI_AUTO_LENGTH); \
-  } while (0)
-
-static napi_value number(napi_env env, int64_t value) {
-  napi_value result;
-  MUST(napi_create_int64(env, value, &result));
-  return result;
-}
-
-static void arguments(napi_env env, napi_callback_info info, size_t wanted, napi_value *values) {
-  size_t count = wanted;
-  MUST(napi_get_cb_info(env, info, &count, values, NULL, NULL));
-  if (count != wanted) napi_fatal_error(__FILE__, NAPI_AUTO_LENGTH, "wrong number of arguments", NAPI_AUTO_LENGTH);
-}
 
 static packet_socket *socket_in(napi_env env, napi_value value) {
   void *found;

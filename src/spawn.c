@@ -8,14 +8,12 @@
  *   pair() -> [ours, theirs] | -errno      two ends of a stream, both close-on-exec, ours not blocking
  *   reap(pid) -> code | 256 + signal | -4096 while it runs | -errno
  */
-#define _GNU_SOURCE
-#define NAPI_VERSION 8
+#include "addon.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <node_api.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,30 +23,6 @@
 #define MOST_DESCRIPTORS 8
 /* An errno is above -4096: this is none. */
 #define STILL_RUNS (-4096)
-
-/* A call into Node-API that fails is a mistake of spawn.ts, not of the user. */
-#define MUST(call) \
-  do { \
-    if ((call) != napi_ok) napi_fatal_error(__FILE__, NAPI_AUTO_LENGTH, #call, NAPI_AUTO_LENGTH); \
-  } while (0)
-
-static napi_value number(napi_env env, int value) {
-  napi_value result;
-  MUST(napi_create_int32(env, value, &result));
-  return result;
-}
-
-static void arguments(napi_env env, napi_callback_info info, size_t wanted, napi_value *values) {
-  size_t count = wanted;
-  MUST(napi_get_cb_info(env, info, &count, values, NULL, NULL));
-  if (count != wanted) napi_fatal_error(__FILE__, NAPI_AUTO_LENGTH, "wrong number of arguments", NAPI_AUTO_LENGTH);
-}
-
-static int number_in(napi_env env, napi_value value) {
-  int32_t result;
-  MUST(napi_get_value_int32(env, value, &result));
-  return result;
-}
 
 static char *text_in(napi_env env, napi_value value) {
   size_t length;
@@ -96,12 +70,11 @@ static int arrange(posix_spawn_file_actions_t *actions, napi_env env, napi_value
 
 static napi_value start(napi_env env, napi_callback_info info) {
   napi_value values[6];
-  bool session;
   pid_t pid = 0;
   arguments(env, info, 6, values);
   char *program = text_in(env, values[0]), *cwd = text_in(env, values[3]);
   char **argv = texts_in(env, values[1]), **envp = texts_in(env, values[2]);
-  MUST(napi_get_value_bool(env, values[5], &session));
+  bool session = truth_in(env, values[5]);
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   sigset_t none, all;

@@ -7,35 +7,16 @@
  *   tell(socket, text, pid) -> length | -errno     one datagram that says it comes from pid; 0 for this process
  *   attribute(path, name) -> text | -errno         an extended attribute
  */
-#define _GNU_SOURCE
-#define NAPI_VERSION 8
+#include "addon.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <node_api.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-/* A call into Node-API that fails is a mistake of our own module, not of the user. */
-#define MUST(call) \
-  do { \
-    if ((call) != napi_ok) napi_fatal_error(__FILE__, NAPI_AUTO_LENGTH, #call, NAPI_AUTO_LENGTH); \
-  } while (0)
-
-static napi_value number(napi_env env, int64_t value) {
-  napi_value result;
-  MUST(napi_create_int64(env, value, &result));
-  return result;
-}
-
-static void arguments(napi_env env, napi_callback_info info, size_t wanted, napi_value *values) {
-  size_t count = wanted;
-  MUST(napi_get_cb_info(env, info, &count, values, NULL, NULL));
-  if (count != wanted) napi_fatal_error(__FILE__, NAPI_AUTO_LENGTH, "wrong number of arguments", NAPI_AUTO_LENGTH);
-}
 
 /* A path, or with @ in front a name of the abstract kind. Returns the length, or -errno. */
 static int address_of(const char *name, struct sockaddr_un *address) {
