@@ -1,5 +1,5 @@
 /** `tspod kube down`: what a manifest describes is stopped and removed. */
-import type { DownReport } from '../engine/index.ts'
+import type { DownOptions, DownReport } from '../engine/index.ts'
 import { EXIT_OWN_ERROR } from '../errors.ts'
 import { announcer } from './announce.ts'
 import type { FlagTable } from './flags.ts'
@@ -35,11 +35,7 @@ export async function takeDown(names: readonly string[], how: { force: boolean }
 }
 
 /** The same for texts that were read already; a service manager is told as it goes. */
-export async function takeDownSources(
-  sources: readonly Source[],
-  how: { force: boolean },
-  world: World,
-): Promise<Outcome> {
+export async function takeDownSources(sources: readonly Source[], how: DownOptions, world: World): Promise<Outcome> {
   const [{ namesIn }, engine] = await Promise.all([import('../kube/index.ts'), world.engine()])
   const notifier = await world.notifier()
   const announced = notifier && announcer(notifier, world.clock)

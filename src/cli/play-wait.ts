@@ -42,9 +42,6 @@ export async function waitAndClean(
  * what they go on to say has a reader. Source of the behaviour: Podman.
  */
 export async function stay(report: PlayReport, engine: Engine, world: World): Promise<Outcome> {
-  const played = playOutcome(report)
-  world.out.write(played.stdout ?? '')
-  world.err.write(played.stderr ?? '')
   if (report.service === undefined) return {}
   try {
     return { exitCode: await engine.serviceEnd(report.service, world.signal) }

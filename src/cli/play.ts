@@ -150,8 +150,13 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
     const stands = flags.wait || report.resident || report.main === 'ended'
     announced?.up(stands && report.main !== undefined ? process.pid : report.main)
     if (flags.wait) return await waitAndClean(sources, report, engine, world)
-    if (report.resident) return await stay(report, engine, world)
     const outcome = playOutcome(report)
+    if (report.resident) {
+      // Ids are for whoever asked, not for a journal.
+      if (announced === undefined) world.out.write(outcome.stdout ?? '')
+      world.err.write(outcome.stderr ?? '')
+      return await stay(report, engine, world)
+    }
     return announced === undefined
       ? outcome
       : { ...outcome, exitCode: await announced.exitCode(report, engine, outcome) }

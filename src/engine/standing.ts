@@ -1,4 +1,5 @@
 /** How a service stands, in the one line that `systemctl status` has for it. */
+import { processStart } from '../files.ts'
 import { tellFor } from '../syscalls.ts'
 import { oneLine } from '../systemd/index.ts'
 import type { EngineContext } from './context.ts'
@@ -43,14 +44,17 @@ export async function tellStanding({ store }: EngineContext, service: PodRecord)
   const socket = service.settings.unit?.notify
   if (socket === undefined) return
   const [[main], rows] = await Promise.all([
-    store.all("SELECT monitor_pid AS pid FROM container WHERE pod = ? AND state = 'running'", [service.id]),
+    store.all("SELECT monitor_pid AS pid, monitor_start AS start FROM container WHERE pod = ? AND state = 'running'", [
+      service.id,
+    ]),
     store.all(
       `SELECT container.name, container.kind, container.state, exit_code FROM container JOIN pod ON container.pod = pod.id
        WHERE pod.service = ? ORDER BY pod.created_ms, pod.name, container.ordinal`,
       [service.id],
     ),
   ])
-  if (typeof main?.pid !== 'number') return
+  // Said in the name of another process it would be taken for that one's unit.
+  if (typeof main?.pid !== 'number' || processStart(main.pid) !== main.start) return
   const members = rows.map(row => ({
     name: String(row.name),
     kind: String(row.kind) as ContainerKind,

@@ -21,8 +21,8 @@ const FOLDER = '/etc/tspod/kube'
 /** Installs the template of the checkout. */
 export async function installTemplate(machine: Machine): Promise<void> {
   const template = '/src/templates/tspod-kube@.service'
-  const line = `mkdir -p ${FOLDER}; sed s,@TSPOD@,/src/bin/tspod,g ${template} >/run/systemd/system/tspod-kube@.service`
-  await machine.sh(`${line}; systemctl daemon-reload`)
+  const filled = `sed -e s,@TSPOD@,/src/bin/tspod,g -e s,@HOME@,/src,g ${template}`
+  await machine.sh(`mkdir -p ${FOLDER}; ${filled} >/run/systemd/system/tspod-kube@.service; systemctl daemon-reload`)
 }
 
 /** The service of a manifest; `options` are lines below [Kube], `dropIn` lines of the unit's own. */

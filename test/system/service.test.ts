@@ -229,6 +229,15 @@ describe('the unit is what its service is', () => {
     }),
   )
 
+  onMachine('inactive when it is stopped and nobody knows any more what was played, and nothing is left', async () => {
+    const app = await made('app', podText('web') + podText('db'))
+    await app.start()
+    await machine.sh('rm /run/tspod/unit:*')
+    expect(await app.stop()).toBe(0)
+    expect(await app.show('ActiveState', 'Result')).toEqual(['inactive', 'success'])
+    expect(await containers(machine)).toEqual([])
+  })
+
   onMachine('inactive when all of it is asked to end at once, and nothing is left', () =>
     withLeakCheck(machine, async () => {
       const app = await made('app', podText('web') + podText('db'))

@@ -72,11 +72,13 @@ async function reloadUnit(unit: KubeUnit, place: Place, world: World): Promise<O
   }
 }
 
-/** Takes down what the unit has played and not taken down yet; nothing when there is nothing. */
+/**
+ * Takes down what the unit has played and not taken down yet; nothing when there is nothing. Its pods go also where
+ * nobody knows any more what was played: the notes are in the run directory, and those may have been lost.
+ */
 export async function takeDownPlayed(unit: KubeUnit, world: World): Promise<Outcome> {
   const played = playedFile(unit, world)
   const noted = await recall(played)
-  if (noted.length === 0) return {}
   const sources = await readable(noted)
   // Options that have become wrong must not keep anything running.
   const { force } = await optionsOf(unit).catch(error => {
@@ -84,7 +86,7 @@ export async function takeDownPlayed(unit: KubeUnit, world: World): Promise<Outc
     world.err.write(`warning: ${error.message}\n`)
     return { force: false }
   })
-  const outcome = await takeDownSources(sources, { force }, world)
+  const outcome = await takeDownSources(sources, { force, unit: unit.unit }, world)
   if (outcome.exitCode === 0) await rm(played, { force: true })
   return { stderr: outcome.stderr ?? '', exitCode: outcome.exitCode ?? 0 }
 }

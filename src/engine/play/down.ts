@@ -2,7 +2,7 @@
 import type { Id } from '../../model.ts'
 import type { EngineContext } from '../context.ts'
 import { removeIdleServices, settleService, tearDown } from '../run/index.ts'
-import { podsMadeBy, readPod, readPods } from '../state/index.ts'
+import { type PodRecord, podsMadeBy, readPod, readPods } from '../state/index.ts'
 import { nudgeTimekeeper } from '../timekeeper.ts'
 import type { DownOptions, DownReport, DownRequest, Watch } from '../types/index.ts'
 import { removeSecrets, removeVolume } from '../volumes/index.ts'
@@ -26,10 +26,15 @@ export async function down(
     }
   }
   const services = new Set<Id>()
-  const jobs = request.workloads.filter(({ kind }) => kind === 'Job').map(({ name }) => name)
+  const ofUnit = await podsOfUnit(context, options.unit)
+  const jobs = [
+    ...request.workloads.filter(({ kind }) => kind === 'Job').map(({ name }) => name),
+    ...ofUnit.flatMap(({ spec }) => spec.job?.name ?? []),
+  ]
   // Nobody makes more of them meanwhile.
   await using _jobs = await lockJobs(context, jobs, 'tspod kube down', { signal })
-  const names = new Set([...request.pods, ...(await podsMadeBy(context.store, request.workloads))])
+  const made = await podsMadeBy(context.store, request.workloads)
+  const names = new Set([...request.pods, ...made, ...ofUnit.map(({ name }) => name)])
   const known = new Map((await readPods(context.store)).map(pod => [pod.name as string, pod]))
   const place = (name: string): ReturnType<typeof placeOf> => placeOf(known.get(name) ?? { name })
   const pods = await followersFirst([...names], place, async name => {
@@ -70,6 +75,11 @@ export async function down(
     })
   }
   return report
+}
+
+async function podsOfUnit({ store }: EngineContext, unit: string | undefined): Promise<PodRecord[]> {
+  if (unit === undefined) return []
+  return (await readPods(store)).filter(({ kind, settings }) => kind === 'pod' && settings.unit?.name === unit)
 }
 
 /** With force all that the request names; without it those claims that are to go with their workload. */

@@ -91,6 +91,8 @@ export type DownRequest = {
 export type DownOptions = {
   /** Also removes named volumes. */
   force: boolean
+  /** Also every pod that this systemd unit has played. */
+  unit?: string
   /** At most this between the stop signal and KILL, whatever the pods say. */
   graceMs?: number
 }
