@@ -2,7 +2,7 @@
  * Claims behind which is a file system of their own, by Podman's annotations: mounted when the first pod needs it and
  * unmounted when the last one has come to rest.
  */
-import { mkdir, realpath } from 'node:fs/promises'
+import { mkdir, realpath, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TspodError } from '../../errors.ts'
 import type { PodSpec } from '../../model.ts'
@@ -59,7 +59,10 @@ export async function releaseClaims({ context, pod }: PodWork): Promise<void> {
       )
       const sandboxes = await Promise.all(others.map(({ id }) => readSandbox(context.store, id, context.boot)))
       if (sandboxes.some(sandbox => sandbox !== undefined && sandbox.state !== 'down')) return
-      await unmountBelow([join(volumeDirectory(context.paths, claim), '_data')], context.run)
+      const path = join(volumeDirectory(context.paths, claim), '_data')
+      await unmountBelow([path], context.run)
+      // What is copied into a container at rest must not end up below the next mount.
+      await rmdir(path).catch(() => undefined)
     })
   }
 }

@@ -60,6 +60,8 @@ test('a file system is mounted for the first pod and unmounted after the last', 
     expect(await inside('one', 'cat /v/file')).toBe('x\n')
     await succeeds(cell, ['pod', 'stop', 'one', 'two'])
     expect(await mounts()).toBe('')
+    await cell.sh('echo lost >/tmp/lost')
+    expect(await tspod(cell, ['cp', '/tmp/lost', 'two-main:/v/lost'])).toMatchObject({ exitCode: 125 })
     await succeeds(cell, ['pod', 'start', 'two'])
     expect(await inside('two', 'ls /v')).toBe('')
     await succeeds(cell, ['kube', 'down', '--force', '-'], {
