@@ -130,6 +130,30 @@ describe('a manifest as a service', () => {
     expect(await units.leftovers()).toBe('')
   })
 
+  onMachine(
+    "taken over from one of Podman's: where it starts, with what, and what is said about the rest",
+    async () => {
+      const kube = '[Unit]\nDescription=From Quadlet\n[Kube]\nYaml=app.yaml\nNetwork=none\nAutoUpdate=registry\n'
+      await units.write(
+        '/etc/containers/systemd/shop.kube',
+        `${kube}SetWorkingDirectory=yaml\n[Install]\nWantedBy=shop.target\n`,
+      )
+      await units.write('/etc/containers/systemd/app.yaml', podText('shop'))
+      const imported = await units.verb('import', '/etc/containers/systemd')
+      expect(imported.stderr).toMatch(/^\/etc\/containers\/systemd\/shop\.kube:6:12 AutoUpdate= is not kept/)
+      const enabled = await units.verb('enable', '--now', 'shop')
+      expect(enabled.stderr).toMatch(/^Created symlink \S*shop\.target\.wants\/tspod-kube@shop\.service → \S*\n$/)
+      expect(await units.show('tspod-kube@shop.service', 'Description')).toBe('From Quadlet')
+      expect(await units.show('tspod-kube@shop.service', 'WorkingDirectory')).toBe('/etc/containers/systemd')
+      expect((await succeeds(machine, ['exec', 'shop-c1', 'ls', '/sys/class/net'])).trim()).toBe('lo')
+      expect(await units.verb('disable', '--now', 'shop')).toMatchObject({ exitCode: 0 })
+      expect(await units.leftovers()).toBe('')
+      await machine.sh(
+        'rm -r /etc/containers/systemd /etc/systemd/system/tspod-kube@shop.service.d; systemctl daemon-reload',
+      )
+    },
+  )
+
   onMachine('one that does not start says why, and leaves nothing', async () => {
     await units.manifest('web')
     await machine.sh("sed -i 's/localhost.tspod-demo:latest/localhost\\/missing:1/' /etc/tspod/kube/web.yaml")
