@@ -9,7 +9,7 @@ import { TspodError } from '../../errors.ts'
 import { removeTree } from '../../files.ts'
 import { checkpointContainer, containerCgroup, requireCriu, setFrozen, waitExit } from '../../oci/index.ts'
 import { exitDirectory, podDirectory } from '../../paths.ts'
-import { type EngineContext, type PodWork, patch } from '../context.ts'
+import { type EngineContext, type PodWork, patch, patchPod } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
 import {
   advance,
@@ -25,6 +25,7 @@ import {
 import { type ContainerRecord, updateSandbox } from '../state/index.ts'
 import type { CheckpointWish, RestoreWish } from '../types/index.ts'
 import { addFailures, commitGoals, each, type Failures } from './batch.ts'
+import { activate } from './goals.ts'
 
 /** Its processes are dead once CRIU has them; conmon only has to say so. */
 const END_WAIT_MS = 10_000
@@ -130,7 +131,8 @@ async function restoreOne(work: PodWork, record: ContainerRecord, wish: RestoreW
   const { goal: podGoal } = pod
   const { goal, state, exitCode, reason, message } = record
   const before = { goal, state, reason, message, ...(exitCode !== undefined && { exitCode }) }
-  pod.goal = 'running'
+  const { failure = null, failureMessage = null, failedMs = null } = pod
+  activate(work)
   patch(work, record.id, { state: advance(record.state, 'reset'), goal: 'running', killed: false })
   await commitGoals(work)
   holdPod(context.paths, pod.id)
@@ -142,6 +144,7 @@ async function restoreOne(work: PodWork, record: ContainerRecord, wish: RestoreW
   } catch (error) {
     await deleteRun(work, record)
     pod.goal = podGoal
+    patchPod(work, { failure, failureMessage, failedMs })
     patch(work, record.id, before)
     throw error
   }

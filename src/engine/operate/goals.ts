@@ -12,15 +12,20 @@ export function wantRunning(work: PodWork, wanted: readonly ContainerRecord[]): 
   const { pod } = work
   const isComing = isAtRest(work)
   const isOver = new Set(work.containers.filter(record => isPast(work, record)))
-  pod.goal = 'running'
-  if (isComing)
-    patchPod(work, { activeMs: work.context.clock.nowMs(), failure: null, failureMessage: null, failedMs: null })
+  activate(work)
   const helpers = work.containers.filter(record => isHelper(record) && (isComing || holdsUp(record)))
   for (const record of new Set([...helpers, ...wanted])) {
     patch(work, record.id, { goal: 'running', crashes: 0, killed: false })
     work.asked.add(record.id)
     if (hasEnded(record) && !isOver.has(record) && !staysDone(work, record)) reset(work, record)
   }
+}
+
+/** The pod is to run. One at rest begins anew: its deadline counts from now, also where it has failed of that. */
+export function activate(work: PodWork): void {
+  if (isAtRest(work))
+    patchPod(work, { activeMs: work.context.clock.nowMs(), failure: null, failureMessage: null, failedMs: null })
+  work.pod.goal = 'running'
 }
 
 const isHelper = ({ kind }: ContainerRecord): boolean => kind !== 'regular' && kind !== 'service'
