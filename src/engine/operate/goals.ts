@@ -9,7 +9,6 @@ import type { ContainerRecord } from '../state/index.ts'
  * back-off: it begins anew; and so does the deadline of a pod at rest, also of one that has failed of it.
  */
 export function wantRunning(work: PodWork, wanted: readonly ContainerRecord[]): void {
-  const { pod } = work
   const isComing = isAtRest(work)
   const isOver = new Set(work.containers.filter(record => isPast(work, record)))
   activate(work)
