@@ -11,7 +11,7 @@ const TYPE = /^[a-z0-9][a-z0-9._-]{0,31}$/
 /** A claim: only its name, labels and annotations mean something on one host. `annotations` has those of flags too. */
 export function readClaim(document: Field, annotations: Record<string, string>, baseDirectory: string): ClaimSpec {
   const metadata = document.at('metadata')
-  judgeVolumeAnnotations(metadata, true)
+  judgeVolumeAnnotations(metadata, annotations)
   const source = annotations[`${PREFIX}import-source`] ?? ''
   return {
     name: metadata.at('name').string() ?? '',
@@ -21,7 +21,7 @@ export function readClaim(document: Field, annotations: Record<string, string>, 
   }
 }
 
-type Judge = (value: Field, text: string, all: Field) => void
+type Judge = (value: Field, text: string, all: Record<string, string>) => void
 
 /** What is wrong with each of Podman's annotations of volumes. */
 const JUDGES: Record<string, Judge> = {
@@ -54,7 +54,7 @@ const JUDGES: Record<string, Judge> = {
     judgeWord(value, text)
     if (/^[a-z]+:\/\//.test(text))
       value.issue('UNSUPPORTED_VALUE', `${quote(text)} is not a file of this host`, 'download it first')
-    if (all.entry(`${PREFIX}device`).present)
+    if (Object.hasOwn(all, `${PREFIX}device`))
       value.issueAt(
         value.key,
         'FORBIDDEN',
@@ -65,18 +65,21 @@ const JUDGES: Record<string, Judge> = {
 }
 
 /**
- * Complains of those of Podman's annotations of volumes that cannot be honoured, and of unknown ones. `isClaim`: of a
- * document of its own, and not of a template that makes a claim for each pod.
+ * Complains of those of Podman's annotations of volumes that cannot be honoured, and of unknown ones. `ofClaim` are all
+ * of a document of its own, with those of flags; a template that makes a claim for each pod has only what is written.
  */
-export function judgeVolumeAnnotations(metadata: Field, isClaim = false): void {
-  const all = metadata.at('annotations')
-  for (const [key, value] of all.entries()) {
+export function judgeVolumeAnnotations(metadata: Field, ofClaim?: Record<string, string>): void {
+  const written = metadata.at('annotations')
+  const all = ofClaim ?? written.stringMap()
+  for (const [key, text] of Object.entries(all)) {
     if (!key.startsWith(PREFIX)) continue
     const name = key.slice(PREFIX.length)
+    const entry = written.entry(key)
+    const value = entry.present ? entry : metadata
     const judge = Object.hasOwn(JUDGES, name) ? JUDGES[name] : undefined
-    if (name === 'import-source' && !isClaim)
+    if (name === 'import-source' && ofClaim === undefined)
       value.issueAt(value.key, 'FORBIDDEN', 'only a PersistentVolumeClaim is filled, not a template', 'write one')
-    else if (judge !== undefined) judge(value, value.string() ?? '', all)
+    else if (judge !== undefined) judge(value, text, all)
     else {
       const remedy = didYouMean(name, Object.keys(JUDGES)) ?? 'remove it'
       value.issueAt(value.key, 'UNKNOWN_FIELD', `no annotation of Podman's volumes is called ${quote(key)}`, remedy)
@@ -96,8 +99,8 @@ function judgeWord(value: Field, text: string): void {
   if (problem !== undefined) value.issue('INVALID_VALUE', `${quote(text)} ${problem}`)
 }
 
-function needsDevice(value: Field, all: Field): void {
+function needsDevice(value: Field, all: Record<string, string>): void {
   const device = `${PREFIX}device`
-  if (!all.entry(device).present)
+  if (!Object.hasOwn(all, device))
     value.issueAt(value.key, 'REQUIRED', `it says how a device is mounted, and there is none`, `add ${device}`)
 }

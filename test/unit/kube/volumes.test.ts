@@ -92,6 +92,15 @@ describe("Podman's annotations of a claim", () => {
     expect(['/srv/a.tar', './a.tar', 'a.tar'].map(sourceOf)).toEqual(['/srv/a.tar', '/base/a.tar', '/base/a.tar'])
   })
 
+  test('of a flag are looked at like those of the document', () => {
+    const flag = (key: string, value: string) =>
+      issuesOf(given({}), { annotations: { [`volume.podman.io/${key}`]: value } })
+    expect(flag('uid', '7')).toEqual([])
+    expect(flag('uid', 'root')).toEqual([expect.stringContaining('INVALID_VALUE metadata')])
+    expect(flag('device', '-o')).toEqual([expect.stringContaining('INVALID_VALUE metadata')])
+    expect(flag('image', 'a')).toEqual([expect.stringContaining('NOT_SUPPORTED metadata')])
+  })
+
   test('are looked at in templates too, which are not filled', () => {
     const template = (key: string): string =>
       `volumeClaimTemplate: {metadata: {annotations: {volume.podman.io/${key}: /a}}}`
