@@ -45,6 +45,11 @@ const HEADER = '# From '
 
 /** Reads a `.kube` file that lies at the absolute path `file`. */
 export function importKube(text: string, file: string): Imported {
+  if (/\p{C}/u.test(file)) {
+    // Paths below it would be lines of their own in what is written.
+    const issue = { file: printed(file), line: 1, column: 1, message: 'the path holds a control character' }
+    return { name: '', manifests: [], options: '', dropIn: '', issues: [issue] }
+  }
   const folder = file.slice(0, file.lastIndexOf('/'))
   const name = file.slice(folder.length + 1).replace(/\.kube$/, '')
   const resolve = (path: string): string => (path.startsWith('/') ? path : `${folder}/${path.replace(/^\.\//, '')}`)

@@ -28,3 +28,10 @@ describe('Quadlet files are taken over', () => {
     })
   }
 })
+
+test('a folder whose name would be a line of the drop-in is not read from', () => {
+  const file = '/srv/x\nExecStartPre=evil\n/web.kube'
+  const { manifests, options, dropIn, issues } = importKube('[Kube]\nYaml=a.yaml\nSetWorkingDirectory=unit\n', file)
+  expect({ manifests, options, dropIn }).toEqual({ manifests: [], options: '', dropIn: '' })
+  expect(unitFileIssueText(issues)).toBe('/srv/x?ExecStartPre=evil?/web.kube:1:1 the path holds a control character')
+})
