@@ -26,7 +26,8 @@ export function listenFor(work: PodWork): void {
  */
 export async function awaitReadiness(works: readonly PodWork[], signal: AbortSignal, watch: Watch): Promise<void> {
   const waiting = new Map(works.flatMap(work => speakers(work).map(record => [record, work.context] as const)))
-  for (const record of waiting.keys()) if (record.state !== 'running') waiting.delete(record)
+  // What could not be started is told of already.
+  for (const record of waiting.keys()) if (record.startedMs === undefined) waiting.delete(record)
   if (waiting.size === 0) return
   const members = works.flatMap(({ containers }) => containers)
   const tell = (): void =>
