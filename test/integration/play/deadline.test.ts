@@ -73,7 +73,7 @@ describe('a pod with activeDeadlineSeconds', () => {
       await succeeds(cell, ['start', 'late-obeys'])
       await succeeds(cell, ['pod', 'stop', 'late'])
       expect(await only()).toMatchObject({ status: 'Stopped' })
-      expect(await timekeepers()).toBe('')
+      await eventually(timekeepers, text => text === '')
       await succeeds(cell, ['kube', 'down', '-'], { input: manifest })
     }))
 
