@@ -202,6 +202,8 @@ export class History {
     if (label === 'network' && this.scheduler.monoMs < this.#networkDownUntilMs) return new Error('netavark fails')
     if (label === 'commit' && full > 0 && this.random.chance(full)) {
       this.count('failed commits')
+      // What was planned and could not be written down is not carried out (seed 555711).
+      this.rules.forgetPlans()
       return new Error('database or disk is full')
     }
     if (fail > 0 && MAY_FAIL.test(label) && this.random.chance(fail)) {

@@ -130,10 +130,12 @@ export class JobRules {
 
   /** A Job that is still at it, and not because somebody holds one of its pods, or a container of one. */
   isOpen(): boolean {
+    // Of a pod whose work somebody has taken away nothing comes any more.
+    const idle = "id NOT IN (SELECT pod FROM container WHERE kind = 'regular')"
     const held = "SELECT pod FROM container WHERE goal <> 'running'"
     const open = this.#database.all(
       `SELECT id FROM job WHERE outcome IS NULL AND id NOT IN
-       (SELECT job FROM pod WHERE job IS NOT NULL AND (goal <> 'running' OR complete = 0 OR id IN (${held})))`,
+       (SELECT job FROM pod WHERE job IS NOT NULL AND (goal <> 'running' OR complete = 0 OR ${idle} OR id IN (${held})))`,
     )
     return open.length > 0
   }

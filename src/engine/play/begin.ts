@@ -8,6 +8,7 @@ import {
   type ContainerRecord,
   keepCopy,
   type Lock,
+  readPod,
   specNamed,
   type Transaction,
   updatePod,
@@ -203,6 +204,11 @@ export function prepared(
     if (volume.kind === 'image' && id !== undefined) work.images.set(id, imageOf(volume).image)
   }
   return work
+}
+
+/** A lock file belongs to a pod: a play that was refused leaves none for pods that it did not make. */
+export async function forgetLocks(context: EngineContext, locks: Map<string, Lock>): Promise<void> {
+  for (const [name, lock] of locks) if ((await readPod(context.store, name)) === undefined) await lock.removeFile()
 }
 
 /**

@@ -4,7 +4,7 @@ import type { EngineContext } from '../context.ts'
 import { type JobRecord, podsMadeBy, type Transaction } from '../state/index.ts'
 import { writeVolumes } from '../volumes/index.ts'
 import { lockPods, releaseAll } from '../work.ts'
-import { beginAll, keepCopies, prepared } from './begin.ts'
+import { beginAll, forgetLocks, keepCopies, prepared } from './begin.ts'
 import { resolveImages, type Wanted } from './images.ts'
 import { type Belonging, draftPods, writeIntents } from './intents.ts'
 import { refuseContainerNames, refusePortsInUse } from './preflight.ts'
@@ -47,6 +47,9 @@ export async function playMore(
     for (const work of works) work.patient = false
     await beginAll({ service: undefined, works }, locks, signal)
     await keepCopies(context, works, bundle.manifests)
+  } catch (error) {
+    await forgetLocks(context, locks)
+    throw error
   } finally {
     await releaseAll(locks.values())
   }

@@ -18,7 +18,7 @@ import type { DownReport, PlayOptions, PlayReport, Progress, Watch } from '../ty
 import { enterUnit } from '../unit.ts'
 import { removeSecrets, writeSecrets, writeVolumes } from '../volumes/index.ts'
 import { loadWork, lockJobs, lockPods, releaseAll, workOn } from '../work.ts'
-import { beginAll, hasStarted, keepCopies, prepared } from './begin.ts'
+import { beginAll, forgetLocks, hasStarted, keepCopies, prepared } from './begin.ts'
 import { resolveImages } from './images.ts'
 import { draftPods, newId, writeIntents } from './intents.ts'
 import { followersFirst, placeOf } from './order.ts'
@@ -150,11 +150,6 @@ function newJobs(
     message: '',
     createdMs: clock.nowMs(),
   }))
-}
-
-/** A lock file belongs to a pod: a play that was refused leaves none for pods that it did not make. */
-async function forgetLocks(context: EngineContext, locks: Map<string, Lock>): Promise<void> {
-  for (const [name, lock] of locks) if ((await readPod(context.store, name)) === undefined) await lock.removeFile()
 }
 
 /** Removes pods of the same names: interrupted ones always, complete ones only when they are to be replaced. */

@@ -123,6 +123,8 @@ export async function makeContainer(
   patch(work, record.id, {
     state: advance(record.state, 'created'),
     boot: context.boot,
+    // Of an earlier run: one that is killed before its start has not run since (seed 82340992).
+    startedMs: null,
     pid: created.pid,
     pidStart: created.start,
     monitorPid: created.conmonPid,

@@ -22,6 +22,7 @@ test('random histories of the engine in virtual time: nothing is lost, nothing i
 test.each([
   [20_263_258, 'what prepares volumes is over before a play without namespaces is undone'],
   [20_268_280, 'a service that could not be stopped runs on with a pod that came back'],
+  [82_340_992, 'what is killed before its start has not run: init containers come first all the same'],
   [42, 'a Job that a play left half made keeps nobody busy'],
   [1_110, 'a Job whose removal was interrupted goes all the same'],
 ])(
