@@ -137,7 +137,7 @@ describe(`quantities (seed ${seed})`, () => {
   })
 
   test('nothing else is a quantity', () => {
-    const grammar = /^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,2})?$/
+    const grammar = /^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?0*[0-9]{1,2})?$/
     const unit = fc.constantFrom(...'0159.-+eEkKiMmnu ,_x\n'.split(''))
     fc.assert(
       fc.property(fc.string({ unit, maxLength: 7 }), text => {
