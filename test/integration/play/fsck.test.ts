@@ -115,7 +115,7 @@ const BREAKS: Record<string, Break> = {
     restarted: ['web-c1'],
   },
   'a root file system that was unmounted': {
-    how: () => cell.sh("umount -l $(awk '$5 ~ /merged$/ { print $5; exit }' /proc/self/mountinfo)"),
+    how: () => cell.sh("umount -l $(awk '$5 ~ /merged$/ { last = $5 } END { print last }' /proc/self/mountinfo)"),
     found: [/^I2 container web-c[12]: its root file system is not mounted$/],
     restarted: [],
   },
