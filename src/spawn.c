@@ -61,6 +61,8 @@ static int arrange(posix_spawn_file_actions_t *actions, napi_env env, napi_value
     napi_value value;
     MUST(napi_get_element(env, fds, i, &value));
     int fd = number_in(env, value);
+    /* Node has made a pipe that it writes to itself not block, which few programs are prepared for. */
+    if (fd >= 0 && fd <= STDERR_FILENO) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     int failed = fd < 0 ? posix_spawn_file_actions_addopen(actions, i, "/dev/null", O_RDWR, 0)
                         : posix_spawn_file_actions_adddup2(actions, fd, i);
     if (failed) return failed;
