@@ -83,8 +83,10 @@ export async function startService(context: EngineContext, id: Id): Promise<void
     const isUp = (): boolean => container.state === 'running' || container.state === 'paused'
     if (isUp() && work.pod.goal === 'running') return
     // A stop that was begun cannot be taken back: it is ended first.
-    work.stopping = { graceMs: SERVICE_GRACE_MS, signal: await endSignal(context, work.pod) }
-    if (container.state === 'stopping') await reconcile(work, false)
+    if (container.state === 'stopping') {
+      work.stopping = { graceMs: SERVICE_GRACE_MS, signal: await endSignal(context, work.pod) }
+      await reconcile(work, false)
+    }
     work.pod.goal = 'running'
     container.goal = 'running'
     if (container.state !== 'configured' && !isUp()) container.state = advance(container.state, 'reset')
