@@ -16,6 +16,9 @@ const FREQUENT: Record<string, string> = {
   'kube down': 'down',
   'container cleanup': 'cleanup',
   'system tick': 'tick',
+  // What the unit template calls: `systemd run play -- INSTANCE`.
+  'run play': 'unit-play',
+  'run stop': 'unit-stop',
   'pod ps': 'pod-ps',
   ps: 'ps',
   exec: 'exec',
