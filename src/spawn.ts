@@ -4,12 +4,13 @@
  * spawn.c makes the system calls. Only process.ts uses this.
  */
 import { EventEmitter } from 'node:events'
-import { accessSync, closeSync, constants, statSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { Socket } from 'node:net'
 import { constants as osConstants } from 'node:os'
 import { join } from 'node:path'
 import { systemError } from './errors.ts'
+import { findProgramIn } from './programs.ts'
 
 /** spawn.c: a negative answer is an errno. */
 type Addon = {
@@ -115,7 +116,8 @@ let pauseMs = 1
  */
 export function spawn(argv: readonly [string, ...string[]], options: SpawnOptions): Child {
   const { cwd, env, stdio, session } = options
-  const program = findIn(env.PATH, argv[0])
+  const program = argv[0].includes('/') ? argv[0] : findProgramIn(env.PATH, argv[0])
+  if (program === undefined) throw systemError('spawn', osConstants.errno.ENOENT, argv[0])
   const theirs: number[] = []
   const ours: (number | undefined)[] = []
   try {
@@ -152,20 +154,6 @@ const STDIN = 0
 
 const streamOn = (fd: number | undefined, index: number): Socket | undefined =>
   fd === undefined ? undefined : new Socket({ fd, readable: index !== STDIN, writable: true })
-
-function findIn(path: string, name: string): string {
-  if (name.includes('/')) return name
-  for (const folder of path.split(':')) {
-    const file = join(folder, name)
-    try {
-      accessSync(file, constants.X_OK)
-      if (statSync(file).isFile()) return file
-    } catch {
-      // Not here.
-    }
-  }
-  throw systemError('spawn', osConstants.errno.ENOENT, name)
-}
 
 function reapAll(): void {
   for (const [pid, child] of [...running]) {

@@ -144,12 +144,8 @@ const NETWORK_LOCK_TIMEOUT_MS = 120_000
 
 async function underNetworkLock({ paths, clock }: Doors, work: () => Promise<void>): Promise<void> {
   const request = { paths, clock, name: '@network', command: 'tspod', timeoutMs: NETWORK_LOCK_TIMEOUT_MS }
-  const lock = await takeLock(request)
-  try {
-    await work()
-  } finally {
-    await lock[Symbol.asyncDispose]()
-  }
+  await using _lock = await takeLock(request)
+  await work()
 }
 
 /** Remembers what costs something for the length of one command. */

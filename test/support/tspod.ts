@@ -65,6 +65,10 @@ export function podText(name: string, wish: PodWish = {}): string {
   return `---\n${JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec }, null, 2)}\n`
 }
 
+/** A pod with all of its spec, and what else is in its metadata, as YAML. */
+export const specText = (name: string, spec: object, metadata: object = {}): string =>
+  `---\n${JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, ...metadata }, spec })}\n`
+
 /** One row of `tspod ps -a --format json`. */
 export type ListedContainer = {
   id: string

@@ -7,6 +7,7 @@ import { machineLack } from '../support/tree.ts'
 import {
   DEMO_IMAGE,
   type ListedContainer,
+  specText,
   succeeds,
   takeDownAll,
   tspod,
@@ -51,7 +52,7 @@ const pod = (name: string, restartPolicy: string, scripts: Record<string, string
     initContainers: [container(['first', first])],
     containers: Object.entries(scripts).map(container),
   }
-  return `---\n${JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec })}\n`
+  return specText(name, spec)
 }
 
 const SECRET = '---\n{"apiVersion":"v1","kind":"Secret","metadata":{"name":"word"},"stringData":{"word":"xyzzy"}}\n'

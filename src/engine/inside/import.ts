@@ -7,7 +7,7 @@ import type { ClaimSpec } from '../../model.ts'
 import { volumeDirectory } from '../../paths.ts'
 import { mustSucceed } from '../../process.ts'
 import type { EngineContext } from '../context.ts'
-import { insertVolume, isVolume, ownerIn, underLock } from '../volumes/index.ts'
+import { insertVolume, isVolume, ownerIn, underVolumeLock } from '../volumes/index.ts'
 import { unpackArchive } from './archive.ts'
 
 /**
@@ -20,7 +20,7 @@ export async function importVolume(
   claim: ClaimSpec & { importSource: string },
   signal: AbortSignal,
 ): Promise<void> {
-  await underLock(context, async () => {
+  await underVolumeLock(context, async () => {
     if (await isVolume(context.store, claim.name)) return
     const directory = volumeDirectory(context.paths, claim.name)
     // Of somebody who was killed before there was a record.

@@ -208,14 +208,10 @@ async function removeOne(
 }
 
 /** Fills the volumes that are to be made from archives. */
-async function importVolumes(
-  context: EngineContext,
-  { claims }: Bundle,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+async function importVolumes(context: EngineContext, { claims }: Bundle, signal: AbortSignal): Promise<void> {
   for (const { importSource, ...claim } of claims) {
     if (importSource === undefined) continue
     const { importVolume } = await import('../inside/index.ts')
-    await importVolume(context, { ...claim, importSource }, signal ?? new AbortController().signal)
+    await importVolume(context, { ...claim, importSource }, signal)
   }
 }

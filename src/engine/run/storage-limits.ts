@@ -65,9 +65,10 @@ export function quantityOf(bytes: number): string {
   return unit === -1 ? String(bytes) : `${bytes / 1024 ** (6 - unit)}${'EPTGMK'[unit]}i`
 }
 
-const isLimited = ({ volumes, initContainers, containers }: PodSpec): boolean =>
-  volumes.some(volume => volume.kind === 'emptyDir' && volume.medium === 'disk' && volume.sizeBytes !== undefined) ||
-  [...initContainers, ...containers].some(({ resources }) => resources.storageLimitBytes !== undefined)
+/** To know whether there is a limit nobody has to look where anything is. */
+const NOWHERE: Growing = { emptyDir: name => name, container: () => ({ log: '' }) }
+
+const isLimited = (spec: PodSpec): boolean => storageLimits(spec, NOWHERE).length > 0
 
 /**
  * Has the timekeeper measure what a pod that is up uses, where it has limits; without one it goes on as it is, and

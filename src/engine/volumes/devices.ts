@@ -32,7 +32,7 @@ export async function mountClaim(context: EngineContext, claim: string): Promise
   if (found === undefined) return undefined
   const path = join(volumeDirectory(context.paths, claim), '_data')
   await mkdir(path, { recursive: true, mode: 0o700 })
-  await underLock(context, async () => {
+  await underVolumeLock(context, async () => {
     const target = await realpath(path)
     if (readMountPoints().some(mount => mount.path === target)) return
     const { device, type, options } = found
@@ -53,7 +53,7 @@ const optionFlags = (options: readonly string[]): string[] => (options.length ==
 export async function releaseClaims({ context, pod }: PodWork): Promise<void> {
   for (const claim of claimsOf(pod.spec)) {
     if (deviceIn(claim, await annotationsOf(context, claim)) === undefined) continue
-    await underLock(context, async () => {
+    await underVolumeLock(context, async () => {
       const others = (await readPods(context.store)).filter(
         other => other.id !== pod.id && claimsOf(other.spec).includes(claim),
       )
@@ -93,12 +93,8 @@ function deviceIn(claim: string, annotations: Record<string, string>): Device | 
 }
 
 /** Two pods that come at once must not both mount it, and one that comes must not lose it to one that goes. */
-export async function underLock<T>({ paths, clock }: EngineContext, work: () => Promise<T>): Promise<T> {
+export async function underVolumeLock<T>({ paths, clock }: EngineContext, work: () => Promise<T>): Promise<T> {
   const request = { paths, clock, name: '@volumes', command: 'tspod', timeoutMs: LOCK_TIMEOUT_MS }
-  const lock = await takeLock(request)
-  try {
-    return await work()
-  } finally {
-    await lock[Symbol.asyncDispose]()
-  }
+  await using _lock = await takeLock(request)
+  return await work()
 }

@@ -1,22 +1,12 @@
 /** Finding programs, and which of them may be run as root. */
-import { lstatSync, realpathSync, statSync } from 'node:fs'
+import { lstatSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMissing, TspodError } from '../../errors.ts'
 import { FIXED_PATH } from '../../process.ts'
+import { findProgramIn } from '../../programs.ts'
 
 /** The first executable of that name on the fixed PATH, whatever the caller's PATH says. */
-export function findProgram(name: string): string | undefined {
-  if (name === '' || name.includes('/')) return undefined
-  return FIXED_PATH.split(':')
-    .map(directory => join(directory, name))
-    .find(isExecutableFile)
-}
-
-/** True for a regular file that somebody may execute. */
-export function isExecutableFile(path: string): boolean {
-  const found = statSync(path, { throwIfNoEntry: false })
-  return found?.isFile() === true && (found.mode & 0o111) !== 0
-}
+export const findProgram = (name: string): string | undefined => findProgramIn(FIXED_PATH, name)
 
 /**
  * The real path of a file that root is about to run or to obey; undefined when there is none.

@@ -5,9 +5,10 @@ import { TspodError } from '../../errors.ts'
 import { writeAtomic } from '../../files.ts'
 import { type Paths, runtimeRoot } from '../../paths.ts'
 import { FIXED_PATH, type Run } from '../../process.ts'
+import { isExecutableFile } from '../../programs.ts'
 import type { HostFacts } from '../spec/index.ts'
 import { BUILT_IN, type RuntimeConfig, readRuntimeConfig } from './config.ts'
-import { findProgram, isExecutableFile, trustedFile } from './program.ts'
+import { findProgram, trustedFile } from './program.ts'
 
 export type Runtime = {
   /** crun, runc, or the file name of another runtime. */

@@ -7,6 +7,7 @@ import {
   type ListedPod,
   pods,
   readyCell,
+  specText,
   succeeds,
   takeDownAll,
   tspod,
@@ -22,8 +23,7 @@ afterEach(() => takeDownAll(cell))
 afterAll(() => cell?.remove())
 
 const container = (name: string, script: string): object => ({ name, image: DEMO_IMAGE, command: ['sh', '-c', script] })
-const pod = (name: string, spec: object): string =>
-  `---\n${JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { terminationGracePeriodSeconds: 1, ...spec } })}\n`
+const pod = (name: string, spec: object): string => specText(name, { terminationGracePeriodSeconds: 1, ...spec })
 
 type Told = ListedPod & { status: string; message?: string; activeUntil?: string }
 const only = async (): Promise<Told> => (await pods(cell))[0] as Told

@@ -7,6 +7,7 @@ import {
   type ListedPod,
   pods,
   readyCell,
+  specText,
   succeeds,
   takeDownAll,
   WAIT_COMMAND,
@@ -32,7 +33,7 @@ const pod = (name: string, script: string, more: object = {}): string => {
   const main = { name: 'main', image: DEMO_IMAGE, command: ['sh', '-c', script] }
   const mounts = [{ name: 'cache', mountPath: '/cache' }]
   const spec = { containers: [{ ...main, volumeMounts: mounts, ...more }], volumes, terminationGracePeriodSeconds: 40 }
-  return `---\n${JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec })}\n`
+  return specText(name, spec)
 }
 const write = (path: string, mebibytes: number): string => `head -c ${mebibytes << 20} /dev/zero >${path}`
 

@@ -2,7 +2,16 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
-import { DEMO_IMAGE, launcher, readyCell, succeeds, takeDownAll, tspod, WAIT_COMMAND } from '../../support/tspod.ts'
+import {
+  DEMO_IMAGE,
+  launcher,
+  readyCell,
+  specText,
+  succeeds,
+  takeDownAll,
+  tspod,
+  WAIT_COMMAND,
+} from '../../support/tspod.ts'
 
 /** Where ids begin on a host whose /etc/subuid has no line of `containers`. */
 const FIRST = 2 ** 31
@@ -28,7 +37,7 @@ const container = (name: string, more: Part = {}): Part => ({
 
 function pod(name: string, spec: Part = {}, annotations: Part = {}): string {
   const whole = { hostUsers: false, terminationGracePeriodSeconds: 2, containers: [container('main')], ...spec }
-  return `---\n${JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, annotations }, spec: whole })}\n`
+  return specText(name, whole, { annotations })
 }
 
 const play = (text: string, ...flags: string[]): Promise<string> =>

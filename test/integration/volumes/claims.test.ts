@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
-import { DEMO_IMAGE, readyCell, succeeds, takeDownAll, tspod, WAIT_COMMAND } from '../../support/tspod.ts'
+import { DEMO_IMAGE, readyCell, specText, succeeds, takeDownAll, tspod, WAIT_COMMAND } from '../../support/tspod.ts'
 
 let cell: Place
 beforeAll(async () => {
@@ -20,7 +20,7 @@ const user = (name: string, claimName: string): string => {
   const volumeMounts = [{ name: 'v', mountPath: '/v' }]
   const containers = [{ name: 'main', image: DEMO_IMAGE, command: ['sh', '-c', WAIT_COMMAND], volumeMounts }]
   const spec = { containers, volumes: [{ name: 'v', persistentVolumeClaim: { claimName } }] }
-  return `---\n${JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec })}\n`
+  return specText(name, spec)
 }
 const play = (input: string) => tspod(cell, ['kube', 'play', '-'], { input })
 const inside = (name: string, line: string): Promise<string> =>

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
-import { DEMO_IMAGE, readyCell, succeeds, takeDownAll, tspod, WAIT_COMMAND } from '../../support/tspod.ts'
+import { DEMO_IMAGE, readyCell, specText, succeeds, takeDownAll, tspod, WAIT_COMMAND } from '../../support/tspod.ts'
 
 let cell: Place
 beforeAll(async () => {
@@ -15,10 +15,10 @@ const MAIN = { name: 'main', image: DEMO_IMAGE, command: ['sh', '-c', WAIT_COMMA
 
 /** A pod named `web` with labels and annotations; what is given goes into its container and its spec. */
 function webPod(container: object, spec: object, metadata: object = {}): string {
-  const about = { name: 'web', labels: { app: 'web', tier: 'front' }, annotations: { note: 'two\nlines' }, ...metadata }
+  const about = { labels: { app: 'web', tier: 'front' }, annotations: { note: 'two\nlines' }, ...metadata }
   const containers = [{ ...MAIN, ...container }]
   const pod = { terminationGracePeriodSeconds: 1, containers, ...spec }
-  return `---\n${JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: about, spec: pod })}\n`
+  return specText('web', pod, about)
 }
 const data = (kind: 'ConfigMap' | 'Secret', name: string, values: Record<string, string>): string =>
   `---\n${JSON.stringify({ apiVersion: 'v1', kind, metadata: { name }, [kind === 'Secret' ? 'stringData' : 'data']: values })}\n`
