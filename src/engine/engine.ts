@@ -93,6 +93,12 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     },
     serviceEnd: (service, signal) => serviceEnd(context, service, signal),
     down: (request, options, signal, watch) => down(context, request, options, signal, watch),
+    planApply: async (request, signal) => (await import('./apply/index.ts')).planApply(context, request, signal),
+    apply: async (request, progress, signal) =>
+      (await import('./apply/index.ts')).apply(context, request, progress, signal),
+    apps: async () => (await import('./apply/index.ts')).apps(context),
+    removeApp: async (name, options, signal) =>
+      (await import('./apply/index.ts')).removeApp(context, name, options, signal),
     pods: () => listPods(context),
     find: (nameOrId, kind) => find(context, nameOrId, kind),
     generated: nameOrId => generated(context, nameOrId),

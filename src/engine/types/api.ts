@@ -7,10 +7,12 @@ import type { Detach, Interact, Run, RunStreaming } from '../../process.ts'
 import type { Terminal } from '../../terminal.ts'
 import type { CheckReport, RepairWish } from '../fsck/index.ts'
 import type { Inside } from '../inside/index.ts'
+import type { ApplyPlan, ApplyReport, ApplyRequest, AppView } from './apply.ts'
 import type { EventRequest, EventView } from './events.ts'
 import type { DownOptions, DownReport, DownRequest, PlayOptions, PlayReport, Watch } from './play.ts'
 import type { ContainerState, Found, Generated, Inspected, ListedPod, ObjectKind } from './views.ts'
 
+export type * from './apply.ts'
 export type * from './events.ts'
 export type * from './play.ts'
 export type * from './views.ts'
@@ -108,6 +110,17 @@ export type Engine = Inside & {
   serviceEnd(service: Id, signal: AbortSignal): Promise<number>
   /** Stops and removes what is named; what is already gone is fine. */
   down(request: DownRequest, options: DownOptions, signal: AbortSignal, watch?: Watch): Promise<DownReport>
+  /** What `apply` would do, and why; changes nothing, and throws what it would refuse. */
+  planApply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyPlan>
+  /**
+   * Brings what runs to what the bundle says, and touches nothing else. Throws before anything is changed when it
+   * cannot be done; what did not come up is in the report.
+   */
+  apply(request: ApplyRequest, progress: Progress, signal: AbortSignal): Promise<ApplyReport>
+  /** All apps by name, with their objects; spawns no process. */
+  apps(): Promise<AppView[]>
+  /** Stops and removes everything an app has, whatever has become of its manifests; throws NO_SUCH_OBJECT. */
+  removeApp(name: string, options: { volumes: boolean }, signal: AbortSignal): Promise<DownReport>
   /** All pods and services, oldest first, from the store, /proc and the exit files; spawns no process. */
   pods(): Promise<ListedPod[]>
   /** By pod name, container name, POD/CONTAINER or id prefix, among one kind or both; throws NO_SUCH_OBJECT. */
