@@ -1,0 +1,2 @@
+export type { Credentials, GitRef, Snapshot, SourceDoors, SourceFrom, SourceWish, WatchedPath } from './types.ts'
+export { type WatchFacts, watchedPaths } from './watch.ts'
