@@ -184,6 +184,8 @@ export function containerRecord(container: ContainerView): Record<string, unknow
     message: container.message,
     pid: container.pid ?? null,
     exitCode: container.exitCode ?? null,
+    ready: container.ready,
+    health: container.health ?? null,
     restarts: container.restarts,
     created: timestamp(container.createdMs),
     started: timestamp(container.startedMs),

@@ -35,6 +35,7 @@ import {
   waitFor,
 } from './operate/index.ts'
 import { down, play, pull, serviceEnd } from './play/index.ts'
+import { awaitReady } from './probe/index.ts'
 import { openProxies } from './proxies.ts'
 import { recordReboot, startAfterReboot } from './refresh.ts'
 import { openStore, takeLock } from './state/index.ts'
@@ -116,6 +117,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     operatePods: (ids, action, signal) => tendWith(context, ids, () => operatePods(context, ids, action, signal)),
     rename: (podId, id, name, signal) => rename(context, podId, id, name, signal),
     waitFor: (ids, states, intervalMs, signal) => waitFor(context, ids, states, intervalMs, signal),
+    awaitReady: (ids, timeoutMs, signal) => awaitReady(context, ids, timeoutMs, signal),
     check: async (wish, signal) => (await import('./fsck/index.ts')).check(context, wish, signal),
     startAfterReboot: () => startAfterReboot(context),
     events: (request, signal) => readEvents(context, request, signal),

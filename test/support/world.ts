@@ -77,6 +77,8 @@ export function containerView(overrides: Partial<ListedContainer> = {}): ListedC
     createdMs: NOW_MS - 301_000,
     startedMs: NOW_MS - 300_000,
     stopSignal: 'SIGTERM',
+    started: true,
+    ready: true,
     command: ['nginx', '-g', 'daemon off;'],
     ports: [
       { containerPort: 80, hostPort: 8080, hostIp: '', protocol: 'tcp' },

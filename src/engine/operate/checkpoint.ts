@@ -13,6 +13,7 @@ import { type EngineContext, type PodWork, patch, patchPod } from '../context.ts
 import { noteEvent } from '../events/index.ts'
 import {
   advance,
+  atStart,
   deleteRun,
   holdPod,
   makeContainer,
@@ -22,7 +23,7 @@ import {
   startExecutors,
   watched,
 } from '../run/index.ts'
-import { type ContainerRecord, updateSandbox } from '../state/index.ts'
+import { type ContainerRecord, specNamed, updateSandbox } from '../state/index.ts'
 import type { CheckpointWish, RestoreWish } from '../types/index.ts'
 import { addFailures, commitGoals, each, type Failures } from './batch.ts'
 import { activate } from './goals.ts'
@@ -151,6 +152,8 @@ async function restoreOne(work: PodWork, record: ContainerRecord, wish: RestoreW
   patch(work, record.id, {
     state: advance(record.state, 'started'),
     startedMs: context.clock.nowMs(),
+    // It was told of its start in the run that goes on here.
+    ...atStart({ ...specNamed(pod.spec, record.shortName), hooks: {} }),
     reason: '',
     message: '',
   })

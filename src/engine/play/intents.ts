@@ -282,5 +282,8 @@ export function newContainer(
     message: '',
     command: [],
     stopSignal: 'SIGTERM',
+    started: false,
+    ready: false,
+    hooked: false,
   }
 }

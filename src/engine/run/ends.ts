@@ -6,6 +6,7 @@ import { judgeExit, termsFor } from '../plan/index.ts'
 import { type ContainerPatch, type ContainerRecord, specNamed } from '../state/index.ts'
 import { lastWords } from './last-words.ts'
 import { advance } from './lifecycle.ts'
+import { AFTER_END } from './progress.ts'
 
 /** What Kubernetes reports when nobody knows the code; never 0, because that would mean success. */
 const UNSEEN_CODE = 255
@@ -26,6 +27,7 @@ export function recordEnd(work: PodWork, record: ContainerRecord, exit: Exit | u
     pidStart: null,
     monitorPid: null,
     monitorStart: null,
+    ...AFTER_END,
   })
   const { reason, message } = record
   const facts = { exitCode: String(code), ...(oom && { oomKilled: 'true' }) }

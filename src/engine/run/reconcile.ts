@@ -23,6 +23,7 @@ import { endExecutors } from './end.ts'
 import { noteBackOff, recordEnd } from './ends.ts'
 import { holdPod, unholdPod } from './hold.ts'
 import { advance } from './lifecycle.ts'
+import { atStart } from './progress.ts'
 import { startExecutors } from './start.ts'
 import { watchStorage } from './storage-limits.ts'
 
@@ -224,7 +225,8 @@ export function observeEnds(work: PodWork): ReadonlyMap<Id, Observed> {
     }
     // Whoever started it was killed before it could say so.
     if (observed.at === 'running' && record.state === 'created') {
-      patch(work, record.id, { state: advance(record.state, 'started'), startedMs: nowMs })
+      const spec = specNamed(work.pod.spec, record.shortName)
+      patch(work, record.id, { state: advance(record.state, 'started'), startedMs: nowMs, ...atStart(spec) })
     }
     // Of an end the record is what counts from now on.
     seen.set(record.id, isRecordedEnd(record) ? look(work, record) : observed)

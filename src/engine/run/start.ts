@@ -27,6 +27,7 @@ import { deleteRun } from './end.ts'
 import { recordEnd } from './ends.ts'
 import { advance } from './lifecycle.ts'
 import { watched } from './observe.ts'
+import { atStart, BEFORE_START } from './progress.ts'
 import { releaseRoot } from './roots.ts'
 import { attachNetwork, enterPodCgroup, pinSandbox, prepareSandboxFiles, type SandboxFiles } from './sandbox.ts'
 
@@ -76,6 +77,7 @@ export function startExecutors(work: PodWork): Pick<Executors, Starting> {
       patch(work, record.id, {
         state: advance(record.state, 'started'),
         startedMs,
+        ...atStart(specNamed(work.pod.spec, record.shortName)),
       })
       noteEvent(work, record, { action: 'start', reason: 'Started', message: `Started container ${record.shortName}` })
     },
@@ -134,6 +136,7 @@ export async function makeContainer(
     stopSignal: bundle.stopSignal,
     reason: '',
     message: '',
+    ...BEFORE_START,
   })
   const message = `Created container ${record.shortName}`
   // Podman makes a container once, and its run each time; the kubelet makes a container each time.

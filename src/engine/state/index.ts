@@ -28,6 +28,7 @@ export {
   type PodRecord,
   type PodSettings,
   podsMadeBy,
+  type RunProgress,
   readContainer,
   readContainers,
   readPod,

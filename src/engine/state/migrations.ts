@@ -239,4 +239,16 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE pod RENAME COLUMN failed_new TO failed_ms;
   ALTER TABLE pod ADD COLUMN failure_message TEXT;
   `,
+  `
+  -- How far its run has got, for who waits for it: 0 for one that does not run.
+  ALTER TABLE container ADD COLUMN started INTEGER NOT NULL DEFAULT 0 CHECK (started IN (0, 1));
+  ALTER TABLE container ADD COLUMN ready INTEGER NOT NULL DEFAULT 0 CHECK (ready IN (0, 1));
+  -- Its postStart hook has come to its end, or it has none.
+  ALTER TABLE container ADD COLUMN hooked INTEGER NOT NULL DEFAULT 0 CHECK (hooked IN (0, 1));
+  -- By its liveness probe, or by its startup probe where it has only that; NULL for one that has neither.
+  ALTER TABLE container ADD COLUMN health TEXT CHECK (health IN ('starting', 'healthy', 'unhealthy'));
+  -- What has found its run to be beyond help: a wish to end it, and to treat its end as a failure.
+  ALTER TABLE container ADD COLUMN failed_check TEXT CHECK (failed_check IN ('liveness', 'startup', 'postStart'));
+  UPDATE container SET started = 1, ready = 1, hooked = 1 WHERE state IN ('running', 'paused', 'stopping');
+  `,
 ]

@@ -1,5 +1,5 @@
 /** Changes of rows: which columns of a pod or of a container may be written after they were made. */
-import type { ContainerGoal, ContainerState, PodFailure } from '../types/index.ts'
+import type { ContainerGoal, ContainerState, FailedCheck, Health, PodFailure } from '../types/index.ts'
 import type { PodRecord, PodSettings } from './records.ts'
 import type { Transaction, Value } from './store.ts'
 
@@ -23,6 +23,11 @@ const COLUMN: { [K in keyof ContainerPatch]-?: string } = {
   message: 'message',
   command: 'command',
   stopSignal: 'stop_signal',
+  started: 'started',
+  ready: 'ready',
+  hooked: 'hooked',
+  health: 'health',
+  failedCheck: 'failed_check',
 }
 
 /** What may change of a container; null clears. */
@@ -46,6 +51,11 @@ export type ContainerPatch = {
   message?: string
   command?: string[]
   stopSignal?: string
+  started?: boolean
+  ready?: boolean
+  hooked?: boolean
+  health?: Health | null
+  failedCheck?: FailedCheck | null
 }
 
 /** Changes the given columns of one container; an absent key leaves its column alone. */

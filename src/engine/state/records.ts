@@ -3,7 +3,7 @@ import type { ContainerName, ContainerSpec, Id, IdMaps, PodName, PodSpec, Worklo
 import type { Limits } from '../../oci/index.ts'
 import type { Unit } from '../../systemd/index.ts'
 import type { SandboxState } from '../plan/index.ts'
-import type { ContainerGoal, ContainerKind, ContainerState, PodFailure } from '../types/index.ts'
+import type { ContainerGoal, ContainerKind, ContainerState, FailedCheck, Health, PodFailure } from '../types/index.ts'
 import type { Row, Store, Transaction, Value } from './store.ts'
 
 /** One network a pod is attached to, with the address leased for it. */
@@ -96,6 +96,20 @@ export type ContainerRecord = {
   command: string[]
   /** What asks it to stop: SIGTERM or what its image says. */
   stopSignal: string
+} & RunProgress
+
+/** How far the run of a container has got. */
+export type RunProgress = {
+  /** Its postStart hook is done, and its startup probe has succeeded. */
+  started: boolean
+  /** It has started, and its readiness probe succeeds. */
+  ready: boolean
+  /** Its postStart hook is done, or it has none. */
+  hooked: boolean
+  /** By its liveness probe, or by its startup probe where it has only that; absent: it has neither, or does not run. */
+  health?: Health
+  /** What has found it to be beyond help: it is to be ended, and its end is a failure. */
+  failedCheck?: FailedCheck
 }
 
 /** What holds for one boot: set once the sandbox stands. */
@@ -169,6 +183,11 @@ function containerRecord(row: Row): ContainerRecord {
     message: text(row.message),
     command: JSON.parse(text(row.command)) as string[],
     stopSignal: text(row.stop_signal),
+    started: row.started === 1,
+    ready: row.ready === 1,
+    hooked: row.hooked === 1,
+    health: optionalText(row.health) as Health | undefined,
+    failedCheck: optionalText(row.failed_check) as FailedCheck | undefined,
   }) as ContainerRecord
 }
 

@@ -10,7 +10,7 @@ import type { Inside } from '../inside/index.ts'
 import type { ApplyPlan, ApplyReport, ApplyRequest, AppView } from './apply.ts'
 import type { EventRequest, EventView } from './events.ts'
 import type { DownOptions, DownReport, DownRequest, PlayOptions, PlayReport, Watch } from './play.ts'
-import type { ContainerState, Found, Generated, Inspected, ListedPod, ObjectKind } from './views.ts'
+import type { ContainerState, Found, Generated, Inspected, ListedPod, ObjectKind, PodReadiness } from './views.ts'
 
 export type * from './apply.ts'
 export type * from './events.ts'
@@ -163,6 +163,8 @@ export type Engine = Inside & {
     intervalMs: number,
     signal: AbortSignal,
   ): Promise<number[]>
+  /** Waits at most so long until each of these pods is ready or cannot come to be it, and answers what each is then. */
+  awaitReady(ids: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<Map<string, PodReadiness>>
   /** Compares records and host, and heals what is wished and can be. */
   check(wish: RepairWish, signal: AbortSignal): Promise<CheckReport>
   /** Brings every pod that wants to run to its goal, after a reboot; answers for each what became of it. */

@@ -13,6 +13,9 @@ import type {
 import type { OciConfig } from '../../oci/index.ts'
 import type { PodSettings, SandboxFacts } from '../state/index.ts'
 
+/** `done`: it has succeeded. `failed`: it has failed, or is gone. */
+export type PodReadiness = 'ready' | 'waiting' | 'done' | 'failed'
+
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown'
 
 /** What a pod as a whole may fail of. */
@@ -35,6 +38,12 @@ export type ContainerState =
  * `service` stands for all pods of one play before systemd.
  */
 export type ContainerKind = 'init' | 'sidecar' | 'regular' | 'infra' | 'service'
+
+/** How a container is by its liveness probe, in Podman's words. */
+export type Health = 'starting' | 'healthy' | 'unhealthy'
+
+/** A probe or hook whose failure ends the run of its container. */
+export type FailedCheck = 'liveness' | 'startup' | 'postStart'
 
 /** What somebody wants of a container; `stopped` by hand wins over every restart. */
 export type ContainerGoal = 'created' | 'running' | 'stopped'
@@ -68,6 +77,14 @@ export type ContainerView = {
   /** When a restart in back-off is due. */
   nextStartMs?: number
   stopSignal: string
+  /** It runs, its postStart hook is done, and its startup probe has succeeded. */
+  started: boolean
+  /** It has started and its readiness probe succeeds; of an init container: it has succeeded. */
+  ready: boolean
+  /** Absent: it has no liveness or startup probe, or does not run. */
+  health?: Health
+  /** Why this run is being ended, or why its last one was. */
+  failedCheck?: FailedCheck
   command: string[]
   ports: PortSpec[]
   /** Empty when the log driver keeps no file. */

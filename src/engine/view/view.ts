@@ -36,7 +36,7 @@ export type PodFacts = {
 export function viewPod(facts: PodFacts): PodView {
   const { pod, sandbox } = facts
   const containers = facts.seen.map(seen => viewContainer(facts, seen))
-  const workload = containers.filter(container => container.kind === 'regular')
+  const workload = containers.filter(({ kind }) => kind === 'regular' || kind === 'sidecar')
   const phase = phaseOf(pod, containers)
   const startedMs = pod.startedMs
   const isOver = pod.goal !== 'running' || phase === 'Succeeded' || phase === 'Failed'
@@ -52,7 +52,7 @@ export function viewPod(facts: PodFacts): PodView {
     phase,
     reason: podReason(pod, phase, containers),
     ...(pod.failure !== undefined && { message: pod.failureMessage ?? FAILURE_MESSAGES[pod.failure] }),
-    ready: workload.filter(container => container.state === 'running').length,
+    ready: workload.filter(container => container.ready).length,
     total: workload.length,
     restarts: containers.reduce((sum, container) => sum + container.restarts, 0),
     createdMs: pod.createdMs,
@@ -121,11 +121,27 @@ function viewContainer(facts: PodFacts, seen: Seen): ContainerView {
     ...(finishedMs !== undefined && state !== 'running' && { finishedMs }),
     ...(nextStartMs !== undefined && { nextStartMs }),
     stopSignal: record.stopSignal,
+    ...progressOf(record, state, exitCode),
     command: record.command,
     ports: publishedPorts(spec?.ports ?? []),
     logPath: seen.logPath,
   }
 }
+
+/** What is recorded of a run counts as long as the run does. */
+function progressOf(record: ContainerRecord, state: ContainerState, exitCode: number | undefined): Progress {
+  const { health, failedCheck } = record
+  const runs = state === 'running' || state === 'paused' || state === 'stopping'
+  const succeeded = record.kind === 'init' && state === 'exited' && exitCode === 0
+  return {
+    started: runs && record.started,
+    ready: succeeded || (runs && record.started && record.ready),
+    ...(runs && health !== undefined && { health }),
+    ...(failedCheck !== undefined && { failedCheck }),
+  }
+}
+
+type Progress = Pick<ContainerView, 'started' | 'ready' | 'health' | 'failedCheck'>
 
 /** The state now: what the kernel says, in the words of the lifecycle. */
 export function stateOf(record: ContainerRecord, observed: Observed): ContainerState {

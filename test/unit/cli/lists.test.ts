@@ -94,6 +94,8 @@ describe('ps', () => {
       'message',
       'pid',
       'exitCode',
+      'ready',
+      'health',
       'restarts',
       'created',
       'started',

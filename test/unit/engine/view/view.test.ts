@@ -65,6 +65,8 @@ function viewOf(
       reason: '',
       message: '',
       command: [],
+      started: true,
+      ready: true,
       ...record,
     } as unknown as ContainerRecord,
     observed,
@@ -94,6 +96,7 @@ describe('what ps says of a pod', () => {
     ['all are done well', status([regular(exited(0)), regular(exited(0))], 'Never'), 'Completed Succeeded 0/2'],
     ['one is done badly', status([regular(exited(0)), regular(exited(3))], 'Never'), 'Error Failed 0/2'],
     ['one of two is done', status([regular(exited(0)), regular(RUNNING)], 'Never'), 'Running Running 1/2'],
+    ['one of two is not ready', status([regular(RUNNING), regular(RUNNING, { ready: false })]), 'Running Running 1/2'],
     ['a restart is in back-off', status([regular(exited(3), { crashes: 1 })]), 'CrashLoopBackOff Running 0/1'],
     [
       'one is made anew after it ended',
