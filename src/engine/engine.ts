@@ -85,7 +85,11 @@ export async function openEngine(doors: Doors): Promise<Engine> {
       cached(profiles, path ?? '', () => readProfile(path === undefined ? SECCOMP_PROFILES : [path])),
   })
   const boot = readBootKey(doors.paths) ?? (await beginBoot(doors, key => recordReboot(contextOf(key))))
-  const context = contextOf(boot)
+  return operationsOf(contextOf(boot))
+}
+
+/** What the engine does, each in a line: a longer one belongs into the folder of its subject. */
+function operationsOf(context: EngineContext): Engine {
   return {
     play: async (bundle, options, progress, signal, watch) => {
       const report = await play(context, bundle, options, progress, signal, watch)
@@ -131,8 +135,8 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     ...openInside(context),
     close: () => {
       context.manager.close()
-      proxies.close()
-      return store.close()
+      context.proxies.close()
+      return context.store.close()
     },
   }
 }
