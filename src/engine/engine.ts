@@ -129,7 +129,7 @@ function operationsOf(context: EngineContext): Engine {
     cleanupExec: containerId => cleanupExec(context, containerId),
     tick: over => tick(context, over),
     storedSecrets: () => storedSecrets(context),
-    images: async () => listImages(await storage()),
+    images: async () => listImages(await context.storage()),
     image: name => context.findImage(name),
     pull: (name, options, progress, signal) => pull(context, name, options, progress, signal),
     ...openInside(context),
