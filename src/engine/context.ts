@@ -69,6 +69,10 @@ export type PodWork = {
   asked: Set<Id>
   /** What steps have begun beside them; over before the next plan, so that nothing comes after what undoes it. */
   begun: Promise<unknown>[]
+  /** What has to be up before any of its containers is started: the service of its play. Fails when that does. */
+  after?: Promise<unknown>
+  /** Told when all its containers have been asked to stop and have ended, while other things of it are still freed. */
+  rested?: () => void
   /** Told of each change of a container's state. */
   changed?: () => void
   /** Set when the record of the pod is gone. */

@@ -249,19 +249,22 @@ export class Rules {
   }
 
   #serviceStop(run: Run, service: Row, signal: string | number): void {
-    const pods = this.#database.all('SELECT id, failure, job FROM pod WHERE service = ?', [String(service.id)])
+    const pods = this.#database.all('SELECT id, failure, job, goal FROM pod WHERE service = ?', [String(service.id)])
     const ofJob = new Set(pods.filter(({ job }) => job !== null).map(({ id }) => id))
-    const jobs = this.#database.all('SELECT outcome FROM job WHERE id IN (SELECT job FROM pod WHERE service = ?)', [
-      String(service.id),
-    ])
+    const jobs = this.#database.all(
+      'SELECT outcome FROM job WHERE id IN (SELECT job FROM pod WHERE service = ? AND goal <> ?)',
+      [String(service.id), 'removed'],
+    )
     const hasFailed = new Set(pods.filter(pod => pod.failure !== null).map(pod => pod.id))
     const rows = pods.flatMap(pod => this.#rows(String(pod.id)))
     for (const row of rows) if (this.#isUp(row)) this.accuse(`${run.name} is stopped while ${row.name} runs`)
     // Its end tells systemd what became of the containers; its removal tells nothing, and KILL may come after a grace.
     if (service.goal !== 'stopped' || run.asked || !run.started) return
     const { propagation } = JSON.parse(String(service.settings)) as PodSettings
+    const isGoing = new Set(pods.filter(({ goal }) => goal === 'removed').map(({ id }) => id))
     const codes = rows
-      .filter(({ kind, pod }) => kind === 'regular' && !ofJob.has(pod))
+      // What is about to be removed tells nothing any more.
+      .filter(({ kind, pod }) => kind === 'regular' && !ofJob.has(pod) && !isGoing.has(pod))
       // What somebody has stopped has not failed.
       .map(row => (hasFailed.has(row.pod as Id) ? 'failed' : row.state === 'exited' ? row.exit_code : null))
       .concat(jobs.map(({ outcome }) => (outcome === 'Complete' ? 0 : 'failed')))

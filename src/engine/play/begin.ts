@@ -40,8 +40,14 @@ export async function beginAll(
   const [first] = works
   if (first === undefined) return []
   const { context } = first
-  if (service !== undefined) await startFirst(service, works, locks)
+  // While it starts, all that comes before the first start of a container of theirs is got ready.
+  const up = service && startFirst(service)
+  if (up !== undefined) for (const work of works) work.after = up
   const outcomes = await leadersFirst(works, ({ pod }) => placeOf(pod), begin)
+  await up?.catch(async (error: unknown) => {
+    await undo(works, locks)
+    throw error
+  })
   if (signal.aborted) {
     await undo(works, locks)
     throw new TspodError('COMMAND_ABORTED', 'interrupted; everything that was started is stopped and removed again', {
@@ -127,11 +133,13 @@ async function settle(tx: Transaction, work: PodWork): Promise<void> {
 }
 
 /** The service comes before its pods; when it cannot be started, nothing is kept. */
-async function startFirst(service: PodWork, works: readonly PodWork[], locks: Map<string, Lock>): Promise<void> {
-  const { failures } = await reconcile(service, true)
-  if (failures[0] === undefined) return
-  await undo(works, locks)
-  throw failures[0].error
+function startFirst(service: PodWork): Promise<void> {
+  const up = reconcile(service, true).then(({ failures: [failure] }) => {
+    if (failure !== undefined) throw failure.error
+  })
+  // Whoever waits for it is told; nobody may, where all pods fall before.
+  up.catch(() => undefined)
+  return up
 }
 
 /** A pod without its namespaces or network never ran: nothing of it is worth keeping. */

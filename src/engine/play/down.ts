@@ -37,6 +37,10 @@ export async function down(
   const names = new Set([...request.pods, ...made, ...ofUnit.map(({ name }) => name)])
   const known = new Map((await readPods(context.store)).map(pod => [pod.name as string, pod]))
   const place = (name: string): ReturnType<typeof placeOf> => placeOf(known.get(name) ?? { name })
+  const early = earlySettler(
+    context,
+    [...names].flatMap(name => known.get(name) ?? []),
+  )
   const pods = await followersFirst([...names], place, async name => {
     const gone: { stopped?: string; removed?: string } = {}
     await attempt(`pod ${name}`, async () => {
@@ -48,6 +52,7 @@ export async function down(
         const work = await loadWork(context, pod)
         if (options.graceMs !== undefined) work.stopping.graceMs = Math.min(options.graceMs, pod.spec.graceMs)
         watch.stopping?.(work.stopping.graceMs ?? pod.spec.graceMs)
+        work.rested = () => early.rested(pod)
         const { stopped, failures } = await tearDown(work, lock)
         if (stopped) gone.stopped = pod.id
         if (failures.length === 0) gone.removed = pod.id
@@ -58,6 +63,7 @@ export async function down(
     })
     return gone
   })
+  await early.settled()
   await attempt('service container', async () => {
     for (const id of services) await settleService(context, id)
     for (const message of await removeIdleServices(context))
@@ -75,6 +81,27 @@ export async function down(
     })
   }
   return report
+}
+
+/**
+ * Stops a service as soon as the containers of its last pod have ended, while that pod's network is taken down. What
+ * this fails with is met again when the pods are gone.
+ */
+function earlySettler(
+  context: EngineContext,
+  pods: readonly PodRecord[],
+): { rested(pod: PodRecord): void; settled(): Promise<unknown> } {
+  const resting: Id[] = []
+  const settling: Promise<void>[] = []
+  return {
+    rested({ id, service }) {
+      resting.push(id)
+      if (service === undefined) return
+      const isLast = pods.every(pod => pod.service !== service || resting.includes(pod.id))
+      if (isLast) settling.push(settleService(context, service, resting).catch(() => undefined))
+    },
+    settled: () => Promise.all(settling),
+  }
 }
 
 async function podsOfUnit({ store }: EngineContext, unit: string | undefined): Promise<PodRecord[]> {

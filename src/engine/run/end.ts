@@ -54,6 +54,9 @@ type Ending =
   | 'files'
   | 'forget'
 
+/** States of a container whose stop has not come to its end. */
+const LIVES: ReadonlySet<string> = new Set(['running', 'paused', 'stopping', 'unknown'])
+
 /** One function per kind of step that ends something, for one pod. */
 export function endExecutors(work: PodWork): Pick<Executors, Ending> {
   const { context, pod } = work
@@ -75,6 +78,7 @@ export function endExecutors(work: PodWork): Pick<Executors, Ending> {
       await removeCgroup(hierarchies, work.cgroup.path, { force: true, keepTop, clock })
     },
     disconnect: async () => {
+      if (work.containers.every(({ state }) => !LIVES.has(state))) work.rested?.()
       const { network, namespaces } = work.sandbox
       if (network === undefined) return
       await context.networks.teardown(join(namespaces, 'net'), network as NetavarkInput)

@@ -113,9 +113,10 @@ export async function reviveService(context: EngineContext, { service, goal }: P
 /**
  * Stops the service once all its pods are at rest, with the exit code that their containers' codes make; has it run as
  * long as one is not, should a stop that failed have wanted it otherwise.
+ * @param resting pods whose containers have ended, as this process knows before it is on record.
  */
-export async function settleService(context: EngineContext, id: Id): Promise<void> {
-  if (!(await isIdle(context, id))) {
+export async function settleService(context: EngineContext, id: Id, resting: readonly Id[] = []): Promise<void> {
+  if (!(await isIdle(context, id, resting))) {
     const service = await readPodById(context.store, id)
     if (service?.goal === 'stopped') await startService(context, id)
     if (service !== undefined) await tellStanding(context, service)
@@ -123,7 +124,7 @@ export async function settleService(context: EngineContext, id: Id): Promise<voi
   }
   await withService(context, id, 'stopping the service', async work => {
     // A pod may have been started while this waited for the lock.
-    if (!(await isIdle(context, id)) || work.pod.goal === 'removed') return
+    if (!(await isIdle(context, id, resting)) || work.pod.goal === 'removed') return
     work.pod.goal = 'stopped'
     work.stopping = { signal: await endSignal(context, work.pod), graceMs: SERVICE_GRACE_MS }
     await context.store.write(async tx => {
@@ -135,13 +136,13 @@ export async function settleService(context: EngineContext, id: Id): Promise<voi
 }
 
 /** Every pod of the service has stopped or finished; one that was created and never started may still be. */
-async function isIdle({ store, boot }: EngineContext, id: Id): Promise<boolean> {
+async function isIdle({ store, boot }: EngineContext, id: Id, resting: readonly Id[]): Promise<boolean> {
   const busy = await store.all(
-    `SELECT 1 FROM pod JOIN sandbox ON sandbox.pod = pod.id
-     WHERE pod.service = ? AND NOT (pod.goal <> 'created' AND (sandbox.state = 'down' OR sandbox.boot <> ?)) LIMIT 1`,
+    `SELECT pod.id AS id FROM pod JOIN sandbox ON sandbox.pod = pod.id
+     WHERE pod.service = ? AND NOT (pod.goal <> 'created' AND (sandbox.state = 'down' OR sandbox.boot <> ?))`,
     [id, boot],
   )
-  return busy.length === 0 && !(await awaitsPods(store, id))
+  return busy.every(row => resting.includes(row.id as Id)) && !(await awaitsPods(store, id))
 }
 
 /** A Job that has not ended will have more pods, unless somebody holds it up by hand. */
@@ -163,13 +164,14 @@ async function endSignal({ store }: EngineContext, service: PodRecord): Promise<
     `SELECT count(*) AS total, coalesce(sum(failed), 0) AS failed FROM (
        SELECT (container.state = 'exited' AND container.exit_code <> 0) OR pod.failure IS NOT NULL AS failed
        FROM container JOIN pod ON container.pod = pod.id
-       WHERE pod.service = ? AND container.kind = 'regular' AND pod.job IS NULL
+       WHERE pod.service = ? AND container.kind = 'regular' AND pod.job IS NULL AND pod.goal <> 'removed'
        UNION ALL
-       SELECT outcome IS NOT 'Complete' FROM job WHERE id IN (SELECT job FROM pod WHERE service = ?))`,
+       SELECT outcome IS NOT 'Complete' FROM job
+       WHERE id IN (SELECT job FROM pod WHERE service = ? AND pod.goal <> 'removed'))`,
     [service.id, service.id],
   )
   const [total, failed] = [Number(row?.total ?? 0), Number(row?.failed ?? 0)]
-  // What is not there any more, or was stopped on purpose, has not failed: a unit that is stopped must not be failed.
+  // What is gone or about to go, or was stopped on purpose, has not failed: a unit that is stopped must not be failed.
   const fails = propagation === 'any' ? failed > 0 : total > 0 && failed === total
   return fails ? 'SIGKILL' : 'SIGINT'
 }

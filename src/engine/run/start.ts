@@ -69,6 +69,7 @@ export function startExecutors(work: PodWork): Pick<Executors, Starting> {
     },
     start: async step => {
       const record = containerOf(work, step.container)
+      await work.after
       // Taken before: a short container has ended by the time the runtime returns.
       const startedMs = context.clock.nowMs()
       await hidingSecrets(work, record, () =>
