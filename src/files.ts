@@ -62,7 +62,8 @@ export async function writeAtomic(
   if (durable) await syncDirectory(dirname(path))
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Makes what was done to the entries of a directory last. */
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, O_RDONLY | O_DIRECTORY)
   try {
     await directory.sync()

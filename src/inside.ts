@@ -24,6 +24,8 @@ export type Root = {
   /** What is to be seen in place of what is there, by absolute path: mounts that exist in no mount namespace now. */
   mounts: ReadonlyMap<string, { source: string; readOnly: boolean; ids?: IdMaps | undefined }>
   readOnly: boolean
+  /** A link or path that leads above the top is refused; without it, it ends there, as for a process with that root. */
+  strict?: true
   /** How ids of the root's users are written in it; absent: as they are. Of each of `mounts` likewise. */
   ids?: IdMaps | undefined
 }
@@ -57,6 +59,7 @@ export function walkInside(root: Root, path: string, held: number[]): Place {
     if (part === '' || part === '.') continue
     if (part === '..') {
       if (trail.length > 1) trail.pop()
+      else if (root.strict) throw unsafePath(path, 'it leads out')
       continue
     }
     const next = stepIfThere(root, directory, part, held)
@@ -70,6 +73,7 @@ export function walkInside(root: Root, path: string, held: number[]): Place {
     }
     if (++links > MAX_LINKS) throw unsafePath(path, 'it is a loop of links')
     const target = readlinkSync(`/proc/self/fd/${directory.fd}/${part}`)
+    if (root.strict && target.startsWith('/')) throw unsafePath(path, 'it leads out')
     if (target.startsWith('/')) trail = [top]
     todo.push(...target.split('/').reverse())
   }

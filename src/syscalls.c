@@ -1,16 +1,19 @@
 /*
- * What systemd is told and says by system calls that Node has no door for (docs/adr/0009-notify.md).
+ * What systemd is told and says, and who writes a file, by system calls that Node has no door for
+ * (docs/adr/0009-notify.md).
  *
  * Everything that can fail returns the negative errno; order, waiting and limits are src/systemd/notify.ts's.
  *
  *   barrier(socket) -> descriptor | -errno         sends BARRIER=1; the pipe ends once all before it has been read
  *   tell(socket, text, pid) -> length | -errno     one datagram that says it comes from pid; 0 for this process
  *   attribute(path, name) -> text | -errno         an extended attribute
+ *   written(fd) -> 1 | 0 | -errno                  whether somebody has the file open for writing
  */
 #include "addon.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -100,11 +103,26 @@ static napi_value attribute(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/*
+ * A read lease is granted only while nobody has the file open for writing. It is given back at once; whoever opens the
+ * file in between makes the kernel tell us with a signal, which has to be one that is ignored unless it is waited for.
+ */
+static napi_value written(napi_env env, napi_callback_info info) {
+  napi_value value;
+  arguments(env, info, 1, &value);
+  int fd = number_in(env, value);
+  if (fcntl(fd, F_SETSIG, SIGURG) < 0) return number(env, -errno);
+  if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0) return number(env, errno == EAGAIN ? 1 : -errno);
+  fcntl(fd, F_SETLEASE, F_UNLCK);
+  return number(env, 0);
+}
+
 NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {
       {.utf8name = "barrier", .method = barrier, .attributes = napi_enumerable},
       {.utf8name = "tell", .method = tell, .attributes = napi_enumerable},
       {.utf8name = "attribute", .method = attribute, .attributes = napi_enumerable},
+      {.utf8name = "written", .method = written, .attributes = napi_enumerable},
   };
   MUST(napi_define_properties(env, exports, sizeof(functions) / sizeof(*functions), functions));
   return exports;

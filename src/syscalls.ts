@@ -1,5 +1,5 @@
 /**
- * The door to the few system calls around systemd that Node has none for: syscalls.c makes them
+ * The door to the few system calls, most of them around systemd, that Node has none for: syscalls.c makes them
  * (docs/adr/0009-notify.md). Loaded when first used.
  */
 import { createRequire } from 'node:module'
@@ -10,6 +10,7 @@ type Addon = {
   barrier(socket: string): number
   tell(socket: string, text: string, pid: number): number
   attribute(path: string, name: string): string | number
+  written(fd: number): number
 }
 
 /** Beside the bundle when this is the bundle; a checkout's tests take the one that `make build` put there. */
@@ -37,3 +38,9 @@ export function attributeOf(path: string, name: string): string | undefined {
   const value = addon().attribute(path, name)
   return typeof value === 'string' ? value : undefined
 }
+
+/**
+ * True while somebody has the file open for writing that `fd`, opened to be read, belongs to. File systems that cannot
+ * tell, such as NFS, say false.
+ */
+export const isBeingWritten = (fd: number): boolean => addon().written(fd) === 1

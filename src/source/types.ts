@@ -72,7 +72,10 @@ export type Snapshot = {
   /** The commit, or `sha256:…` over names and contents of a plain directory. */
   revision: string
   kind: 'directory' | 'git'
-  /** The manifests, in order of their names; rendered and decrypted. Names are relative to the top of the source. */
+  /**
+   * The manifests, in order of their names; rendered and decrypted. The name of a file is its path, in a repository
+   * its path there.
+   */
   files: { file: string; text: string }[]
   /**
    * Directory that relative hostPaths begin at. Of a git source it is a copy that belongs to this commit alone, so that
