@@ -3,6 +3,8 @@
  * Everything here is plain JSON data, so that a spec can be stored, hashed and compared as it is.
  */
 
+export type * from './bundle.ts'
+
 type Brand<T, Name extends string> = T & { readonly __brand: Name }
 
 /** Name of a pod: a DNS-1123 subdomain, checked by the translator. */
@@ -43,8 +45,8 @@ export type PodSpec = {
   dnsNames?: string[]
   /** Of a pod of a Job: its number, from 1, and its completion index. */
   job?: { name: string; number: number; index?: number }
-  /** The pod of the same workload that is up before this one begins, and is stopped after it. */
-  startAfter?: PodName
+  /** The pods that are up before this one begins, and ready where they tell; they are stopped after it. */
+  startAfter?: PodName[]
   hostAliases: { ip: string; hostnames: string[] }[]
   dns: DnsSpec
   restartPolicy: RestartPolicy
@@ -308,22 +310,6 @@ export type ClaimSpec = {
   importSource?: string
 }
 
-export type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
-
-/**
- * A pod as its manifest has it, for writing it again: also fields that have no effect here, and references to Secrets
- * instead of what is in them. ConfigMaps are of the play alone, and so they are kept with the pod, in base64.
- */
-export type PodManifest = {
-  spec: { [name: string]: Json }
-  configMaps: Record<string, { key: string; base64: string; binary: boolean }[]>
-  /** All Services of the play: their names are among the variables of every pod. */
-  services: { [name: string]: Json }[]
-}
-
-/** An object that makes pods from a template: its pods say so in `origin`. */
-export type WorkloadName = { kind: string; name: string }
-
 /** What is done about a failed pod of a Job: the first rule that fits decides. */
 export type PodFailureRule = {
   action: 'FailJob' | 'FailIndex' | 'Ignore' | 'Count'
@@ -354,26 +340,6 @@ export type JobSpec = {
   failureRules: PodFailureRule[]
   successRules: SuccessRule[]
 }
-
-/** Everything one `play` works on, in the order of the manifest. */
-export type Bundle = {
-  pods: PodSpec[]
-  /** By the pod's name. */
-  manifests: Record<string, PodManifest>
-  /** Also those that make no pod now: what they made earlier is theirs. */
-  workloads: WorkloadName[]
-  /** Their first pods are among `pods`. Absent: none. */
-  jobs?: JobSpec[]
-  secrets: SecretSpec[]
-  claims: ClaimSpec[]
-  /** Names of ConfigMaps that were defined, for messages only: they are not objects that outlive the play. */
-  configMaps: string[]
-  /** Of imagePullSecrets, by the pod's name; never kept. Absent: none. */
-  pullAuths?: Record<string, RegistryAuths>
-}
-
-/** Registry, or a path in one → `USER:PASSWORD` in base64. */
-export type RegistryAuths = Record<string, string>
 
 /** What an image says about how to run it. Absent parts are empty. */
 export type ImageConfig = {

@@ -8,13 +8,15 @@ import { TspodError } from '../errors.ts'
 import { firstPods, NUMBER_MARK } from '../job.ts'
 import { type Bundle, servingContainers } from '../model.ts'
 import { type ConfigData, type ConfigStore, readClaim, readConfigMap, readSecret, secretData } from './config/index.ts'
+import { applyDependencies } from './depends-on.ts'
 import { type KindDocument, readKinds, sortKinds } from './documents.ts'
 import { readAnnotations, readLabels, readName } from './metadata.ts'
+import { readObject } from './objects.ts'
 import { checkHostPorts, type PodContext, parsePublish, portsClash, publishPorts, type ReadPod } from './pod/index.ts'
 import { checkPodSecurity, namespacePolicies, type Policy } from './pod-security/index.ts'
 import { checkField } from './schema/index.ts'
 import { applyServices, isReplicated, makesPods, readService, readWorkload, type Service } from './workload/index.ts'
-import { podManifest } from './write/index.ts'
+import { plainContent, podManifest } from './write/index.ts'
 import {
   collecting,
   emptyRecord,
@@ -148,6 +150,7 @@ class BundleReader {
     secrets: [],
     claims: [],
     configMaps: [],
+    objects: [],
   }
   readonly #options: TranslateOptions
   readonly #configMaps = new Map<string, ConfigData>()
@@ -213,13 +216,16 @@ class BundleReader {
       checkField(field, kind)
       const { pods: read, claims, job } = readWorkload(kind, field, context)
       if (job !== undefined) this.bundle.jobs = [...(this.bundle.jobs ?? []), job]
-      if (isReplicated(kind)) this.bundle.workloads.push({ kind, name: readName(field) })
+      const name = readName(field)
+      if (isReplicated(kind)) this.bundle.workloads.push({ kind, name })
+      this.bundle.objects?.push(readObject(kind, name, field))
       for (const pod of read) this.#claimName('pod', pod.spec.name.replace(NUMBER_MARK, ''), field)
       const known = new Set(this.bundle.claims.map(claim => claim.name))
       this.bundle.claims.push(...claims.filter(claim => !known.has(claim.name)))
       return read
     })
     applyServices(this.#services, pods)
+    applyDependencies(pods, this.bundle.jobs ?? [], this.#incomplete)
     checkHostPorts(pods.flatMap(pod => pod.ports))
     this.#checkPodSecurity(documents, pods)
     const services = this.#services.map(({ field }) => field)
@@ -254,6 +260,8 @@ class BundleReader {
     )
     this.#claimName(kind, name, field)
     if (name === '') this.#incomplete = true
+    const isContent = kind === 'ConfigMap' || kind === 'Service'
+    this.bundle.objects?.push(readObject(kind, name, field, isContent ? plainContent(field, kind) : undefined))
     if (kind === 'ConfigMap') {
       this.#configMaps.set(name, readConfigMap(field))
       this.bundle.configMaps.push(name)

@@ -49,7 +49,7 @@ const PODMAN_HONOURED = [
 ]
 const PODMAN_KNOWN = [...PODMAN_REFUSED, ...PODMAN_ACCEPTED, ...PODMAN_HONOURED]
 /** Annotations of our own. */
-const TSPOD_KNOWN = ['io.tspod.depends-on', 'io.tspod.runtime']
+const TSPOD_KNOWN = ['io.tspod.app', 'io.tspod.depends-on', 'io.tspod.prune', 'io.tspod.runtime', 'io.tspod.wave']
 /** Every annotation of Podman and of tspod that changes anything. A manifest may come from anywhere: no other does. */
 export const ACTED_UPON: readonly string[] = [...PODMAN_HONOURED, ...TSPOD_KNOWN]
 /** Values that ask for what happens anyway. */

@@ -29,11 +29,11 @@ export async function operatePods(
   )
   switch (action.do) {
     case 'start':
-      return leadersFirst(pods, placeOf, async (pod, before) =>
-        before?.error === undefined
-          ? operateOnPod(context, pod, action, signal)
-          : outcome(pod.id, pod.name, notItsTurn(pod.name, before.name)),
-      )
+      return leadersFirst<(typeof pods)[number], Outcome>(pods, placeOf, async (pod, before) => {
+        const failed = before.find(({ error }) => error !== undefined)
+        if (failed !== undefined) return outcome(pod.id, pod.name, notItsTurn(pod.name, failed.name))
+        return operateOnPod(context, pod, action, signal)
+      })
     case 'stop':
     case 'restart':
     case 'remove':

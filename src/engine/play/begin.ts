@@ -96,11 +96,10 @@ async function standDown(service: PodWork, standing: readonly Begun[]): Promise<
 
 type Begun = { work: PodWork; outcome: Reconciled; held?: string }
 
-/** Starts one pod, or only creates it where the one before it did not come up. */
-async function begin(work: PodWork, before: Begun | undefined): Promise<Begun> {
-  if (before === undefined || work.pod.goal !== 'running' || isUp(before.work)) {
-    return { work, outcome: await reconcile(work, true) }
-  }
+/** Starts one pod, or only creates it where one of those before it did not come up. */
+async function begin(work: PodWork, before: readonly Begun[]): Promise<Begun> {
+  const missing = before.find(leader => !isUp(leader.work))
+  if (missing === undefined || work.pod.goal !== 'running') return { work, outcome: await reconcile(work, true) }
   // All of it is about to be undone.
   if (work.signal?.aborted) return { work, outcome: { failures: [], skipped: [] } }
   const { context, pod, containers } = work
@@ -110,13 +109,17 @@ async function begin(work: PodWork, before: Begun | undefined): Promise<Begun> {
   return {
     work,
     outcome: await reconcile(work, true),
-    held: `it was not started, because ${before.work.pod.name} is not up`,
+    held: `it was not started, because ${missing.work.pod.name} is not up`,
   }
 }
 
-/** Every container of it that serves does so. */
+/** Every container of it that serves does so, or has done what it was for. */
 const isUp = ({ pod, containers }: PodWork): boolean =>
-  pod.goal === 'running' && containers.every(({ kind, state }) => kind === 'init' || state === 'running')
+  pod.goal === 'running' &&
+  containers.every(({ kind, state, exitCode }) => {
+    const isDone = pod.spec.restartPolicy !== 'Always' && state === 'exited' && exitCode === 0
+    return kind === 'init' || state === 'running' || isDone
+  })
 
 /** What a play wrote of a pod while it was incomplete becomes true at once. */
 async function settle(tx: Transaction, work: PodWork): Promise<void> {

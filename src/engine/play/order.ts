@@ -1,19 +1,19 @@
-/** The order among pods of one workload that begin one after the other and end the other way round. */
+/** The order among pods that begin one after the other and end the other way round. */
 import type { PodSpec } from '../../model.ts'
 
-type Ordered = { name: string; startAfter?: string }
+type Ordered = { name: string; startAfter: readonly string[] }
 
-/** How a pod stands in the order of its workload. */
+/** How a pod stands in the order. Records of earlier versions have one name there, and not a list. */
 export const placeOf = ({ name, spec }: { name: string; spec?: PodSpec }): Ordered => ({
   name,
-  ...(spec?.startAfter !== undefined && { startAfter: spec.startAfter }),
+  startAfter: [spec?.startAfter ?? []].flat(),
 })
 
-/** Acts on all pods side by side, on each when `act` has ended for the one it starts after, if that is among them. */
+/** Acts on all pods side by side, on each when `act` has ended for those it starts after, as far as they are among them. */
 export function leadersFirst<Pod, Result>(
   pods: readonly Pod[],
   place: (pod: Pod) => Ordered,
-  act: (pod: Pod, before: Result | undefined) => Promise<Result>,
+  act: (pod: Pod, before: readonly Result[]) => Promise<Result>,
 ): Promise<Result[]> {
   const byName = new Map(pods.map(pod => [place(pod).name, pod]))
   const ended = new Map<string, Promise<Result>>()
@@ -21,8 +21,9 @@ export function leadersFirst<Pod, Result>(
     const { name, startAfter } = place(pod)
     const known = ended.get(name)
     if (known !== undefined) return known
-    const leader = startAfter === undefined ? undefined : byName.get(startAfter)
-    const result = leader === undefined ? act(pod, undefined) : begin(leader).then(before => act(pod, before))
+    const leaders = startAfter.flatMap(leader => byName.get(leader) ?? [])
+    const result =
+      leaders.length === 0 ? act(pod, []) : Promise.all(leaders.map(begin)).then(before => act(pod, before))
     ended.set(name, result)
     return result
   }
@@ -36,12 +37,14 @@ export function followersFirst<Pod, Result>(
   act: (pod: Pod) => Promise<Result>,
 ): Promise<Result[]> {
   const ended = new Map<string, Promise<Result>>()
+  const followersOf = new Map<string, Pod[]>()
+  for (const pod of pods)
+    for (const leader of place(pod).startAfter) followersOf.set(leader, [...(followersOf.get(leader) ?? []), pod])
   const end = (pod: Pod): Promise<Result> => {
     const { name } = place(pod)
     const known = ended.get(name)
     if (known !== undefined) return known
-    const followers = pods.filter(other => place(other).startAfter === name)
-    const result = Promise.all(followers.map(end)).then(() => act(pod))
+    const result = Promise.all((followersOf.get(name) ?? []).map(end)).then(() => act(pod))
     ended.set(name, result)
     return result
   }

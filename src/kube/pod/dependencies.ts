@@ -11,11 +11,8 @@ export function readDependencies(settings: readonly Setting[], pod: PodSpec): vo
   const bySubject = new Map<string, Setting>()
   for (const setting of settings) {
     const container = pod.containers.find(({ name }) => name === setting.subject)
-    if (setting.subject === '') {
-      setting.complain('INVALID_VALUE', 'the key does not say which container depends on others', HOW)
-    } else if (container === undefined) {
-      complainOfName(setting, setting.subject, pod)
-    } else {
+    if (container === undefined) complainOfName(setting, setting.subject, pod)
+    else {
       bySubject.set(setting.subject, setting)
       container.dependsOn = readNames(setting, pod)
     }

@@ -1,7 +1,7 @@
 /** A pod: its sections in order. */
 import type { PodName, PodSpec, RegistryAuths, RestartPolicy, VolumeSpec } from '../../model.ts'
 import type { ConfigStore } from '../config/index.ts'
-import { readAnnotations, readLabels, readSettings } from '../metadata.ts'
+import { readAnnotations, readLabels, readSettings, type Setting } from '../metadata.ts'
 import type { Field } from '../yaml/index.ts'
 import { either, quote, subdomainProblem } from '../yaml/index.ts'
 import {
@@ -59,12 +59,16 @@ export type PodOwn = {
   volumes?: readonly VolumeSpec[]
   hostname?: string
   subdomain?: string
-  startAfter?: PodName
+  startAfter?: PodName[]
 }
 
-/** `serviceLinks`: it gets the variables of the Services; `source` is the spec it was read from. */
+/**
+ * `serviceLinks`: it gets the variables of the Services; `source` is the spec it was read from; `waits`: what it says
+ * about pods that start before it.
+ */
 export type ReadPod = {
   spec: PodSpec
+  waits: Setting[]
   ports: ReadPort[]
   serviceLinks: boolean
   source: Field
@@ -142,10 +146,17 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     containers: containers.map(container => container.spec),
     serviceAccountName,
   }
-  readDependencies(readSettings(metadata, context.annotations, DEPENDS_ON), pod)
+  const settings = readSettings(metadata, context.annotations, DEPENDS_ON)
+  readDependencies(
+    settings.filter(({ subject }) => subject !== ''),
+    pod,
+  )
+  // A workload may say it of itself as well as of its template.
+  const whole = pod.origin.kind === 'Pod' ? [] : readSettings(document.at('metadata'), {}, DEPENDS_ON)
   const pullAuths = readPullSecrets(spec.at('imagePullSecrets'), context.store)
   return {
     spec: pod,
+    waits: [...settings, ...whole].filter(({ subject }) => subject === ''),
     ports,
     serviceLinks: spec.at('enableServiceLinks').boolean() ?? true,
     source: spec,

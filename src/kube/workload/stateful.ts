@@ -42,7 +42,7 @@ export function readStateful(document: Field): StatefulPods {
       },
       hostname: podName.slice(0, 63).replace(/[-.]+$/, ''),
       ...(subdomain !== '' && { subdomain }),
-      ...(ordered && index > 0 && { startAfter: statefulName(document, index - 1) as PodName }),
+      ...(ordered && index > 0 && { startAfter: [statefulName(document, index - 1) as PodName] }),
       volumes: templates.map(
         ({ name }): VolumeSpec => ({ name, kind: 'claim', claim: `${name}-${podName}`, readOnly: false }),
       ),

@@ -1,6 +1,7 @@
 /** What makes pods: Pod itself, and the kinds that make any number of pods alike from one template. */
 import type { ClaimSpec, JobSpec } from '../../model.ts'
 import { readLabels, readName, readNamespace } from '../metadata.ts'
+import { OBJECT_ANNOTATIONS } from '../objects.ts'
 import { type PodContext, type PodOrigin, type PodOwn, type ReadPod, readPod } from '../pod/index.ts'
 import type { Field } from '../yaml/index.ts'
 import { quote } from '../yaml/index.ts'
@@ -130,7 +131,7 @@ function refuseDoubles(pods: ReadPod[], count = pods.length): void {
 /** What steers a pod must stand in the template: here it would do nothing. */
 function refuseSettings(annotations: Field): void {
   for (const [key, value] of annotations.entries()) {
-    if (!key.startsWith('io.tspod.')) continue
+    if (!key.startsWith('io.tspod.') || OBJECT_ANNOTATIONS.includes(key)) continue
     const remedy = 'move it to spec.template.metadata.annotations'
     value.issueAt(value.key, 'FORBIDDEN', `the annotation ${quote(key)} is for pods`, remedy)
   }

@@ -1,5 +1,5 @@
 /** The way back: pods as Kubernetes YAML. */
 export { type GenerateOptions, generate, type PlayedManifest, volumeDocument } from './generate.ts'
-export { podManifest } from './manifest.ts'
+export { plainContent, podManifest } from './manifest.ts'
 export { renderBundle } from './render.ts'
 export { manifestText } from './yaml.ts'

@@ -94,7 +94,10 @@ describe('S17 annotations', () => {
     'io.podman.annotations.userns': ['auto', ['userns']],
     'io.podman.annotations.volumes-from/main': ['first', ['containers.1.mounts.0']],
     'io.tspod.depends-on/main': ['first', ['containers.1.dependsOn']],
+    'io.tspod.app': ['other', []],
+    'io.tspod.prune': ['disabled', []],
     'io.tspod.runtime': ['crun', []],
+    'io.tspod.wave': ['1', []],
     'seccomp.security.alpha.kubernetes.io/pod': [
       'unconfined',
       ['containers.0.security.seccomp.type', 'containers.1.security.seccomp.type'],
@@ -103,7 +106,7 @@ describe('S17 annotations', () => {
     'container.apparmor.security.beta.kubernetes.io/main': ['unconfined', ['containers.1.security.appArmor']],
   }
   for (const [key, [value, changes]] of Object.entries(effects))
-    test(`${key} changes ${changes.join(' and ') || 'which of the known runtimes is taken'}`, () =>
+    test(`${key} changes ${changes.join(' and ') || 'nothing that is in the pod'}`, () =>
       expect(differences(plain, play({ [key]: value }))).toEqual(changes))
 
   test('every one that is acted upon is in this list', () => {

@@ -52,7 +52,7 @@ describe('a StatefulSet', () => {
       bundle.pods.map(({ name, hostname, subdomain, startAfter }) => [name, hostname, subdomain, startAfter]),
     ).toEqual([
       ['w-0', 'w-0', 'svc', undefined],
-      ['w-1', 'w-1', 'svc', 'w-0'],
+      ['w-1', 'w-1', 'svc', ['w-0']],
     ])
     expect(bundle.pods[1]?.labels).toEqual({
       app: 'w',
