@@ -11,7 +11,7 @@ const HOW = 'write pod/NAME or deployment/NAME; of containers of one pod io.tspo
 /** `kind/name` as kubectl writes it. */
 const labelOf = ({ origin }: PodSpec): string => `${origin.kind.toLowerCase()}/${origin.name}`
 
-/** Puts what the annotations say into the pods, and reports what is not there and what goes round in a circle. */
+/** Puts what the annotations say into the pods, notes what is not there, and reports what goes round in a circle. */
 export function applyDependencies(pods: readonly ReadPod[], jobs: readonly JobSpec[], incomplete: boolean): void {
   if (pods.every(({ waits }) => waits.length === 0)) return
   const targets = new Map<string, PodName[]>()
@@ -40,10 +40,10 @@ function namesIn(
     else if (found !== undefined) return found
     else if (!/^[a-z]+\/[^/]+$/.test(wanted))
       setting.complain('INVALID_VALUE', `${quote(word.trim())} does not say what it is about`, HOW)
-    // It may be in a document that could not be read.
+    // It may be in a document that could not be read, or in a file that is played by itself.
     else if (!incomplete) {
-      const remedy = didYouMean(wanted, [...targets.keys()]) ?? 'name an object of these manifests that makes pods'
-      setting.complain('NOT_FOUND', `no document here makes ${quote(wanted)}`, remedy)
+      const meant = didYouMean(wanted, [...targets.keys()])
+      setting.note(`${quote(wanted)} is not in these manifests, and not waited for${meant ? `; ${meant}` : ''}`)
     }
     return []
   })

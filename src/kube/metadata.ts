@@ -145,6 +145,8 @@ export type Setting = {
   text: string
   /** Reports a mistake at the annotation; throws USAGE for one of --annotation, which has no place. */
   complain: (code: IssueCode, message: string, remedy: string) => void
+  /** Says that it has no effect, and why. */
+  note: (text: string) => void
 }
 
 /** The annotations named `base` or `base/SUBJECT`, those of --annotation (`extra`) in the place of the manifest's. */
@@ -159,12 +161,16 @@ export function readSettings(metadata: Field, extra: Record<string, string>, bas
       subject: subject(key),
       text: value.string() ?? '',
       complain: value.issue.bind(value),
+      note: value.note.bind(value),
     }))
   const flagged = Object.entries(extra)
     .filter(([key]) => isWanted(key))
-    .map(([key, text]) => ({ subject: subject(key), text, complain: refuseFlag(`${key}=${text}`) }))
+    .map(([key, text]) => ({ subject: subject(key), text, complain: refuseFlag(`${key}=${text}`), note: ignore }))
   return [...written, ...flagged]
 }
+
+/** Whoever gave a flag knows what else there is. */
+const ignore = (): void => undefined
 
 const refuseFlag =
   (flag: string): Setting['complain'] =>
