@@ -146,22 +146,25 @@ export function readPod(origin: PodOrigin, context: PodContext): ReadPod {
     containers: containers.map(container => container.spec),
     serviceAccountName,
   }
-  const settings = readSettings(metadata, context.annotations, DEPENDS_ON)
-  readDependencies(
-    settings.filter(({ subject }) => subject !== ''),
-    pod,
-  )
-  // A workload may say it of itself as well as of its template.
-  const whole = pod.origin.kind === 'Pod' ? [] : readSettings(document.at('metadata'), {}, DEPENDS_ON)
   const pullAuths = readPullSecrets(spec.at('imagePullSecrets'), context.store)
   return {
     spec: pod,
-    waits: [...settings, ...whole].filter(({ subject }) => subject === ''),
+    waits: readWaits(origin, pod, context),
     ports,
     serviceLinks: spec.at('enableServiceLinks').boolean() ?? true,
     source: spec,
     ...(pullAuths !== undefined && { pullAuths }),
   }
+}
+
+/** Reads which containers of the pod wait for others; answers what it says about other pods. */
+function readWaits({ document, metadata }: PodOrigin, pod: PodSpec, { annotations }: PodContext): Setting[] {
+  const settings = readSettings(metadata, annotations, DEPENDS_ON)
+  const inside = settings.filter(({ subject }) => subject !== '')
+  readDependencies(inside, pod)
+  // A workload may say it of itself as well as of its template.
+  const whole = pod.origin.kind === 'Pod' ? [] : readSettings(document.at('metadata'), {}, DEPENDS_ON)
+  return [...settings, ...whole].filter(({ subject }) => subject === '')
 }
 
 function refuseBoth(spec: Field): void {
