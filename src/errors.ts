@@ -8,6 +8,8 @@ import { constants as osConstants } from 'node:os'
 export const EXIT_OWN_ERROR = 125
 /** Podman's for a command whose exit code there is none of. */
 const EXIT_UNKNOWN = 255
+/** Nothing was done, because a guard has found that it should not be. */
+export const EXIT_REFUSED = 6
 const EXIT_CANNOT_INVOKE = 126
 const EXIT_NOT_FOUND = 127
 
@@ -60,6 +62,8 @@ export const ERROR_EXIT = {
   SOURCE_RENDER: EXIT_OWN_ERROR,
   SOURCE_DECRYPT: EXIT_OWN_ERROR,
   ILLEGAL_TRANSITION: EXIT_OWN_ERROR,
+  GITOPS_REFUSED: EXIT_REFUSED,
+  GITOPS_WAITS: EXIT_REFUSED,
   EXEC_WRONG_STATE: EXIT_UNKNOWN,
   EXEC_CANNOT_INVOKE: EXIT_CANNOT_INVOKE,
   EXEC_NOT_FOUND: EXIT_NOT_FOUND,

@@ -156,6 +156,7 @@ async function openEngineIn(paths: Paths, doors: ProcessDoors): Promise<Engine> 
     ...doors,
     clock: systemClock,
     paths,
+    environment: process.env,
     ...(process.env.INVOCATION_ID && { invocationId: process.env.INVOCATION_ID }),
     ...(process.env.NOTIFY_SOCKET && { notifySocket: process.env.NOTIFY_SOCKET }),
     launcher: LAUNCHER,

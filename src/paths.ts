@@ -45,6 +45,8 @@ export const volumeDirectory = (paths: Paths, volume: string): string => join(pa
 export const podDirectory = (paths: Paths, podId: string): string => join(paths.root, 'pods', podId)
 /** What is on its way into or out of a container; empty but for commands that are at work. */
 export const stagingDirectory = (paths: Paths): string => join(paths.root, 'tmp')
+/** Snapshots of GitOps sources, a directory for each. */
+export const gitopsDirectory = (paths: Paths): string => join(paths.root, 'gitops')
 /** Small files kept with a container; they go with its pod's directory. */
 export const artifactDirectory = (paths: Paths, podId: string, id: string): string =>
   join(podDirectory(paths, podId), 'artifacts', id)

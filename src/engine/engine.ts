@@ -90,7 +90,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
 
 /** What the engine does, each in a line: a longer one belongs into the folder of its subject. */
 function operationsOf(context: EngineContext): Engine {
-  return {
+  const engine: Engine = {
     play: async (bundle, options, progress, signal, watch) => {
       const report = await play(context, bundle, options, progress, signal, watch)
       await tendNamed(context, bundle.jobs?.map(({ name }) => name) ?? [])
@@ -104,6 +104,7 @@ function operationsOf(context: EngineContext): Engine {
     apps: async () => (await import('./apply/index.ts')).apps(context),
     removeApp: async (name, options, signal) =>
       (await import('./apply/index.ts')).removeApp(context, name, options, signal),
+    gitops: async () => (await import('./gitops/index.ts')).openGitops(context, engine),
     pods: () => listPods(context),
     find: (nameOrId, kind) => find(context, nameOrId, kind),
     generated: nameOrId => generated(context, nameOrId),
@@ -139,6 +140,7 @@ function operationsOf(context: EngineContext): Engine {
       return context.store.close()
     },
   }
+  return engine
 }
 
 /** All pods; who looks at them misses a timekeeper that has been killed. */

@@ -2,6 +2,8 @@
  * The database schema as an append-only list of migrations: entry N takes version N to N + 1.
  * The CHECKs mirror lifecycle.ts, so that the database refuses what the code must never write.
  */
+import { GITOPS_MIGRATION } from './migration-gitops.ts'
+
 export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE pod (
@@ -251,4 +253,5 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE container ADD COLUMN failed_check TEXT CHECK (failed_check IN ('liveness', 'startup', 'postStart'));
   UPDATE container SET started = 1, ready = 1, hooked = 1 WHERE state IN ('running', 'paused', 'stopping');
   `,
+  GITOPS_MIGRATION,
 ]

@@ -9,11 +9,13 @@ import type { CheckReport, RepairWish } from '../fsck/index.ts'
 import type { Inside } from '../inside/index.ts'
 import type { ApplyPlan, ApplyReport, ApplyRequest, AppView } from './apply.ts'
 import type { EventRequest, EventView } from './events.ts'
+import type { Gitops } from './gitops.ts'
 import type { DownOptions, DownReport, DownRequest, PlayOptions, PlayReport, Watch } from './play.ts'
 import type { ContainerState, Found, Generated, Inspected, ListedPod, ObjectKind, PodReadiness } from './views.ts'
 
 export type * from './apply.ts'
 export type * from './events.ts'
+export type * from './gitops.ts'
 export type * from './play.ts'
 export type * from './views.ts'
 
@@ -31,6 +33,8 @@ export type Doors = {
   warn(text: string): void
   clock: Clock
   paths: Paths
+  /** The caller's, for programs that fetch and decrypt sources; absent: empty. */
+  environment?: Readonly<Record<string, string | undefined>>
   /** What systemd calls this run of the unit that started this process; absent outside of one. */
   invocationId?: string
   /** Where the service manager that started this process listens; absent without one. */
@@ -121,6 +125,8 @@ export type Engine = Inside & {
   apps(): Promise<AppView[]>
   /** Stops and removes everything an app has, whatever has become of its manifests; throws NO_SUCH_OBJECT. */
   removeApp(name: string, options: { volumes: boolean }, signal: AbortSignal): Promise<DownReport>
+  /** GitOps sources. */
+  gitops(): Promise<Gitops>
   /** All pods and services, oldest first, from the store, /proc and the exit files; spawns no process. */
   pods(): Promise<ListedPod[]>
   /** By pod name, container name, POD/CONTAINER or id prefix, among one kind or both; throws NO_SUCH_OBJECT. */

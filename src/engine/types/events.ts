@@ -1,7 +1,7 @@
 /** What `events` is asked for and what it tells: plain data, shared with the command line. */
 
 /** What an event is about. */
-export type EventKind = 'pod' | 'container' | 'image' | 'volume' | 'secret' | 'service' | 'job' | 'system'
+export type EventKind = 'pod' | 'container' | 'image' | 'volume' | 'secret' | 'service' | 'job' | 'gitops' | 'system'
 
 /** Something that happened. */
 export type EventView = {

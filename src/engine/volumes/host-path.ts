@@ -61,6 +61,14 @@ export async function checkHostPath(volume: HostPath): Promise<VolumeSource> {
   }
 }
 
+/** What is wrong with a hostPath, in a sentence; makes nothing. */
+export async function hostPathProblem(volume: HostPath): Promise<string | undefined> {
+  const real = await realIfThere(volume.path)
+  if (real === undefined) return volume.type.endsWith('OrCreate') ? undefined : wrongType(volume, 'missing').message
+  const found = await stat(real)
+  return IS_RIGHT[volume.type](found) ? undefined : wrongType(volume, kindOf(found)).message
+}
+
 async function makeMissing(volume: HostPath): Promise<string> {
   if (volume.type === 'DirectoryOrCreate') {
     const { above, rest } = await nearestDirectory(volume.path)

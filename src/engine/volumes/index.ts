@@ -1,6 +1,7 @@
 /** Volumes and mounts of a pod: made, checked beneath their roots, removed. */
 
 export { mountClaim, releaseClaims, underVolumeLock } from './devices.ts'
+export { hostPathProblem } from './host-path.ts'
 export { imageLayers, mountImage, POD_DIGITS, removeImageVolumes } from './images.ts'
 export { readMountPoints, unmountBelow } from './mounts.ts'
 export { insertVolume, isVolume, ownerIn, ownerOf, removeEphemeral, removeVolume, writeVolumes } from './records.ts'

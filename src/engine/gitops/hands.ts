@@ -1,0 +1,42 @@
+/** What the loop works through: each a step that a test can bring itself. */
+import type { Bundle } from '../../model.ts'
+import type { Store } from '../state/index.ts'
+import type { ApplyPlan, ApplyReport, ApplyRequest, Told } from '../types/index.ts'
+import type { Claim } from './preflight.ts'
+import type { SourceRecord } from './store.ts'
+
+/** A source at one moment, complete and never changing. */
+export type SourceSnapshot = {
+  revision: string
+  /** Where relative paths in its files begin. */
+  root: string
+  files: { file: string; text: string }[]
+  /** Who has signed it, where that was asked for. */
+  signer?: string
+  /** In a checkout: what is not committed, and so not looked at. */
+  dirty?: string
+}
+
+export type Hands = {
+  store: Pick<Store, 'all' | 'write'>
+  nowMs(): number
+  /** Everything wrong with a source is a TspodError. */
+  read(source: SourceRecord, signal: AbortSignal): Promise<SourceSnapshot>
+  /** Throws MANIFEST_INVALID with every mistake. */
+  translate(files: SourceSnapshot['files'], root: string): Promise<{ bundle: Bundle; notes: string[] }>
+  /** What of the host has a say in whether an apply succeeds; the same text while nothing has changed. */
+  host(app: string): Promise<string>
+  /** What pods on this host have that only one can have. */
+  claims(): Promise<Claim[]>
+  /** What is wrong with the host's paths that the bundle names, each with its place. */
+  paths(bundle: Bundle): Promise<string[]>
+  /** Names of images → ids, of those that are here. */
+  images(bundle: Bundle): Promise<Record<string, string>>
+  /** Lets go of snapshots that neither a pod nor a rollback needs any more. */
+  collect(source: string, kept: readonly string[]): Promise<void>
+  plan(job: ApplyJob, signal: AbortSignal): Promise<ApplyPlan>
+  apply(job: ApplyJob, told: Told, signal: AbortSignal): Promise<ApplyReport>
+}
+
+/** What is planned and applied: pods directly go by the request, units by the texts. */
+export type ApplyJob = { source: SourceRecord; files: SourceSnapshot['files']; request: ApplyRequest }

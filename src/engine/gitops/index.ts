@@ -1,0 +1,208 @@
+/**
+ * GitOps sources: directories and repositories of manifests that are the truth of what runs.
+ *
+ *   read ─► validate ─► preflight ─► plan ─► guards ─► apply in waves ─► ready? ─► inventory, history, events
+ *
+ * A reconcile is one call, by a timer, a path unit or a person. It holds the source's lock; nothing stays running.
+ */
+import { join } from 'node:path'
+import { isTspodError, TspodError } from '../../errors.ts'
+import { removeTree } from '../../files.ts'
+import { gitopsDirectory } from '../../paths.ts'
+import type { EngineContext } from '../context.ts'
+import { readPods, takeLock } from '../state/index.ts'
+import type { AppView, Engine, Gitops, ReconcileWish, RunView, SourcePlan, Told } from '../types/index.ts'
+import { judgePrune } from './decide.ts'
+import type { Hands } from './hands.ts'
+import { prepare } from './prepare.ts'
+import { hostPathsOf, realHands } from './real.ts'
+import { reconcileOnce } from './reconcile.ts'
+import { rollBack } from './rollback.ts'
+import {
+  deleteSource,
+  insertSource,
+  keptRevisions,
+  readRuns,
+  readSource,
+  readSources,
+  type SourceRecord,
+  tellOfSource,
+  updateSource,
+} from './store.ts'
+import { openUnitMode } from './unit-mode.ts'
+
+/** A reconcile waits for an apply to become ready: whoever comes second may have to wait as long. */
+const LOCK_TIMEOUT_MS = 15 * 60_000
+/** A source that changes while it is applied is looked at again, but not for ever. */
+const MOST_ROUNDS = 5
+
+type Applying = Pick<Engine, 'apply' | 'planApply' | 'apps' | 'removeApp'>
+
+/** All about GitOps sources of one installation. */
+export function openGitops(context: EngineContext, engine: Applying): Gitops {
+  const hands = realHands(context, engine)
+  const { store, clock } = context
+  const write = hands.store.write
+  return {
+    add: wish =>
+      write(async tx => {
+        await insertSource(tx, wish, clock.nowMs())
+        await tellOfSource(tx, wish.name, { action: 'add', reason: 'Added', message: '' }, clock.nowMs())
+      }),
+    list: async () => {
+      const [sources, apps] = await Promise.all([readSources(store), engine.apps()])
+      const looks = sources.map(async source => {
+        const app = source.units ? await appOfUnits(context, source) : apps.find(({ name }) => name === source.name)
+        return app === undefined ? source : { ...source, app }
+      })
+      return Promise.all(looks)
+    },
+    plan: (name, wish, signal) => planOf(hands, name, wish, signal),
+    reconcile: async (name, wish, told, signal) => {
+      await readSource(store, name)
+      await using _lock = await lockSource(context, name, told, signal)
+      return settle(hands, name, wish, told, signal)
+    },
+    history: async (name, limit) => {
+      await readSource(store, name)
+      return readRuns(store, name, limit)
+    },
+    suspend: async (name, suspension) => {
+      await readSource(store, name)
+      const sinceMs = clock.nowMs()
+      await write(async tx => {
+        await updateSource(tx, name, { suspended: { ...suspension, sinceMs } })
+        const message = `${suspension.author}: ${suspension.reason}`
+        await tellOfSource(tx, name, { action: 'suspend', reason: 'Suspended', warning: true, message }, sinceMs)
+      })
+    },
+    resume: async name => {
+      if ((await readSource(store, name)).suspended === undefined) return
+      await write(async tx => {
+        await updateSource(tx, name, { suspended: null })
+        await tellOfSource(tx, name, { action: 'resume', reason: 'Resumed', message: '' }, clock.nowMs())
+      })
+    },
+    rollback: async (name, to, author, told, signal) => {
+      await readSource(store, name)
+      await using _lock = await lockSource(context, name, told, signal)
+      return rollBack(hands, name, to, author, told, signal)
+    },
+    remove: async (name, { prune }, signal) => {
+      await readSource(store, name)
+      await using lock = await lockSource(context, name, () => undefined, signal)
+      const failures = prune ? await removeAll(context, engine, name, signal) : []
+      if (failures.length > 0) return { failures }
+      await write(async tx => {
+        await deleteSource(tx, name)
+        const message = prune ? 'with all that it had applied' : 'what it had applied stays'
+        await tellOfSource(tx, name, { action: 'remove', reason: 'Removed', message }, clock.nowMs())
+      })
+      await removeFiles(context, name)
+      await lock.removeFile()
+      return { failures }
+    },
+  }
+}
+
+/** Once more where the source has moved on in the meantime: a path unit does not tell of that twice. */
+async function settle(
+  hands: Hands,
+  name: string,
+  wish: ReconcileWish,
+  told: Told,
+  signal: AbortSignal,
+): Promise<RunView> {
+  for (let round = 1; ; round++) {
+    const run = await reconcileOnce(hands, name, wish, told, signal)
+    if (run.outcome !== 'applied') return run
+    await hands.collect(name, await keptRevisions(hands.store, name))
+    if (round === MOST_ROUNDS) return run
+    const source = await readSource(hands.store, name)
+    const now = await hands.read(source, signal).catch(error => {
+      if (isTspodError(error)) return undefined
+      throw error
+    })
+    if (now === undefined || now.revision === run.revision) return run
+    told('the source has changed meanwhile')
+  }
+}
+
+/** The units of a source as if they were objects of an app. */
+async function appOfUnits(context: EngineContext, source: SourceRecord): Promise<AppView | undefined> {
+  if (source.applied === undefined) return undefined
+  const { revision, atMs } = source.applied
+  const objects = await openUnitMode(context).objects(source.name)
+  const phases = objects.map(({ phase }) => phase)
+  const health = phases.every(phase => phase === 'Running')
+    ? 'Healthy'
+    : phases.every(phase => phase === 'Running' || phase === 'Pending')
+      ? 'Progressing'
+      : 'Degraded'
+  return { name: source.name, source: { path: '', revision }, appliedMs: atMs, health, objects }
+}
+
+async function planOf(hands: Hands, name: string, wish: ReconcileWish, signal: AbortSignal): Promise<SourcePlan> {
+  const source = await readSource(hands.store, name)
+  const work = { hands, source, wish, told: () => undefined, signal }
+  const { snapshot, plan, notes } = await prepare(work, { stage: 'source' })
+  const pruning = judgePrune(plan, wish.allowPrune)
+  return {
+    revision: snapshot.revision,
+    ...(snapshot.signer !== undefined && { signer: snapshot.signer }),
+    notes,
+    plan,
+    ...(pruning.do === 'refuse' && { refused: pruning.reason }),
+  }
+}
+
+async function removeAll(
+  context: EngineContext,
+  engine: Applying,
+  name: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  if ((await readSource(context.store, name)).units) return openUnitMode(context).removeAll(name, signal)
+  try {
+    const { failures } = await engine.removeApp(name, { volumes: false }, signal)
+    return failures.map(({ object, message }) => `${object}: ${message}`)
+  } catch (error) {
+    // It has never applied anything.
+    if (isTspodError(error, 'NO_SUCH_OBJECT')) return []
+    throw error
+  }
+}
+
+/** Its snapshots, unless a pod that stays has one of them mounted. */
+async function removeFiles({ paths, store }: EngineContext, name: string): Promise<void> {
+  const directory = join(gitopsDirectory(paths), name)
+  const isUsed = hostPathsOf(await readPods(store)).some(path => path.startsWith(`${directory}/`))
+  if (!isUsed) await removeTree(directory)
+}
+
+type SourceLock = Awaited<ReturnType<typeof takeLock>>
+
+/** How long somebody waits before he is told that he does. */
+const SILENT_MS = 500
+
+async function lockSource(context: EngineContext, name: string, told: Told, signal: AbortSignal): Promise<SourceLock> {
+  const { paths, clock } = context
+  const lock = { paths, clock, name: `@gitops-${name}`, command: `tspod gitops (${name})`, signal }
+  try {
+    return await takeLock({ ...lock, timeoutMs: SILENT_MS })
+  } catch (error) {
+    if (!isTspodError(error, 'LOCK_TIMEOUT')) throw error
+    told(`waiting: another reconcile of ${name} is at work`)
+  }
+  return takeLock({ ...lock, timeoutMs: LOCK_TIMEOUT_MS }).catch(error => {
+    if (!isTspodError(error, 'LOCK_TIMEOUT')) throw error
+    throw new TspodError(
+      'LOCK_TIMEOUT',
+      `another reconcile of ${name} has been at work for ${LOCK_TIMEOUT_MS / 60_000} minutes`,
+      {
+        remedy: `see what it does: tspod gitops history ${name}`,
+        cause: error,
+      },
+    )
+  })
+}

@@ -1,0 +1,99 @@
+/** The part of a reconcile that changes nothing: read, validate, preflight, plan. */
+import { TspodError } from '../../errors.ts'
+import type { Bundle } from '../../model.ts'
+import type { ApplyPlan, ApplyRequest, PlayOptions, ReconcileWish, Stage, Told } from '../types/index.ts'
+import { judgeFiles, type Verdict } from './decide.ts'
+import type { ApplyJob, Hands, SourceSnapshot } from './hands.ts'
+import { conflicts } from './preflight.ts'
+import { type SourceRecord, updateSource } from './store.ts'
+
+/** A source that could be read, with what it asks for. */
+export type Prepared = {
+  snapshot: SourceSnapshot
+  bundle: Bundle
+  notes: string[]
+  job: ApplyJob
+  plan: ApplyPlan
+}
+
+/** Where a reconcile is, for who asks why it was given up. */
+export type Progress = { stage: Stage; revision?: string }
+
+type Planning = {
+  hands: Hands
+  source: SourceRecord
+  wish: Pick<ReconcileWish, 'confirmPrune'>
+  told: Told
+  signal: AbortSignal
+}
+
+/** Everything before the first change. */
+export async function prepare(work: Planning, progress: Progress): Promise<Prepared> {
+  const { hands, source, told, signal } = work
+  told('reading the source')
+  const snapshot = await hands.read(source, signal)
+  progress.revision = snapshot.revision
+  const atMs = hands.nowMs()
+  if (source.seen?.revision !== snapshot.revision)
+    await hands.store.write(tx => updateSource(tx, source.name, { seen: { revision: snapshot.revision, atMs } }))
+  const files = judgeFiles(snapshot.files.length, source.name)
+  if (files.do !== 'act') throw refusal(files)
+  progress.stage = 'validate'
+  const { bundle, notes } = await hands.translate(snapshot.files, snapshot.root)
+  progress.stage = 'preflight'
+  const rivals = conflicts(bundle, source.name, await hands.claims())
+  if (rivals.length > 0) {
+    throw new TspodError('NAME_IN_USE', rivals[0] ?? '', {
+      remedy: 'leave it in one source, or give one of the two another name or port',
+      ...(rivals.length > 1 && { details: rivals.join('\n') }),
+    })
+  }
+  const wrong = await hands.paths(bundle)
+  if (wrong.length > 0) {
+    throw new TspodError('VOLUME_INVALID', wrong[0] ?? '', {
+      remedy: 'make it first, or write a type that makes it: DirectoryOrCreate, FileOrCreate',
+      ...(wrong.length > 1 && { details: wrong.join('\n') }),
+    })
+  }
+  progress.stage = 'plan'
+  const request = requestFor(source, work.wish, snapshot.revision, bundle)
+  const job = { source, files: snapshot.files, request }
+  return { snapshot, bundle, notes, job, plan: await hands.plan(job, signal) }
+}
+
+/** What apply is asked for. */
+export function requestFor(
+  source: SourceRecord,
+  wish: Pick<ReconcileWish, 'confirmPrune'>,
+  revision: string,
+  bundle: Bundle,
+): ApplyRequest {
+  const { from } = source
+  return {
+    app: source.name,
+    source: { path: from.kind === 'git' ? from.url : from.dir, revision },
+    bundle,
+    options: PLAY_OPTIONS,
+    prune: source.prune,
+    waitMs: source.timeoutMs,
+    onFailure: source.onFailure,
+    mayPrune: (_, protection) => protection === undefined || (protection === 'confirm' && wish.confirmPrune),
+  }
+}
+
+const PLAY_OPTIONS: PlayOptions = {
+  replace: false,
+  start: true,
+  networks: [],
+  ips: [],
+  macs: [],
+  logOptions: [],
+  noHosts: false,
+  noHostname: false,
+  noPodPrefix: false,
+  pull: { quiet: true },
+}
+
+/** A verdict that keeps something from being done, as an error. */
+export const refusal = (verdict: Verdict): TspodError =>
+  new TspodError('GITOPS_REFUSED', verdict.reason, { remedy: verdict.do === 'refuse' ? verdict.remedy : '' })

@@ -1,0 +1,124 @@
+/** The loop's hands on this host. */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { type TranslateOptions, translate } from '../../kube/index.ts'
+import { type Bundle, servingContainers } from '../../model.ts'
+import { findImage, listImages } from '../../oci/index.ts'
+import { gitopsDirectory } from '../../paths.ts'
+import { collectSnapshots, readSnapshot } from '../../source/index.ts'
+import type { EngineContext } from '../context.ts'
+import { type PodRecord, readPods } from '../state/index.ts'
+import type { AppView, Engine } from '../types/index.ts'
+import { hostPathProblem, storedSecrets } from '../volumes/index.ts'
+import type { Hands } from './hands.ts'
+import { type Claim, claimsOfPod } from './preflight.ts'
+import type { SourceRecord } from './store.ts'
+import { openUnitMode } from './unit-mode.ts'
+
+type Applying = Pick<Engine, 'apply' | 'planApply' | 'apps'>
+
+/** Everything the loop does, done for real. */
+export function realHands(context: EngineContext, engine: Applying): Hands {
+  const { store, clock } = context
+  const unitMode = openUnitMode(context)
+  return {
+    store,
+    nowMs: () => clock.nowMs(),
+    read: (source, signal) => readSnapshot(snapshotWish(source), sourceDoors(context, signal)),
+    translate: async (files, root) => {
+      const options: TranslateOptions = { baseDirectory: root, storedSecret: await storedSecrets(context) }
+      return translate(files, options)
+    },
+    host: app => hostState(context, engine, app),
+    claims: () => allClaims(context, engine),
+    paths: wrongPaths,
+    images: bundle => imagesOf(context, bundle),
+    collect: (source, kept) => collect(context, source, kept),
+    plan: (job, signal) => (job.source.units ? unitMode.plan(job) : engine.planApply(job.request, signal)),
+    apply: (job, told, signal) =>
+      job.source.units
+        ? unitMode.apply(job, told, signal)
+        : engine.apply(job.request, ({ object, text }) => told(object === '' ? text : `${object}: ${text}`), signal),
+  }
+}
+
+const snapshotWish = ({ name, from, path, recursive, credentials, verify, applied, rewind }: SourceRecord) => ({
+  name,
+  from,
+  ...(path !== undefined && { path }),
+  ...(recursive && { recursive }),
+  ...(credentials !== undefined && { credentials }),
+  ...(verify !== undefined && { verifyFile: verify }),
+  ...(applied !== undefined && { applied: applied.revision }),
+  ...(rewind && { allowRewind: true }),
+})
+
+const sourceDoors = ({ run, clock, paths, environment }: EngineContext, signal: AbortSignal) => ({
+  run,
+  clock,
+  directory: gitopsDirectory(paths),
+  env: environment ?? {},
+  signal,
+})
+
+/** The app a pod is of: of its object's, or of the unit that has played it. */
+function ownerOf(pod: PodRecord, apps: readonly AppView[], units: ReadonlyMap<string, string>): string | undefined {
+  const { kind, name } = pod.spec.origin
+  const app = apps.find(({ objects }) => objects.some(each => each.kind === kind && each.name === name))
+  if (app !== undefined) return app.name
+  const unit = pod.settings.unit?.name ?? ''
+  return units.get(unit) ?? (unit.startsWith('tspod-kube@') ? unit : undefined)
+}
+
+async function owned(context: EngineContext, engine: Applying): Promise<{ pod: PodRecord; app: string | undefined }[]> {
+  const [pods, apps, rows] = await Promise.all([
+    readPods(context.store),
+    engine.apps(),
+    context.store.all('SELECT unit, source FROM gitops_unit'),
+  ])
+  const units = new Map(rows.map(row => [String(row.unit), String(row.source)]))
+  return pods.filter(({ kind }) => kind === 'pod').map(pod => ({ pod, app: ownerOf(pod, apps, units) }))
+}
+
+async function allClaims(context: EngineContext, engine: Applying): Promise<Claim[]> {
+  return (await owned(context, engine)).flatMap(({ pod, app }) => claimsOfPod(pod.spec, app))
+}
+
+/** The boot, the images that are here, and whose pods beside this app's are. */
+async function hostState(context: EngineContext, engine: Applying, app: string): Promise<string> {
+  const images = (await listImages(await context.storage())).map(
+    ({ id, names }) => `${id} ${[...names].sort().join(' ')}`,
+  )
+  const others = (await owned(context, engine)).filter(each => each.app !== app).map(({ pod }) => pod.name)
+  const facts = [context.boot, ...images.sort(), ...others.sort()]
+  return createHash('sha256').update(facts.join('\n')).digest('hex')
+}
+
+async function collect(context: EngineContext, source: string, revisions: readonly string[]): Promise<void> {
+  const inUse = hostPathsOf(await readPods(context.store))
+  await collectSnapshots(join(gitopsDirectory(context.paths), source), { inUse, revisions })
+}
+
+/** What pods have mounted, or will mount again. */
+export const hostPathsOf = (pods: readonly PodRecord[]): string[] =>
+  pods.flatMap(({ spec }) => spec.volumes.flatMap(volume => (volume.kind === 'hostPath' ? [volume.path] : [])))
+
+async function wrongPaths({ pods }: Bundle): Promise<string[]> {
+  const wrong: string[] = []
+  for (const { name, volumes, origin } of pods) {
+    for (const volume of volumes) {
+      const problem = volume.kind === 'hostPath' ? await hostPathProblem(volume) : undefined
+      if (problem !== undefined) wrong.push(`${origin.place.file}:${origin.place.line}: pod ${name}: ${problem}`)
+    }
+  }
+  return [...new Set(wrong)]
+}
+
+async function imagesOf(context: EngineContext, { pods }: Bundle): Promise<Record<string, string>> {
+  const names = new Set(
+    pods.flatMap(pod => [...pod.initContainers, ...servingContainers(pod)].map(({ image }) => image)),
+  )
+  const store = await context.storage()
+  const found = await Promise.all([...names].map(async name => [name, (await findImage(store, name))?.id] as const))
+  return Object.fromEntries(found.filter((entry): entry is [string, string] => entry[1] !== undefined))
+}
