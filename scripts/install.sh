@@ -71,7 +71,7 @@ install_all() {
   put 755 "$node" "$home/node/bin/node"
   for file in dist/*.cjs dist/*.bytecode dist/*.node; do put 644 "$file" "$home/$file"; done
   # With their holes as well: `tspod systemd install` fills them for itself.
-  for file in templates/*.service templates/user/*.service; do
+  for file in templates/*.service templates/*.timer templates/*.path templates/user/*; do
     case $file in
       templates/user/*) put_filled 644 "$file" "$units/user/${file##*/}" ;;
       *) put_filled 644 "$file" "$units/system/${file##*/}" ;;
@@ -80,7 +80,7 @@ install_all() {
   done
   for file in templates/*; do
     case $file in
-      *.service | templates/user) ;;
+      *.service | *.timer | *.path | templates/user) ;;
       *.txt) put 644 "$file" "$home/$file" ;;
       *) put 755 "$file" "$home/$file" ;;
     esac

@@ -1,5 +1,6 @@
 /** Every command by name; the code behind a name is loaded when the name is called. */
 import { CONTAINER_COMMANDS } from './container-commands.ts'
+import { GITOPS_COMMANDS } from './gitops-commands.ts'
 import { HOST_COMMANDS } from './host-commands.ts'
 import { UNIT_COMMANDS } from './unit-commands.ts'
 import type { Verb } from './verb.ts'
@@ -8,7 +9,7 @@ export type Command = {
   /** The full name, one to three words. */
   name: string
   aliases: readonly string[]
-  group: 'Run' | 'Pods' | 'Look' | 'Inside' | 'Images' | 'Units' | 'Host' | 'hidden'
+  group: 'Run' | 'Pods' | 'Look' | 'Inside' | 'Images' | 'Units' | 'GitOps' | 'Host' | 'hidden'
   summary: string
   load(): Promise<Verb>
 }
@@ -338,6 +339,7 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./image-pull.ts')).imagePull,
   },
   ...UNIT_COMMANDS,
+  ...GITOPS_COMMANDS,
   ...HOST_COMMANDS,
 ]
 

@@ -155,6 +155,8 @@ function eventLine(event: EventView, id: (text: string) => string): string {
     }
     case 'image':
       return `${begin} ${id(object)} ${name}${event.warning ? ` ${event.message}` : ''}`
+    case 'gitops':
+      return `${begin} ${name}${event.message === '' ? '' : `: ${event.message}`}`
     case 'secret':
       return `${begin} ${id(object)}`
     case 'volume':

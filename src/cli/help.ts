@@ -15,6 +15,7 @@ export function rootHelp(commands: readonly Command[], flags: FlagTable, columns
     ['Inside', 'Look into containers'],
     ['Images', 'Images'],
     ['Units', 'Manifests as systemd units'],
+    ['GitOps', 'Directories and repositories of manifests'],
     ['Host', 'This host'],
   ]
   return joinSections([

@@ -1,3 +1,4 @@
+export { GITOPS_TEMPLATES, gitopsUnits, pathDropIn, timerDropIn } from './gitops-units.ts'
 export {
   instanceOf,
   type KubeUnit,

@@ -1,5 +1,5 @@
 /** Units over D-Bus, of the system or of a user: what systemctl does, without systemctl. */
-import type { Clock } from '../clock.ts'
+import { type Clock, kernelMicroseconds } from '../clock.ts'
 import { TspodError } from '../errors.ts'
 import { type Bus, BusError, openBus, userBusSocket } from './bus.ts'
 import { MANAGER, openJobs } from './jobs.ts'
@@ -55,6 +55,8 @@ export type Units = {
   /** Has systemd read its files again. */
   reload(): Promise<void>
   show(unit: string): Promise<UnitState>
+  /** When a timer elapses next; undefined while it does not wait for that. */
+  nextElapse(timer: string): Promise<number | undefined>
   /** The loaded units whose names match a pattern of fnmatch(3). */
   list(pattern: string): Promise<ListedUnit[]>
   close(): void
@@ -117,11 +119,17 @@ export function openUnits(clock: Clock, scope: Scope, connect: Connect = openBus
 
   const show = async (unit: string): Promise<UnitState> => {
     const [path] = await call('LoadUnit', 's', [unit], unit)
-    const [general, service] = await Promise.all([
+    const kind = unit.slice(unit.lastIndexOf('.') + 1)
+    const [general, own] = await Promise.all([
       properties(String(path), 'Unit'),
-      properties(String(path), 'Service'),
+      properties(String(path), `${kind.slice(0, 1).toUpperCase()}${kind.slice(1)}`),
     ])
-    return unitState(unit, { ...service, ...general })
+    return unitState(unit, { ...own, ...general })
+  }
+
+  const nextElapse = async (timer: string): Promise<number | undefined> => {
+    const [path] = await call('LoadUnit', 's', [timer], timer)
+    return nextIn(await properties(String(path), 'Timer'), clock.nowMs())
   }
 
   const linked = async (member: string, body: unknown[], signature: string): Promise<UnitLink[]> => {
@@ -150,6 +158,7 @@ export function openUnits(clock: Clock, scope: Scope, connect: Connect = openBus
     disable: units => linked('DisableUnitFiles', [[...units], false], 'asb'),
     reload: async () => void (await call('Reload', '', [])),
     show,
+    nextElapse,
     async list(pattern) {
       const [rows] = await call('ListUnitsByPatterns', 'asas', [[], [pattern]])
       return (rows as string[][]).map(([unit = '', description = '', load = '', active = '', sub = '']) => ({
@@ -168,6 +177,17 @@ type Properties = Readonly<Record<string, { value: unknown } | undefined>>
 
 /** Systemd's way to say "no such number": all ones. */
 const NO_NUMBER = 2 ** 64 - 1
+
+/** The sooner of a timer's clocks as wall time. */
+function nextIn(
+  { NextElapseUSecRealtime: wall, NextElapseUSecMonotonic: kernel }: Properties,
+  nowMs: number,
+): number | undefined {
+  const [sinceEpoch, sinceBoot] = [wall, kernel].map(property => Number(property?.value ?? 0)) as [number, number]
+  if (sinceEpoch > 0 && sinceEpoch < NO_NUMBER) return Math.floor(sinceEpoch / 1000)
+  if (sinceBoot === 0 || sinceBoot >= NO_NUMBER) return undefined
+  return nowMs + Math.floor((sinceBoot - Number(kernelMicroseconds())) / 1000)
+}
 
 /** A unit's properties as data. Pure. */
 export function unitState(unit: string, all: Properties): UnitState {

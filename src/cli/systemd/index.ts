@@ -1,4 +1,5 @@
 export { disable, enable, reload, restart, start, stop } from './act.ts'
+export { placeOf, withUnits } from './common.ts'
 export { importVerb } from './import.ts'
 export { install, uninstall } from './install.ts'
 export { cat, list, status } from './look.ts'

@@ -3,14 +3,17 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isMissing, TspodError } from '../../errors.ts'
 import { writeAtomic } from '../../files.ts'
-import { TEMPLATE, TEMPLATE_UNIT } from '../../systemd/index.ts'
+import { GITOPS_TEMPLATES, TEMPLATE, TEMPLATE_UNIT } from '../../systemd/index.ts'
 import { defineVerb, type World } from '../verb.ts'
 import { type Place, placeOf, USER_FLAG, withUnits } from './common.ts'
 
 /** First line of what we have written, so that nothing else is ever replaced or removed. */
 const MARK = '# Written by `tspod systemd install`; changes belong in a drop-in: systemctl edit UNIT\n'
 
-const UNITS = { system: [TEMPLATE_UNIT, 'tspod-restart.service'], user: [`user/${TEMPLATE_UNIT}`] }
+const UNITS = {
+  system: [TEMPLATE_UNIT, 'tspod-restart.service', ...GITOPS_TEMPLATES],
+  user: [TEMPLATE_UNIT, ...GITOPS_TEMPLATES].map(name => `user/${name}`),
+}
 
 const targetsOf = (user: boolean, { unitFolder }: Place): { template: string; path: string }[] =>
   UNITS[user ? 'user' : 'system'].map(template => ({
@@ -22,8 +25,8 @@ export const install = defineVerb({
   operands: '',
   count: { minimum: 0, maximum: 0 },
   description:
-    'Writes tspod-kube@.service and tspod-restart.service to /etc/systemd/system, for this very tspod, and has systemd ' +
-    'read them; with --user tspod-kube@.service to ~/.config/systemd/user. `make install` has installed the same ' +
+    'Writes tspod-kube@.service, tspod-restart.service and tspod-gitops@ to /etc/systemd/system, for this very tspod, and ' +
+    'has systemd read them; with --user all but tspod-restart to ~/.config/systemd/user. `make install` has installed the same ' +
     'units below its prefix already. Nothing is enabled or started. The files that were written are printed.',
   examples: [
     { does: 'For the host', line: 'tspod systemd install' },
@@ -71,12 +74,11 @@ export const uninstall = defineVerb({
     for (const { path } of targets) if (!foreign.includes(path) && (await textOf(path)) !== undefined) ours.push(path)
     if (ours.length === 0) return { stderr: 'nothing was installed\n' }
     const warning = await withUnits(place, world, async units => {
-      const running = (await units.list(`${TEMPLATE}@*.service`)).filter(
-        ({ active }) => active !== 'inactive' && active !== 'failed',
-      )
+      const known = await Promise.all([`${TEMPLATE}@*.service`, 'tspod-gitops@*'].map(pattern => units.list(pattern)))
+      const running = known.flat().filter(({ active }) => active !== 'inactive' && active !== 'failed')
       if (running.length > 0) {
         throw new TspodError('WRONG_STATE', `still running: ${running.map(({ unit }) => unit).join(', ')}`, {
-          remedy: 'stop them first: tspod systemd stop UNIT',
+          remedy: 'stop them first: tspod systemd stop UNIT; a GitOps source goes by tspod gitops remove NAME',
         })
       }
       await units.disable(targets.map(({ path }) => path.slice(place.unitFolder.length + 1)))

@@ -257,7 +257,8 @@ describe('install', () => {
 
   test('writes what calls this very tspod, again too, and removes nothing of others', async () => {
     const installed = await run(['systemd', 'install', '--user'], units)
-    expect(installed.stdout).toBe(`${path()}\n`)
+    const gitops = ['service', 'timer', 'path'].map(kind => path().replace('kube@.service', `gitops@.${kind}`))
+    expect(installed.stdout).toBe([path(), ...gitops, ''].join('\n'))
     await run(['systemd', 'install', '--user'], units)
     const text = readFileSync(path(), 'utf8')
     expect(text).toContain('ExecStart=:/usr/local/lib/tspod/bin/tspod systemd run --user play -- %i\n')
@@ -266,7 +267,7 @@ describe('install', () => {
     await expect(run(['systemd', 'uninstall', '--user'], { ...units, list: async () => [active] })).rejects.toThrow(
       'still running: tspod-kube@web.service',
     )
-    expect((await run(['systemd', 'uninstall', '--user'], units)).stdout).toBe(`${path()}\n`)
+    expect((await run(['systemd', 'uninstall', '--user'], units)).stdout).toBe(installed.stdout)
     expect(existsSync(path())).toBe(false)
     writeFileSync(path(), '[Unit]\n')
     await expect(run(['systemd', 'install', '--user'], units)).rejects.toThrow('was not written by tspod')

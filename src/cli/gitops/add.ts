@@ -1,0 +1,163 @@
+/** `tspod gitops add`: a directory or a repository becomes the truth of what runs. */
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseDuration } from '../../duration.ts'
+import type { SourceWish } from '../../engine/index.ts'
+import type { Credentials, GitRef, SourceFrom } from '../../source/index.ts'
+import type { FlagTable, Problem } from '../flags.ts'
+import { defineVerb, type Input, type World } from '../verb.ts'
+import { NAME_HELP, nameProblems } from './common.ts'
+import { watchSource } from './watch.ts'
+
+const DEFAULT_INTERVAL_MS = 5 * 60_000
+const MIN_INTERVAL_MS = 10_000
+const DEFAULT_TIMEOUT_MS = 5 * 60_000
+
+const FLAGS = {
+  dir: {
+    kind: 'text',
+    value: 'DIR',
+    help: 'a directory of manifests, or a git checkout that somebody else keeps up to date: then what is committed counts',
+  },
+  git: { kind: 'text', value: 'URL', help: 'a git repository that tspod fetches' },
+  branch: { kind: 'text', value: 'NAME', help: 'with --git: this branch (default: the one that HEAD names)' },
+  tag: { kind: 'text', value: 'NAME', help: 'with --git: this tag' },
+  commit: { kind: 'text', value: 'ID', help: 'with --git: this commit, and no other ever' },
+  path: { kind: 'text', value: 'SUB', help: 'the manifests are in this directory of it' },
+  recursive: { kind: 'switch', initial: false, short: 'R', help: 'manifests in directories below count as well' },
+  interval: { kind: 'text', value: 'TIME', help: 'how often it is looked at without a reason (default 5m)' },
+  prune: { kind: 'switch', initial: true, help: 'remove what is no longer in it; volumes stay always' },
+  verify: {
+    kind: 'text',
+    value: 'KEYS',
+    help: "take only commits that one of these keys has signed: a file of git's allowed signers, or a GPG keyring",
+  },
+  rewind: { kind: 'switch', initial: false, help: 'take a history that was rewritten (git push --force) as well' },
+  unit: {
+    kind: 'switch',
+    initial: false,
+    help: 'run each manifest as a unit of its own, tspod-kube@NAME-FILE.service',
+  },
+  'on-failure': {
+    kind: 'choice',
+    choices: ['keep-old', 'rollback', 'stop'],
+    help: 'when something does not become ready: what it replaced runs again (the default), all of the change is undone, or it is left as it is',
+  },
+  timeout: { kind: 'text', value: 'TIME', help: 'how long a change may take until all is ready (default 5m)' },
+  observe: { kind: 'switch', initial: false, help: 'only tell what differs, and change nothing' },
+  watch: {
+    kind: 'switch',
+    initial: true,
+    help: 'have systemd reconcile it at each change and interval; --watch=false leaves that to you',
+  },
+  'ssh-key': { kind: 'text', value: 'FILE', help: 'private key for a repository over ssh' },
+  'known-hosts': { kind: 'text', value: 'FILE', help: "host keys that ssh trusts (default: the host's)" },
+  'token-file': { kind: 'text', value: 'FILE', help: 'file with a token or password for a repository over https' },
+  username: { kind: 'text', value: 'NAME', help: 'sent with the token' },
+  'ca-file': { kind: 'text', value: 'FILE', help: "certificates that https trusts in place of the host's" },
+  'age-key': { kind: 'text', value: 'FILE', help: 'key of age that SOPS decrypts manifests with' },
+} as const satisfies FlagTable
+
+type AddInput = Input<typeof FLAGS>
+
+export const add = defineVerb({
+  operands: 'NAME',
+  count: { minimum: 1, maximum: 1 },
+  description:
+    'Adds a GitOps source: the manifests of a directory or a git repository are what runs, and everything else that ' +
+    'the source has made goes. Nothing is changed before all of it has been found to be right, and nothing is ever ' +
+    `removed because a source cannot be read. ${NAME_HELP}\n` +
+    'Where systemd runs, tspod-gitops@NAME.timer and .path reconcile it; elsewhere `tspod gitops reconcile --all` ' +
+    'does, from cron or by hand. Nothing stays running in between.',
+  examples: [
+    { does: 'A checkout on this host, at each commit', line: 'tspod gitops add shop --dir /srv/shop' },
+    {
+      does: 'A repository, signed commits only',
+      line: 'tspod gitops add shop --git https://git.example/shop.git --branch main --verify /etc/tspod/signers',
+    },
+    {
+      does: 'Manifests as units, looked at every minute',
+      line: 'tspod gitops add shop --dir /srv/shop --unit --interval 1m',
+    },
+    {
+      does: 'Only to see what it would do (tspod gitops diff shop)',
+      line: 'tspod gitops add shop --dir /srv/shop --observe --watch=false',
+    },
+  ],
+  flags: FLAGS,
+  check: flagProblems,
+  async run(input, world) {
+    const wish = wishOf(input, world)
+    const gitops = await (await world.engine()).gitops()
+    await gitops.add(wish)
+    const hint = input.flags.watch ? await watchSource(wish, world) : notWatched(wish.name)
+    return { stdout: `${wish.name}\n`, stderr: hint }
+  },
+})
+
+const notWatched = (name: string): string => `note: nobody reconciles it by itself: tspod gitops reconcile ${name}\n`
+
+function wishOf({ flags, operands: [name = ''] }: AddInput, world: World): SourceWish {
+  const absolute = (path: string): string => resolve(world.cwd, path)
+  const credentials = credentialsOf(flags, absolute)
+  return {
+    name,
+    from: fromOf(flags, absolute),
+    ...(flags.path !== undefined && { path: flags.path }),
+    ...(flags.recursive && { recursive: true as const }),
+    ...(credentials !== undefined && { credentials }),
+    intervalMs: parseDuration(flags.interval ?? '') ?? DEFAULT_INTERVAL_MS,
+    prune: flags.prune,
+    ...(flags.verify !== undefined && { verify: absolute(flags.verify) }),
+    ...(flags.rewind && { rewind: true as const }),
+    units: flags.unit,
+    onFailure: (flags['on-failure'] ?? 'keep-old') as SourceWish['onFailure'],
+    timeoutMs: parseDuration(flags.timeout ?? '') ?? DEFAULT_TIMEOUT_MS,
+    observe: flags.observe,
+  }
+}
+
+function fromOf(flags: AddInput['flags'], absolute: (path: string) => string): SourceFrom {
+  const { git, branch, tag, commit } = flags
+  if (git !== undefined) {
+    const ref: GitRef =
+      commit !== undefined ? { commit } : tag !== undefined ? { tag } : branch !== undefined ? { branch } : {}
+    return { kind: 'git', url: git, ref }
+  }
+  const dir = absolute(flags.dir ?? '.')
+  // Found out once: a checkout whose .git is gone must not turn into a plain directory by itself.
+  return { kind: existsSync(join(dir, '.git')) ? 'checkout' : 'directory', dir }
+}
+
+function credentialsOf(flags: AddInput['flags'], absolute: (path: string) => string): Credentials | undefined {
+  const files = {
+    sshKeyFile: flags['ssh-key'],
+    knownHostsFile: flags['known-hosts'],
+    tokenFile: flags['token-file'],
+    caFile: flags['ca-file'],
+    ageKeyFile: flags['age-key'],
+  }
+  const given = Object.entries(files).flatMap(([key, path]) => (path === undefined ? [] : [[key, absolute(path)]]))
+  const all = { ...Object.fromEntries(given), ...(flags.username !== undefined && { username: flags.username }) }
+  return Object.keys(all).length === 0 ? undefined : (all as Credentials)
+}
+
+/** What is wrong that can be told without looking at anything. */
+function flagProblems({ flags, operands: [name = ''] }: AddInput): Problem[] {
+  const problems = nameProblems(name)
+  if ((flags.dir === undefined) === (flags.git === undefined)) {
+    problems.push({ message: 'say where the manifests are: either --dir DIR or --git URL' })
+  }
+  const refs = (['branch', 'tag', 'commit'] as const).filter(flag => flags[flag] !== undefined)
+  if (refs.length > 1) problems.push({ message: `--${refs.join(' and --')} exclude each other` })
+  if (refs.length > 0 && flags.git === undefined) problems.push({ message: `--${refs[0]} needs --git` })
+  for (const flag of ['interval', 'timeout'] as const) {
+    const text = flags[flag]
+    const ms = text === undefined ? undefined : parseDuration(text)
+    if (text !== undefined && (ms === undefined || (flag === 'interval' && ms < MIN_INTERVAL_MS))) {
+      const wanted = flag === 'interval' ? 'a time of at least 10s' : 'a time such as 90s or 5m'
+      problems.push({ message: `invalid argument "${text}" for "--${flag}" flag: write ${wanted}` })
+    }
+  }
+  return problems
+}
