@@ -9,7 +9,7 @@ export type Case = {
   down: number
   /** Largest allowed ratio to the bare floor, for `play` and `down` alike. */
   floor?: number
-  /** By systemd: `systemctl start` and `stop` of the template that each brings. There is no floor for that. */
+  /** By systemd: `systemctl start` and `stop` of the template that each brings; the floor has one of its bare steps. */
   unit?: true
 }
 
