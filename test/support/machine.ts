@@ -1,9 +1,9 @@
 /**
- * A Debian 13 with systemd as PID 1 and cgroup v2, booted in two seconds by systemd-nspawn. Every machine starts
+ * A Debian 13 with systemd as PID 1, booted in two seconds by systemd-nspawn. Every machine starts
  * from the same clean tree; what happens inside stays in its own directory until `remove`.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
@@ -33,14 +33,19 @@ export type Machine = Place & {
 /** The pinned Node of the checkout, as the machine sees it. */
 export const NODE_INSIDE = `/src/node_modules/node-linux-${process.arch}/bin/node`
 
+export type MachineOptions = {
+  /** Which control groups it has; v2 where nothing is said. A controller is in one of them, the other lacks it. */
+  cgroups?: 'v1' | 'v2'
+}
+
 /** Makes a machine with a clean disk and boots it. Throws with the console's last lines when it does not come up. */
-export async function startMachine(): Promise<Machine> {
+export async function startMachine({ cgroups = 'v2' }: MachineOptions = {}): Promise<Machine> {
   const tree = await preparedTree()
   await sweepAbandoned()
   const state = await mkdtemp(join(STATE_PARENT, `${STATE_PREFIX}${process.pid}-`))
   for (const part of ['upper', 'work', 'root']) await mkdir(join(state, part))
   await cp(join(tree, 'var'), join(state, 'var'), { recursive: true, verbatimSymlinks: true, preserveTimestamps: true })
-  const machine = machineOn(tree, state)
+  const machine = machineOn(tree, state, cgroups)
   try {
     await machine.boot()
   } catch (error) {
@@ -50,7 +55,7 @@ export async function startMachine(): Promise<Machine> {
   return machine
 }
 
-function machineOn(tree: string, state: string): Machine {
+function machineOn(tree: string, state: string, version: 'v1' | 'v2'): Machine {
   const name = state.slice(STATE_PARENT.length + 1).toLowerCase()
   const consolePath = join(state, 'console')
   let supervisor: ChildProcess | undefined
@@ -66,8 +71,10 @@ function machineOn(tree: string, state: string): Machine {
     }
     supervisor = undefined
     leader = undefined
-    await removeCgroup(await cgroupOf(name))
+    for (const cgroup of await ownCgroups()) await removeCgroup(cgroup)
   }
+  const ownCgroups = async (): Promise<string[]> =>
+    version === 'v2' ? [await cgroupOf(name)] : (await v1Trees()).map(tree => join(tree, name))
 
   const exec: Machine['exec'] = (argv, options = {}) => {
     if (leader === undefined) throw new Error(`machine ${name} is not running`)
@@ -103,15 +110,17 @@ function machineOn(tree: string, state: string): Machine {
       if (supervisor !== undefined) throw new Error(`machine ${name} runs already`)
       const output = openSync(consolePath, 'a')
       const script = join(import.meta.dirname, 'machine-boot.sh')
-      supervisor = spawn(script, [name, tree, state, CHECKOUT, await cgroupOf(name)], {
+      supervisor = spawn(script, [name, tree, state, CHECKOUT, ...(await ownCgroups())], {
         stdio: ['ignore', output, output],
         detached: true,
+        env: { ...process.env, MACHINE_CGROUPS: version },
       })
       closeSync(output)
       try {
         leader = await waitUntilUp(supervisor, consolePath)
+        if (version === 'v1') await this.sh(OWN_CONTROLLERS)
         // The one controller that has its home in v2 here.
-        await writeFile(join(await cgroupOf(name), 'cgroup.subtree_control'), '+hugetlb').catch(() => undefined)
+        else await writeFile(join(await cgroupOf(name), 'cgroup.subtree_control'), '+hugetlb').catch(() => undefined)
       } catch (error) {
         supervisor.kill('SIGKILL')
         await ended()
@@ -132,6 +141,9 @@ function machineOn(tree: string, state: string): Machine {
     },
   }
 }
+
+/** systemd-nspawn mounts the v1 trees of controllers read-only; systemd has to find out that they no longer are. */
+const OWN_CONTROLLERS = `for tree in /sys/fs/cgroup/*/; do mount -o remount,rw,bind "$tree"; done; systemctl daemon-reexec`
 
 const entering = (leader: number): [string, ...string[]] => [
   ...(['nsenter', '-t', String(leader), '-a', '--', 'env', '-i'] as [string, ...string[]]),
@@ -171,6 +183,18 @@ async function cgroupOf(name: string): Promise<string> {
   const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').map(line => line.split(' '))
   const unified = mounts.find(fields => fields[2] === 'cgroup2')?.[1] ?? (await privateUnified())
   return join(unified, name)
+}
+
+/** Where this host has its v1 trees. */
+async function v1Trees(): Promise<string[]> {
+  const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').map(line => line.split(' '))
+  return mounts.flatMap(([, at = '', type]) => (type === 'cgroup' ? [at] : []))
+}
+
+/** Why a machine of cgroup v1 cannot limit memory here; undefined when it can. */
+export async function v1MemoryLack(): Promise<string | undefined> {
+  const hasMemory = (await v1Trees()).some(tree => existsSync(join(tree, 'memory.limit_in_bytes')))
+  return hasMemory ? undefined : 'this host has its memory controller in cgroup v2'
 }
 
 let holder: ChildProcess | undefined
@@ -219,7 +243,10 @@ async function sweepAbandoned(): Promise<void> {
   for (const entry of known.values()) {
     const owner = new RegExp(`^${STATE_PREFIX}(\\d+)-`).exec(entry)?.[1]
     if (owner === undefined || (await isAlive(Number(owner)))) continue
-    await removeCgroup(await cgroupOf(entry.toLowerCase()))
+    const name = entry.toLowerCase()
+    for (const cgroup of [await cgroupOf(name), ...(await v1Trees()).map(tree => join(tree, name))]) {
+      await removeCgroup(cgroup)
+    }
     await rm(join(STATE_PARENT, entry), { recursive: true, force: true })
   }
 }
