@@ -30,6 +30,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./down.ts')).down,
   },
   {
+    name: 'apply',
+    aliases: [],
+    group: 'Run',
+    summary: 'Bring what runs to what manifests say, and touch nothing else',
+    load: async () => (await import('./apply/index.ts')).apply,
+  },
+  {
     name: 'kube validate',
     aliases: [],
     group: 'Look',
@@ -236,8 +243,8 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'diff',
     aliases: ['container diff'],
-    group: 'Inside',
-    summary: 'Show what a container has changed of its image',
+    group: 'Look',
+    summary: 'Show what an apply would do, or what a container has changed of its image',
     load: async () => (await import('./diff.ts')).diff,
   },
   {

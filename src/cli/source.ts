@@ -47,12 +47,16 @@ export async function readSources(names: readonly string[], world: SourceWorld):
 const MANIFEST = /\.(?:ya?ml|json)$/i
 
 /**
- * The manifests below a directory, in the order of their names; links are not followed. Undefined for anything that is
- * no directory. Throws MANIFEST_UNREADABLE.
+ * The manifests in a directory, with `recursive` below it too, in the order of their names; links are not followed.
+ * Undefined for anything that is no directory. Throws MANIFEST_UNREADABLE.
  */
-export async function manifestsBelow(name: string, { cwd }: Pick<World, 'cwd'>): Promise<string[] | undefined> {
+export async function manifestsBelow(
+  name: string,
+  { cwd }: Pick<World, 'cwd'>,
+  recursive = true,
+): Promise<string[] | undefined> {
   try {
-    const entries = await readdir(resolve(cwd, name), { recursive: true, withFileTypes: true })
+    const entries = await readdir(resolve(cwd, name), { recursive, withFileTypes: true })
     const files = entries.filter(entry => entry.isFile() && MANIFEST.test(entry.name))
     const root = resolve(cwd, name)
     return files.map(entry => join(name, relative(root, join(entry.parentPath, entry.name)))).sort()

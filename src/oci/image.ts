@@ -39,6 +39,24 @@ export async function findImage(store: Store, name: string): Promise<LocalImage 
 }
 
 /**
+ * The ids of the images that `names` mean, as `findImage` finds them; a name that means none is missing. The store's
+ * list is read once for all of them, and nothing else of it.
+ */
+export async function findImageIds(store: Store, names: Iterable<string>): Promise<Map<string, string>> {
+  const lists = imageRoots(store).map(readImages)
+  const found = new Map<string, string>()
+  for (const name of new Set(names)) {
+    for (const records of lists) {
+      const record = (await findByName(records, name)) ?? findById(records, name)
+      if (record === undefined) continue
+      found.set(name, record.id)
+      break
+    }
+  }
+  return found
+}
+
+/**
  * All images of the store and of its read-only additions. What cannot be run, such as a manifest list or an image for
  * another system, is listed as well, with an empty configuration.
  */

@@ -46,7 +46,7 @@ export { lastMessage } from './failures.ts'
 export { checkHost, type HostCheck } from './features.ts'
 export { setFrozen } from './freezer.ts'
 export { readHostFacts } from './host.ts'
-export { findImage, listImages, readImageParts } from './image.ts'
+export { findImage, findImageIds, listImages, readImageParts } from './image.ts'
 export { type Limits, setLimits, withLimits } from './limits.ts'
 export { type LogLine, type LogOptions, type LogSource, type LogStream, parseEntry, readLogs } from './logs.ts'
 export {

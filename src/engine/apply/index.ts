@@ -2,13 +2,16 @@
 import { TspodError } from '../../errors.ts'
 import type { EngineContext } from '../context.ts'
 import type { ApplyPlan, ApplyReport, ApplyRequest, AppView, DownReport, Progress } from '../types/index.ts'
+import { gatherWanted, gatherWorld } from './gather.ts'
+import { planAll } from './plan.ts'
 
 const unfinished = (): TspodError =>
   new TspodError('WRONG_STATE', 'apply is not there yet', { remedy: 'use tspod kube play' })
 
-/** What `apply` would do; changes nothing. */
-export async function planApply(_: EngineContext, __: ApplyRequest, ___: AbortSignal): Promise<ApplyPlan> {
-  throw unfinished()
+/** What `apply` would do, and why; changes nothing. Throws NAME_IN_USE for what others have, WRONG_STATE, USAGE. */
+export async function planApply(context: EngineContext, request: ApplyRequest, _: AbortSignal): Promise<ApplyPlan> {
+  const [world, wantedOf] = await Promise.all([gatherWorld(context), gatherWanted(context, request)])
+  return { app: request.app, objects: planAll(request, world, wantedOf).map(({ object }) => object) }
 }
 
 /** Brings what runs to what the bundle of the request says. */

@@ -1,5 +1,19 @@
 /** What lasts: the database, its records, and the locks that guard them. */
 
+export {
+  type AppObjectRecord,
+  type AppRecord,
+  deleteAppObject,
+  deleteEmptyApp,
+  dropBefore,
+  keepBefore,
+  type PodBefore,
+  readAppObjects,
+  readApps,
+  readBefore,
+  writeApp,
+  writeAppObject,
+} from './apps.ts'
 export { keepBackup } from './backup.ts'
 export { dropCopy, keepCopy, type PodCopy, readCopies } from './copies.ts'
 export {

@@ -254,4 +254,34 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE container SET started = 1, ready = 1, hooked = 1 WHERE state IN ('running', 'paused', 'stopping');
   `,
   GITOPS_MIGRATION,
+  `
+  -- An app: objects that are applied, listed and taken down together, whoever made their manifests.
+  CREATE TABLE app (
+    name TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    revision TEXT,
+    applied_ms INTEGER NOT NULL
+  ) STRICT;
+
+  -- One owner per object. It is written before the object is made, and stays until the object is gone.
+  CREATE TABLE app_object (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    app TEXT NOT NULL REFERENCES app (name) ON DELETE CASCADE,
+    hash TEXT NOT NULL,
+    wave INTEGER NOT NULL DEFAULT 0,
+    protection TEXT CHECK (protection IN ('disabled', 'confirm')),
+    -- Of ConfigMaps and Services, which have no other record, what their documents say; the claims of a StatefulSet.
+    content TEXT CHECK (json_valid(content)),
+    PRIMARY KEY (kind, name)
+  ) STRICT;
+  CREATE INDEX app_object_app ON app_object (app);
+
+  -- A pod as it was before an apply replaced it, until its successor is up: what comes back when that does not.
+  CREATE TABLE app_before (
+    pod TEXT PRIMARY KEY,
+    app TEXT NOT NULL REFERENCES app (name) ON DELETE CASCADE,
+    record TEXT NOT NULL CHECK (json_valid(record))
+  ) STRICT;
+  `,
 ]

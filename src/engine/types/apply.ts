@@ -3,7 +3,7 @@
  * answered: plain data, shared with the command line. Who may prune what is decided by `mayPrune` of the request: the
  * engine asks it for each object that has to go, and tells what io.tspod.prune says of that object on record.
  */
-import type { Bundle, Place } from '../../model.ts'
+import type { Bundle, Place, Protection } from '../../model.ts'
 import type { PlayOptions } from './play.ts'
 import type { PodPhase } from './views.ts'
 
@@ -12,9 +12,6 @@ export type AppSource = { path: string; revision?: string }
 
 /** An object of a manifest, as kubectl names it: `kind` is the manifest's word (Pod, ConfigMap, Deployment). */
 export type ObjectName = { kind: string; name: string }
-
-/** What the annotation io.tspod.prune of an object on record says about its removal. */
-export type Protection = 'disabled' | 'confirm'
 
 export type ApplyRequest = {
   /** Owner of all objects of the bundle: the name for `tspod apps` and `tspod down NAME`; a GitOps source's own name. */

@@ -1,0 +1,20 @@
+/** `tspod diff -f`: what an apply would do. */
+import { json } from '../table.ts'
+import type { Outcome, World } from '../verb.ts'
+import { differs, planText } from './plan-text.ts'
+import { type ApplyFlags, readRequest } from './sources.ts'
+
+/** As of diff(1) and kubectl: what has gone wrong is 2 or more. */
+const EXIT_DIFFERS = 1
+
+/** Compares what runs with manifests. */
+export async function diffManifests(flags: ApplyFlags, world: World): Promise<Outcome> {
+  const request = await readRequest(flags, world, 'tspod diff')
+  const engine = await world.engine()
+  const plan = await engine.planApply({ ...request, onFailure: 'keep-old' }, world.signal)
+  const isDifferent = differs(plan)
+  return {
+    stdout: flags.output === 'json' ? json({ plan, differs: isDifferent }) : planText(plan),
+    exitCode: isDifferent ? EXIT_DIFFERS : 0,
+  }
+}

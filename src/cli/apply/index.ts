@@ -1,0 +1,4 @@
+/** The verbs about apps: objects of manifests that are applied, compared, listed and taken down together. */
+export { apply } from './apply.ts'
+export { diffManifests } from './diff.ts'
+export { APPLY_FLAGS, applyFlagProblems } from './sources.ts'

@@ -1,0 +1,233 @@
+/**
+ * What an apply has to do: a bundle and what there is come in, a plan that people can read and one that can be carried
+ * out come out. Pure.
+ */
+import { TspodError } from '../../errors.ts'
+import type { ManifestObject, PodSpec } from '../../model.ts'
+import type { AppObjectRecord } from '../state/index.ts'
+import type { ApplyRequest, ObjectName, PlannedObject } from '../types/index.ts'
+import { type ChangedSecrets, comparePod } from './compare.ts'
+import { planContent, planJob, planSecret, planVolume, secretKeys } from './plan-data.ts'
+import { outageOf, startReason } from './standing-pod.ts'
+import { keyOf, type Planned, type PodPlan, type WantedOf, type World } from './world.ts'
+
+/** The order of kinds: what is used comes before what uses it. */
+const KINDS = ['ConfigMap', 'Secret', 'PersistentVolumeClaim', 'Service', 'Pod']
+
+/** Everything to do, in the order in which it is shown: waves, then kinds, then the manifest's order. */
+export function planAll(request: ApplyRequest, world: World, wantedOf: WantedOf): Planned[] {
+  const { bundle, app } = request
+  const objects = objectsOf(request)
+  refuseConflicts(request, objects, world)
+  const secrets = changedSecrets(request, world)
+  const planned = objects.map((object): Planned => {
+    const record = world.owners.get(keyOf(object))
+    switch (object.kind) {
+      case 'Secret':
+        return planSecret(object, bundle, world)
+      case 'PersistentVolumeClaim':
+        return planVolume(object, bundle, world)
+      case 'ConfigMap':
+      case 'Service':
+        return planContent(object, record?.app === app ? record : undefined)
+      case 'Job':
+        return planJob(object, bundle, world)
+      default:
+        return planPods(object, { request, world, secrets, wantedOf })
+    }
+  })
+  const rank = ({ object }: Planned): number => {
+    const at = KINDS.indexOf(object.kind)
+    return at < 0 ? KINDS.length : at
+  }
+  const sorted = planned
+    .map((one, index) => ({ one, index }))
+    .sort((a, b) => a.one.object.wave - b.one.object.wave || rank(a.one) - rank(b.one) || a.index - b.index)
+    .map(({ one }) => one)
+  return [...sorted, ...planGone(request, objects, world)]
+}
+
+/** A bundle without documents owns its pods as such. */
+export const objectsOf = ({ bundle }: ApplyRequest): ManifestObject[] =>
+  bundle.objects ?? bundle.pods.map(({ origin, name }) => ({ kind: 'Pod', name, place: origin.place }))
+
+/** Secrets that are on record with other values: which keys differ. */
+function changedSecrets({ bundle }: ApplyRequest, { secrets }: World): ChangedSecrets {
+  return new Map(
+    bundle.secrets.flatMap(secret => {
+      const old = secrets.get(secret.name)
+      return old === undefined ? [] : [[secret.name, secretKeys(old, secret)] as const]
+    }),
+  )
+}
+
+const isOf = (spec: PodSpec, { kind, name }: ObjectName): boolean =>
+  spec.origin.kind === kind && spec.origin.name === name
+
+type Comparing = { request: ApplyRequest; world: World; secrets: ChangedSecrets; wantedOf: WantedOf }
+
+/** A Pod, or a workload with its pods. */
+function planPods(object: ManifestObject, how: Comparing): Planned {
+  const { request, world } = how
+  const wanted = request.bundle.pods.filter(spec => isOf(spec, object))
+  const names = new Set<string>(wanted.map(({ name }) => name))
+  const surplus = [...world.pods.values()].filter(({ record, spec }) => isOf(spec, object) && !names.has(record.name))
+  const isKnown = world.owners.has(keyOf(object))
+  const pods = [...wanted.map(spec => planPod(spec, how)), ...surplus.map(({ record }) => removal(record.name))]
+  const base = { kind: object.kind, name: object.name, place: object.place, wave: object.wave ?? 0 }
+  if (object.kind === 'Pod') {
+    const [own] = pods
+    return { object: { ...base, ...(own?.shown ?? nothing) }, pods }
+  }
+  return {
+    object: {
+      ...base,
+      ...summary(pods, isKnown),
+      pods: pods.map(({ shown, name }) => ({ kind: 'Pod', name, ...shown })),
+    },
+    pods,
+  }
+}
+
+const nothing: PodPlan['shown'] = { action: 'unchanged', effect: 'none', because: [], changes: [] }
+
+const removal = (name: string): PodPlan => ({
+  name,
+  do: 'remove',
+  shown: { action: 'prune', effect: 'delete', because: ['it has fewer pods now'], changes: [] },
+})
+
+function planPod(spec: PodSpec, { request, world, secrets, wantedOf }: Comparing): PodPlan {
+  const standing = world.pods.get(spec.name)
+  const { name } = spec
+  if (standing === undefined) {
+    return {
+      name,
+      spec,
+      do: 'make',
+      shown: { action: 'create', effect: 'none', because: ['it is not there'], changes: [] },
+    }
+  }
+  const { record } = standing
+  if (!record.complete || record.goal === 'removed') {
+    const because = record.complete ? 'its removal was interrupted' : 'it was left half made'
+    return {
+      name,
+      spec,
+      do: 'make',
+      standing,
+      shown: { action: 'create', effect: 'none', because: [because], changes: [] },
+    }
+  }
+  const wanted = { spec, manifest: request.bundle.manifests[name], ...wantedOf(spec) }
+  const { effect, because, changes } = comparePod(standing, wanted, secrets)
+  const stopped = startReason(standing)
+  if (effect === 'restart') {
+    const outageMs = stopped === undefined ? outageOf(standing) : undefined
+    const shown = {
+      action: 'configure' as const,
+      effect,
+      because,
+      changes,
+      ...(outageMs !== undefined && { outageMs }),
+    }
+    return { name, spec, do: 'replace', standing, shown }
+  }
+  const starts = stopped === undefined ? [] : [stopped]
+  if (effect === 'live') {
+    const shown = { action: 'configure' as const, effect, because: [...because, ...starts], changes }
+    return { name, spec, do: 'change', standing, start: starts.length > 0, shown }
+  }
+  if (stopped === undefined) return { name, spec, do: 'nothing', standing, shown: nothing }
+  return { name, spec, do: 'start', standing, shown: { ...nothing, action: 'start', because: [stopped] } }
+}
+
+const EFFECTS: readonly PlannedObject['effect'][] = ['none', 'live', 'restart', 'recreate', 'delete']
+
+/** A workload in the words of its pods. */
+function summary(pods: readonly PodPlan[], isKnown: boolean): PodPlan['shown'] {
+  const busy = pods.filter(({ do: what }) => what !== 'nothing')
+  if (busy.length === 0) return { ...nothing, ...(!isKnown && { action: 'create', because: ['it is not there'] }) }
+  const all = (what: PodPlan['do']): boolean => busy.every(pod => pod.do === what)
+  const action = all('make') && busy.length === pods.length ? 'create' : all('start') ? 'start' : 'configure'
+  const strongest = Math.max(...busy.map(({ shown }) => EFFECTS.indexOf(shown.effect)))
+  // A pod less is no end of the workload.
+  const effect = all('remove') || EFFECTS[strongest] === 'delete' ? strongestKept(busy) : (EFFECTS[strongest] ?? 'none')
+  const because = new Map<string, number>()
+  for (const { shown } of busy) for (const line of shown.because) because.set(line, (because.get(line) ?? 0) + 1)
+  const outages = busy.flatMap(({ shown }) => shown.outageMs ?? [])
+  return {
+    action,
+    effect,
+    because: [...because].map(([line, count]) => (pods.length > 1 ? `${count} of ${pods.length} pods: ${line}` : line)),
+    changes: distinct(busy.flatMap(({ shown }) => shown.changes)),
+    // As long as some pods stay there is no time without any.
+    ...(outages.length === pods.length && { outageMs: Math.max(...outages) }),
+  }
+}
+
+const strongestKept = (pods: readonly PodPlan[]): PlannedObject['effect'] => {
+  const kept = pods.filter(({ do: what }) => what !== 'remove').map(({ shown }) => EFFECTS.indexOf(shown.effect))
+  return EFFECTS[Math.max(1, ...kept)] ?? 'live'
+}
+
+const distinct = (changes: PodPlan['shown']['changes']): PodPlan['shown']['changes'] => [
+  ...new Map(changes.map(change => [JSON.stringify(change), change])).values(),
+]
+
+/** Objects of the app that the sources no longer have; the last wave goes first. */
+function planGone(request: ApplyRequest, objects: readonly ManifestObject[], world: World): Planned[] {
+  const wanted = new Set(objects.map(keyOf))
+  const gone = [...world.owners.values()].filter(record => record.app === request.app && !wanted.has(keyOf(record)))
+  return gone
+    .sort((a, b) => b.wave - a.wave || KINDS.indexOf(b.kind) - KINDS.indexOf(a.kind))
+    .map(record => {
+      const why = keepReason(request, record)
+      const pods = [...world.pods.values()].filter(({ spec }) => isOf(spec, record))
+      const base = { kind: record.kind, name: record.name, wave: record.wave, changes: [] }
+      const because = ['the sources no longer have it', ...(why === undefined ? [] : [why])]
+      if (why !== undefined) return { object: { ...base, action: 'keep', effect: 'none', because }, pods: [] }
+      return {
+        object: { ...base, action: 'prune', effect: 'delete', because },
+        pods: pods.map(({ record: { name } }) => removal(name)),
+      }
+    })
+}
+
+function keepReason(request: ApplyRequest, record: AppObjectRecord): string | undefined {
+  if (!request.prune) return 'without --prune it stays'
+  if (record.kind === 'PersistentVolumeClaim' && !request.pruneVolumes) return 'volumes stay unless they are asked for'
+  const { kind, name, protection } = record
+  const may = request.mayPrune?.({ kind, name }, protection) ?? protection === undefined
+  if (may) return undefined
+  return protection === undefined ? 'it may not be pruned now' : `io.tspod.prune says ${protection}`
+}
+
+/** Everything that somebody else has. Throws NAME_IN_USE with all of it. */
+function refuseConflicts(request: ApplyRequest, objects: readonly ManifestObject[], world: World): void {
+  if (request.forceConflicts) return
+  const { app, bundle } = request
+  const complaints = objects.flatMap(object => {
+    const owner = world.owners.get(keyOf(object))
+    return owner === undefined || owner.app === app ? [] : `${label(object)} belongs to app ${owner.app}`
+  })
+  for (const { name, origin } of bundle.pods) {
+    const standing = world.pods.get(name)
+    if (standing === undefined || standing.record.goal === 'removed') continue
+    const maker = standing.spec.origin
+    const owner = world.owners.get(keyOf(maker))
+    if (owner?.app === app) continue
+    if (owner !== undefined) {
+      if (maker.kind !== origin.kind || maker.name !== origin.name)
+        complaints.push(`pod/${name} is one of ${label(maker)}, which belongs to app ${owner.app}`)
+    } else complaints.push(`pod/${name} was made by kube play, from ${maker.place.file}`)
+  }
+  if (complaints.length === 0) return
+  const lines = [...new Set(complaints)]
+  throw new TspodError('NAME_IN_USE', `app ${app} cannot have what others have: ${lines.join('; ')}`, {
+    remedy: 'give yours other names, take theirs down, or take them over with --force-conflicts; nothing was changed',
+  })
+}
+
+/** An object as kubectl writes it. */
+export const label = ({ kind, name }: ObjectName): string => `${kind.toLowerCase()}/${name}`
