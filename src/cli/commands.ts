@@ -37,6 +37,20 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./apply/index.ts')).apply,
   },
   {
+    name: 'apps',
+    aliases: [],
+    group: 'Look',
+    summary: 'List what was applied, by app',
+    load: async () => (await import('./apply/index.ts')).apps,
+  },
+  {
+    name: 'down',
+    aliases: [],
+    group: 'Run',
+    summary: 'Stop and remove an app, by its name alone',
+    load: async () => (await import('./apply/index.ts')).down,
+  },
+  {
     name: 'kube validate',
     aliases: [],
     group: 'Look',

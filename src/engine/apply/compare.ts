@@ -4,7 +4,8 @@
  * What counts is the translated spec, in which ConfigMaps and Secrets are resolved, and the image that each container
  * was made of. What people are told are the fields of the manifest, the keys of ConfigMaps and Secrets, and the images.
  */
-import type { ContainerSpec, Json, PodManifest, PodSpec } from '../../model.ts'
+import type { ContainerSpec, PodManifest, PodSpec } from '../../model.ts'
+import { podLimits } from '../../oci/index.ts'
 import { redacted } from '../redact.ts'
 import type { LogSettings, PodSettings } from '../state/index.ts'
 import type { FieldChange, PlannedObject } from '../types/index.ts'
@@ -53,9 +54,10 @@ export function comparePod(standing: StandingPod, wanted: WantedPod, secrets: Ch
   const limits = limitChanges(standing.settings, after)
   const fields = fieldChanges(before, after, standing.manifest, wanted.manifest)
   const isSame = same(withoutPlace(before), withoutPlace(after))
-  const isLive = same(lasting(before), lasting(after))
-  const told = isSame ? fields.filter(({ path }) => !path.startsWith('(')) : [...fields, ...config]
-  const changes = [...images, ...settings, ...limits, ...told]
+  const isLive = same(lasting(before), lasting(after)) && canUndoLimits(standing.settings, after)
+  // A key that the pod makes nothing of is no news for it.
+  const named = [...images, ...settings, ...limits, ...fields, ...(isSame ? [] : config)]
+  const changes = named.length > 0 || isSame ? named : translated(before, after)
   if (changes.length === 0 && isSame) return { effect: 'none', because: [], changes: [] }
   if (images.length + settings.length === 0 && isLive)
     return { effect: 'live', because: reasons(changes.length > 0 ? changes : unexplained), changes }
@@ -92,7 +94,7 @@ function lasting(spec: PodSpec): object {
   const { origin, startAfter, labels, annotations, restartPolicy, graceMs, deadlineMs, ...rest } = spec
   const lastingOf = (isInit: boolean) => (container: ContainerSpec) => {
     const { restartPolicy: own, restartRules, probes, hooks, dependsOn, pullPolicy, resources, ...more } = container
-    const { cpuLimitMilli, memoryLimitBytes, ...others } = resources
+    const { cpuLimitMilli, memoryLimitBytes, cpuRequestMilli, memoryRequestBytes, ...others } = resources
     // A limit that comes or goes is more than a number in a file.
     const limited = { cpu: cpuLimitMilli !== undefined, memory: memoryLimitBytes !== undefined }
     return { ...more, resources: others, limited, ...(isInit && { restartPolicy: own }) }
@@ -182,10 +184,14 @@ function limitChanges({ limits = {} }: PodSettings, spec: PodSpec): FieldChange[
   })
 }
 
-/**
- * Fields of the manifest that differ; where that explains nothing, parts of the translated pod, in round brackets and
- * without anything that came from a Secret.
- */
+/** What the manifest says nothing about has no number to go back to but by a new start. */
+const canUndoLimits = ({ limits = {} }: PodSettings, spec: PodSpec): boolean =>
+  containersOf(spec).every(({ container }) => {
+    const own = podLimits(container.resources) ?? {}
+    return Object.keys(limits[container.name] ?? {}).every(name => name in own)
+  })
+
+/** Fields of the manifest that differ. */
 function fieldChanges(
   before: PodSpec,
   after: PodSpec,
@@ -195,9 +201,16 @@ function fieldChanges(
   const metadata = (['labels', 'annotations'] as const).flatMap(name =>
     differences(before[name], after[name], `metadata.${name}`),
   )
-  const spec = old && next ? differences(old.spec as Json, next.spec as Json, 'spec') : []
-  const services = old && next ? differences(old.services as Json, next.services as Json, 'service') : []
-  if (metadata.length + spec.length + services.length > 0 && old && next) return [...metadata, ...spec, ...services]
+  if (old === undefined || next === undefined) return metadata
+  return [
+    ...metadata,
+    ...differences(old.spec, next.spec, 'spec'),
+    ...differences(old.services, next.services, 'service'),
+  ]
+}
+
+/** What the manifest does not explain: parts of the translated pod, in round brackets, without what is secret. */
+function translated(before: PodSpec, after: PodSpec): FieldChange[] {
   const [one, other] = [hidden(before), hidden(after)]
   return differences(withoutPlace(one), withoutPlace(other), '').map(change => ({
     ...change,

@@ -1,3 +1,4 @@
+export { withPod } from './batch.ts'
 export { exportCheckpoint, importCheckpoint } from './checkpoint-archives.ts'
 export { operateContainers } from './containers.ts'
 export { operatePods } from './pods.ts'

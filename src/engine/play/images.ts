@@ -12,7 +12,9 @@ const PULL_LOCK_TIMEOUT_MS = 30 * 60_000
 
 /** `present`: it was here already. */
 type Resolved = { image: LocalImage; present: boolean }
+/** What decides which image a container gets. */
 export type Wanted = Pick<ContainerSpec, 'image' | 'pullPolicy'>
+/** The image of a container or a volume that has been looked for. */
 export type ImageOf = (wanted: Wanted) => Resolved
 
 /** What decides where images come from. */
@@ -87,6 +89,10 @@ async function resolve(
     return { image: local, present: true }
   }
 }
+
+/** True when a registry is asked for the image although it is here. */
+export const pullsAnyway = ({ image, pullPolicy }: Wanted): boolean =>
+  (pullPolicy === 'Always' || pullPolicy === 'Newer') && !madeHere(image)
 
 /** `localhost/` is where builds on this host end up; no registry has a newer one. */
 const madeHere = (name: string): boolean => name.startsWith('localhost/')

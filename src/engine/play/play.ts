@@ -19,7 +19,7 @@ import { enterUnit } from '../unit.ts'
 import { removeSecrets, writeSecrets, writeVolumes } from '../volumes/index.ts'
 import { loadWork, lockJobs, lockPods, releaseAll, workOn } from '../work.ts'
 import { beginAll, forgetLocks, hasStarted, keepCopies, prepared } from './begin.ts'
-import { resolveImages } from './images.ts'
+import { type ImageOf, resolveImages } from './images.ts'
 import { draftPods, newId, writeIntents } from './intents.ts'
 import { followersFirst, placeOf } from './order.ts'
 import { refuseContainerNames, refuseNamesInUse, refusePortsInUse, refuseRepeatedNames } from './preflight.ts'
@@ -30,6 +30,7 @@ import { awaitReadiness, isResident, listenFor } from './readiness.ts'
  * in one transaction, and all pods start side by side.
  * @throws NAME_IN_USE, PORT_IN_USE, IMAGE_…, NETWORK_UNKNOWN, RUNTIME_MISSING, USAGE; COMMAND_ABORTED after a signal,
  * with everything undone; START_FAILED when a container that was to say that it is ready has ended.
+ * @param images those of all containers, where they were looked for already.
  */
 export async function play(
   context: EngineContext,
@@ -38,8 +39,9 @@ export async function play(
   progress: Progress,
   signal: AbortSignal,
   watch: Watch = {},
+  images?: ImageOf,
 ): Promise<PlayReport> {
-  const { report, works } = await playLocked(context, bundle, options, { progress, watch }, signal)
+  const { report, works } = await playLocked(context, bundle, options, { progress, watch, images }, signal)
   await awaitReadiness(works, signal, watch)
   return report
 }
@@ -48,7 +50,7 @@ async function playLocked(
   context: EngineContext,
   bundle: Bundle,
   asked: PlayOptions,
-  { progress, watch }: { progress: Progress; watch: Watch },
+  { progress, watch, images }: { progress: Progress; watch: Watch; images: ImageOf | undefined },
   signal: AbortSignal,
 ): Promise<{ report: PlayReport; works: PodWork[] }> {
   refuseRepeatedNames(bundle, asked)
@@ -58,7 +60,7 @@ async function playLocked(
   const options = entered === undefined ? asked : { ...asked, unit: entered.unit }
   const [drafts, imageOf] = await Promise.all([
     draftPods(context, bundle, options),
-    resolveImages(context, bundle, options, progress, signal),
+    images ?? resolveImages(context, bundle, options, progress, signal),
   ])
   // Only now: a pull may take minutes, and an older pod of the same name goes on being looked after meanwhile.
   const jobLocks = await lockJobs(context, jobNames(bundle.workloads), 'tspod kube play', { signal })

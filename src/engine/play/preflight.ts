@@ -68,16 +68,18 @@ type Wanted = { pod: string; port: PortSpec & { hostPort: number } }
 /**
  * Host ports that another pod or another program has. Throws PORT_IN_USE naming all of them and who has each.
  * @param done pods whose ports are free whenever they are at rest.
+ * @param going pods that are there and make way: what they publish is taken by nobody else.
  */
 export async function refusePortsInUse(
   context: EngineContext,
   bundle: Bundle,
   drafts: readonly Draft[],
   done: readonly string[] = [],
+  going: readonly PodSpec[] = [],
 ): Promise<void> {
   const bridged = drafts.filter(draft => draft.plan.mode === 'bridge').flatMap(draft => publishedBy(draft.spec))
   if (bridged.length === 0) return
-  const names = new Set<string>([...bundle.pods.map(pod => pod.name), ...done])
+  const names = new Set<string>([...bundle.pods.map(pod => pod.name), ...done, ...going.map(pod => pod.name)])
   const others = (await readPods(context.store))
     .filter(pod => !names.has(pod.name) && pod.settings.network === 'bridge')
     .flatMap(pod => publishedBy(pod.spec))
@@ -87,8 +89,10 @@ export async function refusePortsInUse(
     if (twin !== undefined)
       complaints.push(`pod ${wanted.pod}: port ${label(wanted.port)} is published by pod ${twin.pod}`)
   }
-  const taken = await portsTaken(bridged.map(({ port }) => port))
-  for (const { pod, port } of bridged) {
+  const free = going.flatMap(publishedBy)
+  const asked = bridged.filter(({ port }) => !free.some(other => collide(port, other.port)))
+  const taken = await portsTaken(asked.map(({ port }) => port))
+  for (const { pod, port } of asked) {
     if (taken.includes(port)) complaints.push(`pod ${pod}: port ${label(port)} is in use on this host`)
   }
   if (complaints.length === 0) return
@@ -96,6 +100,10 @@ export async function refusePortsInUse(
     remedy: 'choose another hostPort, or stop what uses it: ss -lntup shows who',
   })
 }
+
+/** True when both cannot be there at once for want of a port of the host. */
+export const clashOnPorts = (a: PodSpec, b: PodSpec): boolean =>
+  publishedBy(a).some(({ port }) => publishedBy(b).some(other => collide(port, other.port)))
 
 function publishedBy(spec: PodSpec): Wanted[] {
   return servingContainers(spec).flatMap(container =>

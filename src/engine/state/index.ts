@@ -28,7 +28,7 @@ export {
   wakeJob,
 } from './jobs.ts'
 export { type Lock, takeLock, wantedBy } from './lock.ts'
-export { insertManifest, readManifest } from './manifests.ts'
+export { insertManifest, readManifest, replaceManifest } from './manifests.ts'
 export { type ContainerPatch, type PodPatch, updateContainer, updatePod } from './patches.ts'
 export {
   type ContainerRecord,

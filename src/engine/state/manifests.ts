@@ -7,6 +7,11 @@ export async function insertManifest(tx: Transaction, pod: Id, manifest: PodMani
   await tx.run('INSERT INTO manifest (pod, text) VALUES (?, ?)', [pod, JSON.stringify(manifest)])
 }
 
+/** Keeps another manifest of a pod, of which nothing has to be made anew. */
+export async function replaceManifest(tx: Transaction, pod: Id, manifest: PodManifest): Promise<void> {
+  await tx.run('INSERT OR REPLACE INTO manifest (pod, text) VALUES (?, ?)', [pod, JSON.stringify(manifest)])
+}
+
 /** The manifest of a pod; undefined when it was not made from one. */
 export async function readManifest(store: Pick<Store, 'all'>, pod: Id): Promise<PodManifest | undefined> {
   const [row] = await store.all('SELECT text FROM manifest WHERE pod = ?', [pod])

@@ -1,4 +1,5 @@
 /** Changes of rows: which columns of a pod or of a container may be written after they were made. */
+import type { PodSpec } from '../../model.ts'
 import type { ContainerGoal, ContainerState, FailedCheck, Health, PodFailure } from '../types/index.ts'
 import type { PodRecord, PodSettings } from './records.ts'
 import type { Transaction, Value } from './store.ts'
@@ -90,6 +91,7 @@ const POD_COLUMN: { [K in keyof PodPatch]-?: string } = {
   failureMessage: 'failure_message',
   failedMs: 'failed_ms',
   settings: 'settings',
+  spec: 'spec',
 }
 
 /** What may change of a pod; null clears. */
@@ -103,6 +105,8 @@ export type PodPatch = {
   failureMessage?: string | null
   failedMs?: number | null
   settings?: PodSettings
+  /** Only what is looked up in it whenever it is needed may be another one. */
+  spec?: PodSpec
 }
 
 /** Changes the given columns of one pod; an absent key leaves its column alone. */

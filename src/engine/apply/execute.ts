@@ -1,0 +1,256 @@
+/**
+ * Carrying a plan out. Whatever is interrupted leaves a state from which the next apply goes on: who owns what is
+ * written before anything is made, and a pod that is replaced is kept on record until its successor is up.
+ *
+ *   prepare ─► inventory ─► for each wave: live ─► fewer replicas ─► start ─► play ─► ready? ─► prune
+ *                                                                     └─ no: the old ones come back
+ */
+import { TspodError } from '../../errors.ts'
+import type { EngineContext } from '../context.ts'
+import { tendNamed } from '../jobs/index.ts'
+import { operatePods } from '../operate/index.ts'
+import { down, play } from '../play/index.ts'
+import { awaitReady, readinessOf } from '../probe/index.ts'
+import { dropBefore, keepBefore, readBefore, type Transaction, takeLock } from '../state/index.ts'
+import type { ApplyReport, ApplyRequest, Progress } from '../types/index.ts'
+import { writeSecrets } from '../volumes/index.ts'
+import { lazyHasher } from './hash.ts'
+import { staleObjects, writeInventory } from './inventory.ts'
+import { Ledger } from './ledger.ts'
+import { changeLive } from './live.ts'
+import { isInTheWay, isMade, madeBy, type Prepared, prepare } from './prepare.ts'
+import { removeObjects } from './remove.ts'
+import { beforeOf } from './restore.ts'
+import { giveWay } from './undo.ts'
+import type { Planned, PodPlan } from './world.ts'
+
+/** How long an apply waits for another one of the same app, whose pods may take long to get ready. */
+const LOCK_TIMEOUT_MS = 15 * 60_000
+/** How long the pods of a wave may take to get ready before the next one begins, where nobody says. */
+const WAVE_MS = 5 * 60_000
+
+export type Work = {
+  context: EngineContext
+  request: ApplyRequest
+  prepared: Prepared
+  ledger: Ledger
+  progress: Progress
+  signal: AbortSignal
+}
+
+/** Brings what runs to what the bundle of the request says. */
+export async function execute(
+  context: EngineContext,
+  request: ApplyRequest,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<ApplyReport> {
+  if (context.store.trouble !== undefined) throw context.store.trouble
+  await using _lock = await lockApp(context, request.app, signal)
+  const prepared = await prepare(context, request, progress, signal)
+  const work: Work = { context, request, prepared, ledger: new Ledger(prepared.planned), progress, signal }
+  await begin(work)
+  const waves = [...Map.groupBy(prepared.planned.filter(isWanted), ({ object }) => object.wave)].sort(
+    ([a], [b]) => a - b,
+  )
+  for (const [index, [, planned]] of waves.entries()) {
+    if (work.ledger.hasFailed) work.ledger.skip(planned)
+    else await bringWave(work, planned, index < waves.length - 1)
+  }
+  const gone = prepared.planned.filter(one => one.object.action === 'prune')
+  if (work.ledger.hasFailed) work.ledger.skip(gone)
+  else await prune(work, gone)
+  if (work.ledger.hasFailed) await giveWay(work)
+  await end(work)
+  if (signal.aborted) throw interrupted(work)
+  return {
+    plan: { app: request.app, objects: prepared.planned.map(({ object }) => object) },
+    results: work.ledger.results(),
+    ready: await isReady(work),
+  }
+}
+
+const interrupted = ({ signal, request }: Work): TspodError =>
+  new TspodError('COMMAND_ABORTED', `the apply of ${request.app} was interrupted; pods that it had stopped are back`, {
+    remedy: 'run the same command again: it goes on where it was',
+    cause: signal.reason,
+  })
+
+/** Serialises what is done to one app. */
+export async function lockApp(context: EngineContext, app: string, signal: AbortSignal): Promise<AsyncDisposable> {
+  const { paths, clock } = context
+  const request = { paths, clock, name: `@app-${app}`, command: 'tspod apply', timeoutMs: LOCK_TIMEOUT_MS, signal }
+  const lock = await takeLock(request)
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await lock.removeFile()
+      await lock[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const isWanted = ({ object }: Planned): boolean => object.action !== 'prune' && object.action !== 'keep'
+
+/** Writes what is owned, what comes back, and what is only data: all of it before anything is made. */
+async function begin(work: Work): Promise<void> {
+  const { context, request, prepared, progress, signal } = work
+  const { world, planned } = prepared
+  const stale = staleObjects(request, { ...prepared, hasher: lazyHasher(context) })
+  const changed = (kind: string): Set<string> =>
+    new Set(
+      planned.flatMap(({ object: { kind: own, name, action } }) =>
+        own === kind && (action === 'create' || action === 'configure') ? name : [],
+      ),
+    )
+  const [secrets, claims] = [changed('Secret'), changed('PersistentVolumeClaim')]
+  const replaced = planned.flatMap(({ pods }) => pods.filter(pod => pod.do === 'replace'))
+  if (stale.length + secrets.size + claims.size + replaced.length === 0 && !(await isNewSource(work))) return
+  await context.store.write(async tx => {
+    await writeInventory(tx, request, stale, context.clock.nowMs())
+    for (const { standing } of replaced) {
+      if (standing === undefined) continue
+      const { before, isGood } = beforeOf(request.app, standing)
+      await keepBefore(tx, before, isGood)
+    }
+    await writeSecrets(
+      tx,
+      context,
+      request.bundle.secrets.filter(({ name }) => secrets.has(name)),
+    )
+    await relabelVolumes(tx, work, claims)
+  })
+  const missing = request.bundle.claims.filter(({ name }) => !world.volumes.has(name))
+  if (missing.length === 0) return
+  const bundle = { ...madeBy([], request), claims: missing }
+  await play(context, bundle, { ...request.options, replace: false }, progress, signal)
+}
+
+async function isNewSource({ context, request }: Work): Promise<boolean> {
+  const [row] = await context.store.all('SELECT source, revision FROM app WHERE name = ?', [request.app])
+  return row?.source !== request.source.path || (row.revision ?? undefined) !== request.source.revision
+}
+
+async function relabelVolumes(tx: Transaction, { request, prepared }: Work, names: ReadonlySet<string>): Promise<void> {
+  for (const { name, labels, annotations } of request.bundle.claims) {
+    if (!names.has(name) || !prepared.world.volumes.has(name)) continue
+    const values = [JSON.stringify(labels), JSON.stringify(annotations), name]
+    await tx.run('UPDATE volume SET labels = ?, annotations = ? WHERE name = ?', values)
+  }
+}
+
+async function bringWave(work: Work, planned: readonly Planned[], isFollowed: boolean): Promise<void> {
+  const { context, request, prepared, ledger, progress, signal } = work
+  const pods = planned.flatMap(({ pods: own }) => own)
+  await changeAll(work, pods)
+  const surplus = pods.filter(pod => pod.do === 'remove').map(({ name }) => name)
+  await takeDown(work, surplus)
+  const bundle = madeBy(planned, request)
+  const inTheWay = prepared.planned.filter(
+    one => one.object.action === 'prune' && isInTheWay(one, bundle, prepared.world),
+  )
+  await prune(work, inTheWay)
+  const starting = pods.filter(pod => pod.do === 'start' || pod.start === true)
+  const made = new Set<string>(bundle.pods.map(({ name }) => name))
+  const waits = ({ spec }: PodPlan): boolean => (spec?.startAfter ?? []).some(name => made.has(name))
+  await startAll(
+    work,
+    starting.filter(pod => !waits(pod)),
+  )
+  if (bundle.pods.length > 0) {
+    try {
+      const report = await play(context, bundle, request.options, progress, signal, {}, prepared.imageOf)
+      for (const { name, failures } of report.pods)
+        if (failures.length > 0) ledger.fail(name, failures.map(({ message }) => message).join('; '))
+      await tendNamed(context, bundle.jobs?.map(({ name }) => name) ?? [])
+    } catch (error) {
+      for (const { name } of bundle.pods) ledger.fail(name, (error as Error).message, error)
+    }
+  }
+  await startAll(work, starting.filter(waits))
+  const isBusy = pods.some(pod => pod.do !== 'nothing' && pod.do !== 'remove')
+  const waitMs = request.waitMs ?? (isFollowed && isBusy ? WAVE_MS : undefined)
+  if (waitMs !== undefined && !ledger.hasFailed) await untilReady(work, pods, waitMs)
+}
+
+async function changeAll({ context, request, ledger, signal }: Work, pods: readonly PodPlan[]): Promise<void> {
+  for (const pod of pods) {
+    if (pod.do !== 'change') continue
+    await changeLive(context, pod, request.bundle.manifests[pod.name], signal).catch(error =>
+      ledger.fail(pod.name, (error as Error).message, error),
+    )
+  }
+}
+
+async function startAll({ context, ledger, signal }: Work, pods: readonly PodPlan[]): Promise<void> {
+  const ids = pods.flatMap(({ standing }) => standing?.record.id ?? [])
+  if (ids.length === 0) return
+  for (const { name, error } of await operatePods(context, ids, { do: 'start' }, signal))
+    if (error !== undefined) ledger.fail(name, error.message, error)
+}
+
+async function takeDown({ context, ledger, signal }: Work, pods: string[]): Promise<void> {
+  if (pods.length === 0) return
+  const request = { pods, workloads: [], secrets: [], claims: [], podClaims: [], claimsOf: [] }
+  const { failures } = await down(context, request, { force: false }, signal)
+  for (const { object, message } of failures) ledger.fail(object.replace(/^pod /, ''), message)
+}
+
+/** Objects that are no longer wanted: those of the last wave first, which is how the plan lists them. */
+async function prune({ context, request, ledger, signal }: Work, gone: readonly Planned[]): Promise<void> {
+  const left = gone.filter(one => !ledger.isDone(one))
+  const objects = left.map(({ object }) => object)
+  const { failures } = await removeObjects(
+    context,
+    request.app,
+    objects,
+    { volumes: request.pruneVolumes === true },
+    signal,
+  )
+  ledger.pruned(left, failures)
+}
+
+/** A pod that is not ready in time has failed. */
+async function untilReady(
+  { context, ledger, progress, signal }: Work,
+  pods: readonly PodPlan[],
+  waitMs: number,
+): Promise<void> {
+  const names = pods.filter(pod => pod.do !== 'remove').map(({ name }) => name)
+  const rows = await context.store.all("SELECT id, name FROM pod WHERE kind = 'pod'")
+  const ids = new Map(
+    rows.filter(row => names.includes(String(row.name))).map(row => [String(row.id), String(row.name)]),
+  )
+  progress({ object: '', text: `waiting until ${ids.size} pods are ready` })
+  const found = await awaitReady(context, [...ids.keys()], waitMs, signal)
+  for (const [id, state] of found) {
+    const name = ids.get(id) ?? ''
+    if (state === 'failed') ledger.fail(name, 'it has ended')
+    if (state === 'waiting') ledger.fail(name, `it was not ready after ${Math.round(waitMs / 1000)} s`)
+  }
+}
+
+/** What was replaced has not to come back any more; what did not come up still may. */
+async function end({ context, request, prepared, ledger }: Work): Promise<void> {
+  const kept = await readBefore(context.store, request.app)
+  if (kept.size === 0) return
+  const pods = prepared.planned.flatMap(({ pods: own }) => own)
+  const stands = [...kept.keys()].filter(
+    name => !pods.some(pod => pod.name === name && isMade(pod) && ledger.failed(name)),
+  )
+  await context.store.write(tx => dropBefore(tx, stands))
+}
+
+async function isReady({ context, request, prepared, ledger, signal }: Work): Promise<boolean> {
+  if (ledger.hasFailed) return false
+  const names = new Set<string>(request.bundle.pods.map(({ name }) => name))
+  const isIdle = prepared.planned.every(({ pods }) => pods.every(pod => pod.do === 'nothing'))
+  if (isIdle) {
+    const seen = [...prepared.world.pods.values()].filter(({ record }) => names.has(record.name))
+    return seen.every(({ view }) => isWell(readinessOf(view, view.containers)))
+  }
+  const rows = await context.store.all("SELECT id, name FROM pod WHERE kind = 'pod'")
+  const ids = rows.filter(row => names.has(String(row.name))).map(row => String(row.id))
+  return [...(await awaitReady(context, ids, 0, signal)).values()].every(isWell)
+}
+
+const isWell = (state: string): boolean => state === 'ready' || state === 'done'

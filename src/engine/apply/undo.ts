@@ -1,0 +1,74 @@
+/** What happens when an apply fails: nothing, the failed pods make way for those they replaced, or all of it is undone. */
+import type { EngineContext } from '../context.ts'
+import { down } from '../play/index.ts'
+import {
+  deleteAppObject,
+  dropBefore,
+  type PodBefore,
+  readBefore,
+  replaceManifest,
+  updatePod,
+  writeAppObject,
+} from '../state/index.ts'
+import { writeSecrets } from '../volumes/index.ts'
+import type { Work } from './execute.ts'
+import { isMade } from './prepare.ts'
+import { restorePod } from './restore.ts'
+import type { PodPlan } from './world.ts'
+
+/** Acts on what has failed as the request says. A signal that ended the apply does not end this. */
+export async function giveWay(work: Work): Promise<void> {
+  const { context, request, prepared, ledger } = work
+  if (request.onFailure === 'stop') return
+  const kept = await readBefore(context.store, request.app)
+  const pods = prepared.planned.flatMap(({ pods: own }) => own)
+  const all = request.onFailure === 'rollback'
+  const back = pods.filter(pod => kept.has(pod.name) && isMade(pod) && (all || ledger.failed(pod.name) !== undefined))
+  for (const { name } of back) await bringBack(work, kept.get(name))
+  if (all) await undoRest(work, pods)
+}
+
+async function bringBack({ context, ledger, progress }: Work, before: PodBefore | undefined): Promise<void> {
+  if (before === undefined) return
+  const { name } = before.spec
+  progress({ object: name, text: 'the old one comes back' })
+  try {
+    await restorePod(context, before)
+    await context.store.write(tx => dropBefore(tx, [name]))
+    ledger.restored(name)
+  } catch (error) {
+    ledger.restored(name, (error as Error).message)
+  }
+}
+
+/** Pods that were made go, those that were changed get their records back, and so do Secrets and the inventory. */
+async function undoRest({ context, prepared, request, ledger }: Work, pods: readonly PodPlan[]): Promise<void> {
+  const { world, planned } = prepared
+  const made = pods.filter(pod => pod.do === 'make' && pod.standing === undefined).map(({ name }) => name)
+  const names = { pods: made, workloads: [], secrets: [], claims: [], podClaims: [], claimsOf: [] }
+  if (made.length > 0) await down(context, names, { force: false }, new AbortController().signal)
+  for (const name of made) ledger.restored(name)
+  await restoreRecords(context, pods)
+  await context.store.write(async tx => {
+    for (const { object } of planned) {
+      if (object.action !== 'create' && object.action !== 'configure') continue
+      const owner = world.owners.get(`${object.kind}/${object.name}`)
+      if (owner === undefined) await deleteAppObject(tx, request.app, object.kind, object.name)
+      else await writeAppObject(tx, owner)
+      const secret = object.kind === 'Secret' ? world.secrets.get(object.name) : undefined
+      if (secret !== undefined) await writeSecrets(tx, context, [{ name: object.name, ...secret, immutable: false }])
+    }
+  })
+  for (const pod of pods) if (pod.do === 'change') ledger.restored(pod.name)
+}
+
+/** Limits in the kernel follow with the next start: what was changed live is a number in a record otherwise. */
+async function restoreRecords(context: EngineContext, pods: readonly PodPlan[]): Promise<void> {
+  await context.store.write(async tx => {
+    for (const { do: what, standing } of pods) {
+      if (what !== 'change' || standing === undefined) continue
+      await updatePod(tx, standing.record.id, { spec: standing.spec, settings: standing.settings })
+      if (standing.manifest !== undefined) await replaceManifest(tx, standing.record.id, standing.manifest)
+    }
+  })
+}
