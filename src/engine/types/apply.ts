@@ -7,6 +7,8 @@ import type { Bundle, Place, Protection } from '../../model.ts'
 import type { PlayOptions } from './play.ts'
 import type { PodPhase } from './views.ts'
 
+export type { Protection }
+
 /** Where an app's manifests are from: what somebody would type to apply them again, and of what state they were. */
 export type AppSource = { path: string; revision?: string }
 
