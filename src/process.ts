@@ -24,6 +24,10 @@ export type Command = {
   cwd?: string
   /** After this the whole process group gets KILL. Default two minutes. */
   timeoutMs?: number
+  /** Standard output as one character for each byte, for what is no text; for `run` only. */
+  encoding?: 'latin1'
+  /** More than this is not read, of both streams together (default 16 MiB); for `run` only. */
+  maxOutputBytes?: number
 }
 
 export type Finished = {
@@ -93,6 +97,7 @@ const runOnce: Run = (command, signal) =>
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []
     let bytes = 0
+    const maxBytes = command.maxOutputBytes ?? MAX_OUTPUT_BYTES
     let cutShort: TspodError | undefined
     const cut = (error: TspodError): void => {
       if (cutShort !== undefined) return
@@ -104,7 +109,7 @@ const runOnce: Run = (command, signal) =>
     }
     const collect = (into: Buffer[]) => (chunk: Buffer) => {
       bytes += chunk.length
-      if (bytes > MAX_OUTPUT_BYTES) cut(commandFailed(command.argv, 'printed more than 16 MiB'))
+      if (bytes > maxBytes) cut(commandFailed(command.argv, `printed more than ${maxBytes / 1024 / 1024} MiB`))
       else into.push(chunk)
     }
     const timeoutMs = command.timeoutMs ?? DEFAULT_TIMEOUT_MS
@@ -124,7 +129,7 @@ const runOnce: Run = (command, signal) =>
         resolve({
           argv: command.argv,
           exitCode,
-          stdout: Buffer.concat(stdout).toString('utf8'),
+          stdout: Buffer.concat(stdout).toString(command.encoding ?? 'utf8'),
           stderr: Buffer.concat(stderr).toString('utf8'),
         })
       }),

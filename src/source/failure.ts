@@ -9,12 +9,18 @@ const failure =
   (message: string, remedy: string, facts: Omit<ErrorFacts, 'remedy'> = {}): TspodError =>
     new TspodError(code, message, { ...facts, remedy })
 
+/** git could not fetch, or the object it needs is not there. */
+export const fetchFailure = failure('SOURCE_FETCH')
 /** The directory, the repository, the branch or the path inside is not there any more. */
 export const vanished = failure('SOURCE_VANISHED')
 /** It is there and holds no manifest. */
 export const empty = failure('SOURCE_EMPTY')
 /** Somebody is at work in it: the next look may find it settled. */
 export const unstable = failure('SOURCE_UNSTABLE')
+/** No signature that is trusted. */
+export const untrusted = failure('SOURCE_UNTRUSTED')
+/** Its history was rewritten. */
+export const rewound = failure('SOURCE_REWOUND')
 /** A kustomization that cannot be built. */
 export const renderFailure = failure('SOURCE_RENDER')
 /** A file of SOPS that cannot be decrypted. */

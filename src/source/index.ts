@@ -1,3 +1,4 @@
+export { kindOfDirectory } from './checkout.ts'
 export { readSnapshot } from './snapshot.ts'
 export { collectSnapshots, type Garbage } from './store.ts'
 export type { Credentials, GitRef, Snapshot, SourceDoors, SourceFrom, SourceWish, WatchedPath } from './types.ts'

@@ -1,12 +1,20 @@
 /** A source, read: the newest revision of it, or one of the past, as a snapshot that lasts. */
-import { join } from 'node:path'
-import { TspodError } from '../errors.ts'
+import { join, posix } from 'node:path'
+import { isTspodError, TspodError } from '../errors.ts'
+import { whatIsDirty } from './checkout.ts'
+import { currentTip, fetchTip, type GitFrom, gitDoors, mayRewind, mirrorOf } from './commits.ts'
+import { decryptFiles } from './decrypt.ts'
 import { readDirectory } from './directory.ts'
-import { decryptFailure, renderFailure, vanished } from './failure.ts'
+import { vanished } from './failure.ts'
+import { readCommit } from './git-tree.ts'
+import { mayBeManifest } from './manifests.ts'
 import { type Material, readMaterial } from './material.ts'
-import { fileName, type Kept, loadSnapshot, saveSnapshot } from './store.ts'
+import { isObjectName, type Tip } from './mirror.ts'
+import { render } from './render.ts'
+import { fileName, type Kept, loadSnapshot, markSigned, saveSnapshot } from './store.ts'
 import { nameProblem, type Tree } from './tree.ts'
 import type { Snapshot, SourceDoors, SourceWish } from './types.ts'
+import { readKeys, signerOf } from './verify.ts'
 
 /**
  * Reads a source. The same revision once more costs next to nothing. The caller holds the lock of the source.
@@ -14,65 +22,136 @@ import type { Snapshot, SourceDoors, SourceWish } from './types.ts'
  */
 export async function readSnapshot(wish: SourceWish, doors: SourceDoors): Promise<Snapshot> {
   checkWish(wish)
-  if (wish.revision !== undefined) return pastSnapshot(wish, wish.revision, doors)
-  if (wish.from.kind === 'directory') return directorySnapshot(wish, wish.from.dir, doors)
-  throw new Error(`a source of kind ${wish.from.kind} cannot be read yet`)
+  const { from, revision } = wish
+  if (revision !== undefined) return finished(wish, doors, await pastRevision(wish, revision, doors))
+  if (from.kind === 'directory') return finished(wish, doors, await readPlainDirectory(wish, from.dir, doors))
+  const kept = await readGit(wish, from, doors)
+  const snapshot = await finished(wish, doors, kept)
+  const base = wish.path ?? ''
+  const dirty =
+    from.kind === 'checkout' && !kept.rendered ? whatIsDirty(from.dir, base, kept.files, kept.beside) : undefined
+  return { ...snapshot, ...(dirty !== undefined && { dirty }) }
 }
 
-async function directorySnapshot(wish: SourceWish, dir: string, doors: SourceDoors): Promise<Snapshot> {
-  const path = wish.path ?? ''
-  const tree = await readDirectory(dir, path, wish.recursive ?? false, doors)
-  const material = await readMaterial(tree, wish.recursive ?? false)
+async function readPlainDirectory(wish: SourceWish, dir: string, doors: SourceDoors): Promise<Kept> {
+  const { path = '', recursive = false } = wish
+  const tree = await readDirectory(dir, path, recursive, doors)
+  const material = await readMaterial(tree, recursive)
   const revision = await digestOf(tree, material)
   const kept = loadSnapshot(placeOf(wish, doors), keyOf(wish, revision))
-  if (kept !== undefined) return finished(kept)
-  const files = material.files.map(({ file, text }) => ({ file: join(tree.where, file), text }))
-  return finished(
-    await saveSnapshot(placeOf(wish, doors), keyOf(wish, revision), {
-      ...{ revision, kind: 'directory', notes: material.notes, root: join(dir, path) },
-      files: material.kustomization === undefined ? files : rendered(),
-    }),
-  )
+  if (kept !== undefined) return kept
+  return save(wish, doors, tree, material, { revision, kind: 'directory', root: join(dir, path) })
 }
 
-async function pastSnapshot(wish: SourceWish, revision: string, doors: SourceDoors): Promise<Snapshot> {
+async function readGit(wish: SourceWish, from: GitFrom, doors: SourceDoors): Promise<Kept> {
+  const directory = placeOf(wish, doors)
+  const keys = wish.verifyFile === undefined ? undefined : await readKeys(wish.verifyFile)
+  const tip = await currentTip(wish, from, doors, directory)
+  const key = keyOf(wish, tip.commit)
+  const kept = loadSnapshot(directory, key)
+  const isTrusted = keys === undefined || kept?.signed?.keys === keys.digest
+  if (kept !== undefined && isTrusted && (wish.applied === tip.commit || mayRewind(wish, from))) return kept
+  await fetchTip(wish, from, tip, doors, directory)
+  if (kept !== undefined && isTrusted) return kept
+  const signed = keys && {
+    by: await signerOf(gitDoors(doors), mirrorOf(directory), tip, keys, directory),
+    keys: keys.digest,
+  }
+  if (kept !== undefined) return signed === undefined ? kept : markSigned(directory, key, signed)
+  return extract(wish, doors, tip, signed)
+}
+
+/** Takes a commit out of the mirror. */
+async function extract(wish: SourceWish, doors: SourceDoors, { commit }: Tip, signed?: Kept['signed']): Promise<Kept> {
+  const { path = '', recursive = false, from } = wish
+  const where = from.kind === 'git' ? from.url : from.dir
+  const tree = await readCommit(gitDoors(doors), mirrorOf(placeOf(wish, doors)), commit, path, where)
+  const material = await readMaterial(tree, recursive)
+  return save(wish, doors, tree, material, { revision: commit, kind: 'git', root: path, ...(signed && { signed }) })
+}
+
+async function save(
+  wish: SourceWish,
+  doors: SourceDoors,
+  tree: Tree,
+  material: Material,
+  facts: Pick<Kept, 'revision' | 'kind' | 'root' | 'signed'>,
+): Promise<Kept> {
+  const { kustomization, notes } = material
+  const isCopied = facts.kind === 'git' && material.needsTree
+  const contents = isCopied || kustomization !== undefined ? await readAll(tree) : undefined
+  const files =
+    kustomization === undefined || contents === undefined
+      ? material.files
+      : await render({ entries: tree.entries, contents }, kustomization, tree.where, {
+          ...doors,
+          directory: placeOf(wish, doors),
+        })
+  const kept: Kept = {
+    ...facts,
+    notes,
+    files: facts.kind === 'git' ? files : files.map(({ file, text }) => ({ file: join(tree.where, file), text })),
+    ...(kustomization !== undefined && { rendered: true }),
+    beside: besideOf(tree, files),
+  }
+  const copied = isCopied && contents !== undefined ? { entries: tree.entries, contents } : undefined
+  return saveSnapshot(placeOf(wish, doors), keyOf(wish, facts.revision), kept, copied)
+}
+
+const readAll = (tree: Tree): Promise<Map<string, Buffer>> =>
+  tree.read(tree.entries.filter(({ kind }) => kind !== 'submodule').map(({ path }) => path))
+
+/** What beside the manifests has a name of one, and is none. */
+function besideOf({ entries, base }: Tree, files: readonly { file: string }[]): string[] {
+  const known = new Set(files.map(({ file }) => file))
+  const directory = base === '' ? '.' : base
+  return entries
+    .map(({ path }) => path)
+    .filter(path => posix.dirname(path) === directory && mayBeManifest(posix.basename(path)) && !known.has(path))
+}
+
+async function pastRevision(wish: SourceWish, revision: string, doors: SourceDoors): Promise<Kept> {
   const kept = loadSnapshot(placeOf(wish, doors), keyOf(wish, revision))
-  if (kept !== undefined) return finished(kept)
-  throw vanished(
+  if (kept !== undefined) return kept
+  const gone = vanished(
     `revision ${revision} of ${wish.name} is not kept any more`,
-    'take one that `tspod gitops history` shows',
+    'take one of `tspod gitops history`',
   )
+  if (wish.from.kind === 'directory' || !isObjectName(revision)) throw gone
+  try {
+    return await extract(wish, doors, { commit: revision })
+  } catch (error) {
+    throw isTspodError(error, 'SOURCE_FETCH') ? gone : error
+  }
 }
 
-function finished(kept: Kept): Snapshot {
-  const { revision, kind, files, root, notes } = kept
-  const encrypted = files.find(({ text }) => /^sops:/m.test(text))
-  if (encrypted !== undefined) throw decryptFailure(`${encrypted.file} is encrypted`, 'decrypt it')
-  return { revision, kind, files, root, notes }
-}
-
-function rendered(): never {
-  throw renderFailure('a kustomization cannot be built yet', 'commit what kustomize makes of it')
+async function finished(wish: SourceWish, doors: SourceDoors, kept: Kept): Promise<Snapshot> {
+  const { revision, kind, root, notes, signed } = kept
+  const files = await decryptFiles(kept.files, wish.credentials ?? {}, { ...doors, directory: placeOf(wish, doors) })
+  return { revision, kind, files, root, notes, ...(wish.verifyFile !== undefined && signed && { signer: signed.by }) }
 }
 
 /** Throws USAGE for a name or a path that is none. */
 function checkWish({ name, path = '' }: SourceWish): void {
-  const problem = path === '' ? undefined : (nameProblem(path) ?? (path.startsWith('/') ? 'is absolute' : undefined))
+  const problem = path === '' ? undefined : (nameProblem(path) ?? (path.length > MAX_PATH ? 'is too long' : undefined))
   if (problem !== undefined) {
     throw new TspodError('USAGE', `the path "${path}" ${problem}`, {
-      remedy: 'name a directory inside the source: apps/web',
+      remedy: 'name a directory inside the source, for example apps/web',
     })
   }
   if (/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/.test(name)) return
   throw new TspodError('USAGE', `"${name}" is no name for a source`, { remedy: 'use lower-case letters, digits and -' })
 }
 
+/** It is part of a file's name. */
+const MAX_PATH = 120
+
 /** Directory of one source. */
 const placeOf = ({ name }: SourceWish, { directory }: SourceDoors): string => join(directory, name)
 
 /** What a snapshot is kept under: the same commit gives another one for another path. */
 const keyOf = ({ path = '', recursive = false }: SourceWish, revision: string): string =>
-  [fileName(revision), ...(recursive ? ['all'] : []), ...(path === '' ? [] : [encodeURIComponent(path)])].join('+')
+  [fileName(revision), ...(recursive ? ['all'] : []), ...(path === '' ? [] : [path.replaceAll('/', '%')])].join('+')
 
 /** Over names and contents of whatever the manifests are made from. */
 async function digestOf(tree: Tree, material: Material): Promise<string> {
@@ -84,7 +163,7 @@ async function digestOf(tree: Tree, material: Material): Promise<string> {
   if (material.kustomization === undefined) {
     for (const { file, text } of material.files) add(file, text)
   } else {
-    const contents = await tree.read(tree.entries.map(({ path }) => path))
+    const contents = await readAll(tree)
     for (const { path, kind } of tree.entries) add(`${path} ${kind}`, contents.get(path) ?? '')
   }
   return `sha256:${hash.digest('hex')}`

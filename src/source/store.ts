@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync 
 import { open, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isMissing } from '../errors.ts'
-import { removeTree, syncDirectory } from '../files.ts'
+import { removeTree, syncDirectory, writeAtomic } from '../files.ts'
 import { randomHex } from '../random.ts'
 import type { TreeEntry } from './tree.ts'
 
@@ -18,6 +18,10 @@ export type Kept = {
   notes: string[]
   /** Directory of relative hostPaths: below tree/ unless it is absolute. */
   root: string
+  /** The files were made by kustomize, and are not those of the source. */
+  rendered?: true
+  /** What beside the manifests is named like one: ignored files, for example. */
+  beside: string[]
   /** Who signed it, according to the keys with this digest. */
   signed?: { by: string; keys: string }
 }
@@ -49,7 +53,7 @@ export function loadSnapshot(directory: string, key: string): Kept | undefined {
 
 const absoluteRoot = (path: string, root: string): string => (root.startsWith('/') ? root : join(path, TREE, root))
 
-/** Puts a snapshot on the disk, for good: in place of what may be there under that key. Answers it as it is loaded. */
+/** Puts a snapshot on the disk, for good, unless it is there already. Answers it as it is loaded. */
 export async function saveSnapshot(directory: string, key: string, kept: Kept, tree?: KeptTree): Promise<Kept> {
   const snapshots = snapshotsOf(directory)
   mkdirSync(snapshots, { recursive: true, mode: 0o700 })
@@ -59,7 +63,7 @@ export async function saveSnapshot(directory: string, key: string, kept: Kept, t
     if (tree !== undefined) await writeTree(join(temporary, TREE), tree)
     await writeSynced(join(temporary, MANIFESTS), JSON.stringify(kept), 0o600)
     await syncDirectory(temporary)
-    await putInPlace(temporary, join(snapshots, key))
+    await putInPlace(temporary, directory, key)
     await syncDirectory(snapshots)
   } catch (error) {
     await removeTree(temporary).catch(() => undefined)
@@ -68,8 +72,9 @@ export async function saveSnapshot(directory: string, key: string, kept: Kept, t
   return { ...kept, root: absoluteRoot(join(snapshots, key), kept.root) }
 }
 
-/** A directory that is there already has been made by another run, or is broken: its tree may be mounted all the same. */
-async function putInPlace(temporary: string, path: string): Promise<void> {
+/** What is there already has been made by another run, unless it is broken: then its tree may be mounted all the same. */
+async function putInPlace(temporary: string, directory: string, key: string): Promise<void> {
+  const path = join(snapshotsOf(directory), key)
   for (let attempt = 0; ; attempt++) {
     try {
       await rename(temporary, path)
@@ -77,9 +82,18 @@ async function putInPlace(temporary: string, path: string): Promise<void> {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if ((code !== 'ENOTEMPTY' && code !== 'EEXIST') || attempt > 0) throw error
+      if (loadSnapshot(directory, key) !== undefined) return await removeTree(temporary)
       await rename(path, join(dirname(path), `${LEAVING}${randomHex(6)}`))
     }
   }
+}
+
+/** Notes who has signed a snapshot that is there. */
+export async function markSigned(directory: string, key: string, signed: Kept['signed'] & object): Promise<Kept> {
+  const file = join(snapshotsOf(directory), key, MANIFESTS)
+  const kept = { ...(JSON.parse(readFileSync(file, 'utf8')) as Kept), signed }
+  await writeAtomic(file, JSON.stringify(kept), 0o600)
+  return { ...kept, root: absoluteRoot(dirname(file), kept.root) }
 }
 
 /** With the modes git knows, for whoever a container runs as; the directories above let nobody else in. */
