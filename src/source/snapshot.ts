@@ -1,6 +1,7 @@
 /** A source, read: the newest revision of it, or one of the past, as a snapshot that lasts. */
 import { join, posix } from 'node:path'
 import { isTspodError, TspodError } from '../errors.ts'
+import { removeTree } from '../files.ts'
 import { whatIsDirty } from './checkout.ts'
 import { currentTip, fetchTip, type GitFrom, gitDoors, mayRewind, mirrorOf } from './commits.ts'
 import { decryptFiles } from './decrypt.ts'
@@ -14,7 +15,7 @@ import { render } from './render.ts'
 import { fileName, type Kept, loadSnapshot, markSigned, saveSnapshot } from './store.ts'
 import { nameProblem, type Tree } from './tree.ts'
 import type { Snapshot, SourceDoors, SourceWish } from './types.ts'
-import { readKeys, signerOf } from './verify.ts'
+import { type Keys, readKeys, signerOf } from './verify.ts'
 
 /**
  * Reads a source. The same revision once more costs next to nothing. The caller holds the lock of the source.
@@ -47,18 +48,35 @@ async function readGit(wish: SourceWish, from: GitFrom, doors: SourceDoors): Pro
   const directory = placeOf(wish, doors)
   const keys = wish.verifyFile === undefined ? undefined : await readKeys(wish.verifyFile)
   const tip = await currentTip(wish, from, doors, directory)
-  const key = keyOf(wish, tip.commit)
-  const kept = loadSnapshot(directory, key)
+  const kept = loadSnapshot(directory, keyOf(wish, tip.commit))
   const isTrusted = keys === undefined || kept?.signed?.keys === keys.digest
   if (kept !== undefined && isTrusted && (wish.applied === tip.commit || mayRewind(wish, from))) return kept
   await fetchTip(wish, from, tip, doors, directory)
   if (kept !== undefined && isTrusted) return kept
-  const signed = keys && {
-    by: await signerOf(gitDoors(doors), mirrorOf(directory), tip, keys, directory),
-    keys: keys.digest,
+  try {
+    return await fromMirror(wish, doors, tip, keys, kept)
+  } catch (error) {
+    // Our copy is damaged, though git has not seen it: a power failure, for example.
+    if (!isTspodError(error, 'SOURCE_FETCH')) throw error
+    await removeTree(mirrorOf(directory))
+    await fetchTip(wish, from, tip, doors, directory)
+    return await fromMirror(wish, doors, tip, keys, kept)
   }
-  if (kept !== undefined) return signed === undefined ? kept : markSigned(directory, key, signed)
-  return extract(wish, doors, tip, signed)
+}
+
+/** A commit that has been fetched: who has signed it, and its files unless they are kept. */
+async function fromMirror(
+  wish: SourceWish,
+  doors: SourceDoors,
+  tip: Tip,
+  keys: Keys | undefined,
+  kept: Kept | undefined,
+): Promise<Kept> {
+  const directory = placeOf(wish, doors)
+  const signer = keys && (await signerOf(gitDoors(doors), mirrorOf(directory), tip, keys, directory))
+  const signed = keys && signer !== undefined ? { by: signer, keys: keys.digest } : undefined
+  if (kept === undefined) return extract(wish, doors, tip, signed)
+  return signed === undefined ? kept : markSigned(directory, keyOf(wish, tip.commit), signed)
 }
 
 /** Takes a commit out of the mirror. */

@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync 
 import { open, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isMissing } from '../errors.ts'
-import { removeTree, syncDirectory, writeAtomic } from '../files.ts'
+import { removeTree, syncDirectory, type WriteOptions, writeAtomic } from '../files.ts'
 import { randomHex } from '../random.ts'
 import type { TreeEntry } from './tree.ts'
 
@@ -61,7 +61,7 @@ export async function saveSnapshot(directory: string, key: string, kept: Kept, t
   mkdirSync(temporary, { mode: 0o700 })
   try {
     if (tree !== undefined) await writeTree(join(temporary, TREE), tree)
-    await writeSynced(join(temporary, MANIFESTS), JSON.stringify(kept), 0o600)
+    await writeNew(join(temporary, MANIFESTS), JSON.stringify(kept), 0o600, true)
     await syncDirectory(temporary)
     await putInPlace(temporary, directory, key)
     await syncDirectory(snapshots)
@@ -96,8 +96,12 @@ export async function markSigned(directory: string, key: string, signed: Kept['s
   return { ...kept, root: absoluteRoot(dirname(file), kept.root) }
 }
 
-/** With the modes git knows, for whoever a container runs as; the directories above let nobody else in. */
-async function writeTree(top: string, { entries, contents }: KeptTree): Promise<void> {
+/** Files with the modes that git knows, for whoever a container runs as; the directories above let nobody else in. */
+export async function writeTree(
+  top: string,
+  { entries, contents }: KeptTree,
+  { durable = true }: WriteOptions = {},
+): Promise<void> {
   const directories = new Set<string>()
   const makeDirectory = (path: string): void => {
     if (directories.has(path)) return
@@ -114,19 +118,19 @@ async function writeTree(top: string, { entries, contents }: KeptTree): Promise<
       files.slice(from, from + SYNCED_TOGETHER).map(async ({ path, kind }) => {
         const bytes = contents.get(path) ?? Buffer.alloc(0)
         if (kind === 'link') symlinkSync(bytes, join(top, path))
-        else await writeSynced(join(top, path), bytes, kind === 'executable' ? 0o755 : 0o644)
+        else await writeNew(join(top, path), bytes, kind === 'executable' ? 0o755 : 0o644, durable)
       }),
     )
   }
-  for (const directory of directories) await syncDirectory(directory)
+  if (durable) for (const directory of directories) await syncDirectory(directory)
 }
 
-async function writeSynced(path: string, data: string | Uint8Array, mode: number): Promise<void> {
+async function writeNew(path: string, data: string | Uint8Array, mode: number, durable: boolean): Promise<void> {
   const file = await open(path, 'wx', 0o600)
   try {
     await file.writeFile(data)
     await file.chmod(mode)
-    await file.sync()
+    if (durable) await file.sync()
   } finally {
     await file.close()
   }

@@ -1,52 +1,31 @@
 /** Commits as sources: of a checkout, of a repository on this host, and over loopback. */
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { systemClock } from '../../../src/clock.ts'
-import { TspodError } from '../../../src/errors.ts'
-import { run } from '../../../src/process.ts'
-import { kindOfDirectory, readSnapshot, type SourceDoors, type SourceWish } from '../../../src/source/index.ts'
-import { gitIn, makeKey, Repository, serveDaemon, serveHttp, signingWith } from '../../support/repository.ts'
+import { type GitRef, kindOfDirectory } from '../../../src/source/index.ts'
+import { Repository, serveDaemon, serveHttp } from '../../support/repository.ts'
+import { SourceArea } from '../../support/source.ts'
 
-let area: string
-let ran: string[][]
-const at = (path: string): string => join(area, path)
+let area: SourceArea
+let app: Repository
 beforeEach(() => {
-  // Somebody else's repositories are read as them: they have to get there.
-  area = fs.mkdtempSync('/tmp/tspod-git-')
-  fs.chmodSync(area, 0o755)
-  ran = []
+  area = new SourceArea()
+  app = new Repository(area.at('app'))
 })
-afterEach(() => fs.rmSync(area, { recursive: true, force: true }))
+afterEach(() => area.remove())
 
-const doors = (env: SourceDoors['env'] = {}): SourceDoors => ({
-  run: async (command, signal) => {
-    ran.push([...command.argv])
-    return run(command, signal)
-  },
-  ...{ clock: systemClock, directory: at('state'), env },
-})
-const checkout = (): SourceWish['from'] => ({ kind: 'checkout', dir: at('app') })
-const read = (wish: Partial<SourceWish> = {}, env: SourceDoors['env'] = {}) =>
-  readSnapshot({ name: 'shop', from: checkout(), ...wish }, doors(env))
-const failureOf = async (wish: Partial<SourceWish> = {}, env: SourceDoors['env'] = {}): Promise<TspodError> => {
-  const error = await read(wish, env).then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  )
-  if (!(error instanceof TspodError)) throw error ?? new Error('it was read')
-  return error
-}
+const url = (path = area.at('app'), ref: GitRef = {}) => ({ from: { kind: 'git', url: path, ref } as const })
 
 describe('a checkout', () => {
   test('is read as it was committed, whatever its working tree holds', async () => {
-    const app = new Repository(at('app'))
     const commit = app.commit({ 'b.yaml': 'b\n', 'a.yaml': 'a: ü\n', 'sub/c.yaml': 'c\n', 'note.txt': 'x' })
-    expect(await kindOfDirectory(at('app'))).toBe('checkout')
+    expect(await kindOfDirectory(area.at('app'))).toBe('checkout')
     app.write('a.yaml', 'edited')
     app.write('new.yaml', 'new')
-    fs.rmSync(at('app/b.yaml'))
-    const snapshot = await read()
+    fs.rmSync(area.at('app/b.yaml'))
+    const snapshot = await area.read()
     expect(snapshot).toMatchObject({ revision: commit, kind: 'git' })
     expect(snapshot.files).toEqual([
       { file: 'a.yaml', text: 'a: ü\n' },
@@ -56,76 +35,269 @@ describe('a checkout', () => {
       'a.yaml differs from the commit, b.yaml is not in the working tree, new.yaml is not committed',
     )
     app.git('reset', '--quiet', '--hard')
-    fs.rmSync(at('app/new.yaml'))
-    expect((await read()).dirty).toBeUndefined()
+    fs.rmSync(area.at('app/new.yaml'))
+    expect((await area.read()).dirty).toBeUndefined()
   })
 
-  test('that has not changed is not asked of git again', async () => {
-    const app = new Repository(at('app'))
+  test('that has not changed is not asked of git again, and a new commit takes three programs', async () => {
     app.commit({ 'a.yaml': 'a\n' })
-    const first = await read()
-    expect(ran.length).toBeGreaterThan(0)
-    ran = []
-    expect(await read()).toEqual(first)
-    expect(ran).toEqual([])
+    const first = await area.read()
+    area.ran.length = 0
+    expect(await area.read()).toEqual(first)
+    expect(area.ran).toEqual([])
     app.commit({ 'a.yaml': 'other\n' })
-    expect((await read()).files[0]?.text).toBe('other\n')
-    expect(ran.map(argv => argv.find((_, index) => argv[index - 1] === 'git'))).toEqual([
+    expect((await area.read()).files[0]?.text).toBe('other\n')
+    expect(area.ran.map(argv => argv.find((_, index) => argv[index - 1] === 'git'))).toEqual([
       'fetch',
       'ls-tree',
       'cat-file',
     ])
   })
 
-  test('an older commit is read again when its .git is gone', async () => {
-    const app = new Repository(at('app'))
+  test('an older commit is read again when its .git is gone, and nothing takes its place', async () => {
     const one = app.commit({ 'a.yaml': 'one\n' })
-    await read()
+    await area.read()
     app.commit({ 'a.yaml': 'two\n' })
-    await read()
-    fs.rmSync(at('app/.git'), { recursive: true })
-    expect(await failureOf()).toMatchObject({ code: 'SOURCE_VANISHED' })
-    expect((await read({ revision: one })).files[0]?.text).toBe('one\n')
+    await area.read()
+    fs.rmSync(area.at('app/.git'), { recursive: true })
+    expect(await area.failure()).toMatchObject({ code: 'SOURCE_VANISHED' })
+    expect((await area.read({ revision: one })).files[0]?.text).toBe('one\n')
+    fs.rmSync(area.at('app'), { recursive: true })
+    expect(await area.failure()).toMatchObject({ code: 'SOURCE_VANISHED' })
+    await expect(kindOfDirectory(area.at('app'))).rejects.toMatchObject({ code: 'SOURCE_VANISHED' })
   })
 
-  test('of a branch, a packed branch, a commit by itself and a subdirectory', async () => {
-    const app = new Repository(at('app'))
+  test('is of a branch, a packed branch or a commit, and of one directory', async () => {
     const one = app.commit({ 'prod/a.yaml': 'one\n' })
     app.git('checkout', '--quiet', '-b', 'team/next')
     const two = app.commit({ 'prod/a.yaml': 'two\n' })
-    expect((await read({ path: 'prod' })).files).toEqual([{ file: 'prod/a.yaml', text: 'two\n' }])
+    expect((await area.read({ path: 'prod' })).files).toEqual([{ file: 'prod/a.yaml', text: 'two\n' }])
     app.git('pack-refs', '--all')
     app.git('gc', '--quiet')
-    expect((await read({ path: 'prod' })).revision).toBe(two)
+    fs.rmSync(area.at('state'), { recursive: true })
+    expect((await area.read({ path: 'prod' })).revision).toBe(two)
     app.git('checkout', '--quiet', '--detach', one)
-    expect((await read({ path: 'prod' })).revision).toBe(one)
-    expect(await failureOf({ path: 'test' })).toMatchObject({ code: 'SOURCE_VANISHED' })
-    expect(await failureOf()).toMatchObject({ code: 'SOURCE_EMPTY' })
+    expect((await area.read({ path: 'prod' })).revision).toBe(one)
+    expect(await area.failure({ path: 'test' })).toMatchObject({ code: 'SOURCE_VANISHED' })
+    expect(await area.failure()).toMatchObject({ code: 'SOURCE_EMPTY' })
+  })
+
+  const underWay: Record<string, { make(): void; code: string; says: RegExp }> = {
+    'a rebase stopped': {
+      make: () => {
+        app.git('checkout', '--quiet', '-b', 'side', 'HEAD~1')
+        app.commit({ 'a.yaml': 'side\n' })
+        expect(() => app.git('rebase', 'main')).toThrow()
+      },
+      code: 'SOURCE_UNSTABLE',
+      says: /rebase/,
+    },
+    'a merge stopped': {
+      make: () => {
+        app.git('checkout', '--quiet', '-b', 'side', 'HEAD~1')
+        app.commit({ 'a.yaml': 'side\n' })
+        expect(() => app.git('merge', 'main')).toThrow()
+      },
+      code: 'SOURCE_UNSTABLE',
+      says: /merge/,
+    },
+    'a branch is half written': {
+      make: () => fs.writeFileSync(area.at('app/.git/refs/heads/main'), 'abc'),
+      code: 'SOURCE_UNSTABLE',
+      says: /refs\/heads\/main/,
+    },
+    'a branch is empty after a crash': {
+      make: () => fs.writeFileSync(area.at('app/.git/refs/heads/main'), ''),
+      code: 'SOURCE_UNSTABLE',
+      says: /refs\/heads\/main/,
+    },
+    'HEAD is missing': {
+      make: () => fs.rmSync(area.at('app/.git/HEAD')),
+      code: 'SOURCE_UNSTABLE',
+      says: /HEAD/,
+    },
+    'the branch has no commit yet': {
+      make: () => app.git('checkout', '--quiet', '--orphan', 'new'),
+      code: 'SOURCE_EMPTY',
+      says: /no commit/,
+    },
+    'the commit is empty': {
+      make: () => {
+        app.git('rm', '--quiet', '-r', '.')
+        app.commit({})
+      },
+      code: 'SOURCE_EMPTY',
+      says: /no manifest/,
+    },
+    'an object is missing': {
+      make: () => {
+        const commit = app.git('rev-parse', 'HEAD')
+        fs.rmSync(area.at(`app/.git/objects/${commit.slice(0, 2)}/${commit.slice(2)}`))
+      },
+      code: 'SOURCE_VANISHED',
+      says: /commit/,
+    },
+  }
+
+  test.each(Object.entries(underWay))('%s: nothing is read, and it says so', async (_, { make, code, says }) => {
+    app.commit({ 'a.yaml': 'one\n' })
+    app.commit({ 'a.yaml': 'two\n' })
+    make()
+    const error = await area.failure()
+    expect(error).toMatchObject({ code })
+    expect(error.message).toMatch(says)
   })
 })
 
 describe('a repository by its URL', () => {
-  test('gives its branch, its tag, a commit, over each way to it', async () => {
-    const app = new Repository(at('app'))
+  test('gives its branch, its tag or a commit, over each way to it', async () => {
     const one = app.commit({ 'a.yaml': 'one\n' })
     app.git('tag', '--annotate', '--message=v1', 'v1')
     app.git('branch', 'old')
     const two = app.commit({ 'a.yaml': 'two\n' })
-    const [http, daemon] = [await serveHttp(area), await serveDaemon(area)]
+    const [http, daemon] = [await serveHttp(area.path), await serveDaemon(area.path)]
     try {
-      for (const url of [at('app'), `file://${at('app')}`, `${http.url}/app/.git`, `${daemon.url}/app`]) {
-        const from = (ref: Extract<SourceWish['from'], { kind: 'git' }>['ref']) => ({ kind: 'git', url, ref }) as const
-        expect([url, (await read({ from: from({}) })).revision]).toEqual([url, two])
-        expect((await read({ from: from({ branch: 'old' }) })).revision).toBe(one)
-        expect((await read({ from: from({ tag: 'v1' }) })).files[0]?.text).toBe('one\n')
-        expect((await read({ from: from({ commit: one }) })).revision).toBe(one)
-        expect(await failureOf({ from: from({ branch: 'gone' }) })).toMatchObject({ code: 'SOURCE_VANISHED' })
-        fs.rmSync(at('state'), { recursive: true })
+      for (const way of [area.at('app'), `file://${area.at('app')}`, `${http.url}/app/.git`, `${daemon.url}/app`]) {
+        expect([way, (await area.read(url(way))).revision]).toEqual([way, two])
+        expect((await area.read(url(way, { branch: 'old' }))).revision).toBe(one)
+        expect((await area.read(url(way, { tag: 'v1' }))).files[0]?.text).toBe('one\n')
+        expect((await area.read(url(way, { commit: one }))).revision).toBe(one)
+        expect(await area.failure(url(way, { branch: 'gone' }))).toMatchObject({ code: 'SOURCE_VANISHED' })
+        expect(await area.failure(url(way, { commit: '1'.repeat(40) }))).toMatchObject({ code: 'SOURCE_VANISHED' })
+        fs.rmSync(area.at('state'), { recursive: true })
       }
     } finally {
       await http.close()
       await daemon.close()
     }
   })
+
+  test('that cannot be reached, is not there, or does not answer, is told apart', async () => {
+    app.commit({ 'a.yaml': 'one\n' })
+    expect(await area.failure(url(area.at('nothing')))).toMatchObject({ code: 'SOURCE_VANISHED' })
+    expect(await area.failure(url('http://127.0.0.1:1/x.git'))).toMatchObject({ code: 'SOURCE_FETCH' })
+    const silent = createServer(() => undefined)
+    await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve))
+    const { port } = silent.address() as { port: number }
+    const error = await area.failure({ ...url(`git://127.0.0.1:${port}/x`), timeoutMs: 1000 })
+    expect(error).toMatchObject({ code: 'SOURCE_FETCH' })
+    expect(error.message).toContain('within 1 s')
+    silent.close()
+  })
+
+  test('is shallow, and grows by what is new', async () => {
+    for (const text of ['1', '2', '3', '4']) app.commit({ 'a.yaml': text })
+    await area.read(url())
+    const count = () => Number(execFileSync('git', ['rev-list', '--count', 'refs/tspod/head'], { env: mirror() }))
+    expect(count()).toBe(1)
+    app.commit({ 'a.yaml': '5' })
+    app.commit({ 'a.yaml': '6' })
+    await area.read(url())
+    expect(count()).toBe(3)
+  })
+
+  const mirror = () => ({ ...process.env, GIT_DIR: area.at('state/shop/mirror.git') })
+
+  test('whose history was rewritten is refused, unless that is allowed', async () => {
+    const one = app.commit({ 'a.yaml': 'one\n' })
+    const two = app.commit({ 'a.yaml': 'two\n' })
+    await area.read(url())
+    app.git('reset', '--quiet', '--hard', one)
+    const other = app.commit({ 'a.yaml': 'other\n' })
+    const wish = { ...url(), applied: two }
+    for (const state of ['as it is', 'without the mirror']) {
+      if (state !== 'as it is') fs.rmSync(area.at('state/shop/mirror.git'), { recursive: true })
+      const error = await area.failure(wish)
+      expect([state, error.code]).toEqual([state, 'SOURCE_REWOUND'])
+    }
+    expect((await area.read({ ...wish, allowRewind: true })).revision).toBe(other)
+    // It is kept by now, and still does not come after the other.
+    expect(await area.failure(wish)).toMatchObject({ code: 'SOURCE_REWOUND' })
+    app.git('reset', '--quiet', '--hard', one)
+    expect(await area.failure(wish)).toMatchObject({ code: 'SOURCE_REWOUND' })
+    app.git('reset', '--quiet', '--hard', two)
+    const three = app.commit({ 'a.yaml': 'three\n' })
+    expect((await area.read(wish)).revision).toBe(three)
+    // Of a checkout somebody has decided it who may.
+    app.git('reset', '--quiet', '--hard', one)
+    expect((await area.read({ applied: three })).revision).toBe(one)
+  })
+
+  test('a mirror that a killed run or a full disk has damaged is made again', async () => {
+    app.commit({ 'a.yaml': 'one\n' })
+    const damage: Record<string, () => void> = {
+      'a lock is left': () => fs.writeFileSync(area.at('state/shop/mirror.git/shallow.lock'), ''),
+      'a ref is locked': () => fs.writeFileSync(area.at('state/shop/mirror.git/refs/tspod/head.lock'), ''),
+      'objects are empty': () => {
+        const objects = area.at('state/shop/mirror.git/objects')
+        for (const file of fs.readdirSync(objects, { recursive: true, encoding: 'utf8' })) {
+          const path = join(objects, file)
+          if (fs.statSync(path).isFile()) fs.chmodSync(path, 0o600)
+          if (fs.statSync(path).isFile()) fs.truncateSync(path)
+        }
+      },
+      'half of it is missing': () => fs.rmSync(area.at('state/shop/mirror.git/objects'), { recursive: true }),
+      'HEAD is empty': () => fs.writeFileSync(area.at('state/shop/mirror.git/HEAD'), ''),
+      'its configuration is broken': () => fs.writeFileSync(area.at('state/shop/mirror.git/config'), '[core'),
+    }
+    await area.read()
+    for (const [name, act] of Object.entries(damage)) {
+      const commit = app.commit({ 'a.yaml': name })
+      act()
+      const outcome = await area.read().then(
+        ({ revision }) => revision,
+        (error: Error) => error,
+      )
+      expect([name, outcome]).toEqual([name, commit])
+    }
+  })
+
+  test.each([
+    ['ext::sh -c touch% /tmp/tspod-canary', 'USAGE'],
+    ['--upload-pack=touch /tmp/tspod-canary', 'USAGE'],
+    ['ssh://-oProxyCommand=touch/x', 'USAGE'],
+    ['https://ada:secret@example.com/a.git', 'USAGE'],
+    ['https://token@example.com/a.git', 'USAGE'],
+    ['ftp://example.com/a.git', 'USAGE'],
+    ['example', 'USAGE'],
+  ])('S42 %s is no URL that is used', async (bad, code) => {
+    const error = await area.failure(url(bad))
+    expect(error).toMatchObject({ code })
+    expect(`${error.message}${error.remedy}`).not.toContain('secret')
+    expect(area.ran).toEqual([])
+    expect(fs.existsSync('/tmp/tspod-canary')).toBe(false)
+  })
 })
-void [gitIn, makeKey, signingWith]
+
+describe('files beside the manifests', () => {
+  const withFiles = { 'web/pod.yaml': 'hostPath: {path: html}\n', 'web/html/index.html': 'one', 'other/x': 'x' }
+
+  test('are copied for mounts, one copy for each commit, with the modes of git', async () => {
+    app.write('web/html/run.sh', '#!/bin/sh')
+    fs.chmodSync(area.at('app/web/html/run.sh'), 0o755)
+    fs.symlinkSync('index.html', area.at('app/web/html/start'))
+    app.commit(withFiles)
+    const first = await area.read({ path: 'web' })
+    const modeOf = (path: string): string => (fs.lstatSync(join(first.root, path)).mode & 0o777).toString(8)
+    expect(['.', 'html', 'html/index.html', 'html/run.sh'].map(modeOf)).toEqual(['755', '755', '644', '755'])
+    expect(fs.readlinkSync(join(first.root, 'html/start'))).toBe('index.html')
+    expect(fs.existsSync(join(first.root, '../other'))).toBe(false)
+    app.commit({ 'web/html/index.html': 'two' })
+    const second = await area.read({ path: 'web' })
+    expect(fs.readFileSync(join(first.root, 'html/index.html'), 'utf8')).toBe('one')
+    expect(fs.readFileSync(join(second.root, 'html/index.html'), 'utf8')).toBe('two')
+  })
+
+  test('S42 what a container writes there is not read again', async () => {
+    app.commit(withFiles)
+    const first = await area.read({ path: 'web' })
+    fs.writeFileSync(join(first.root, 'pod.yaml'), 'hostile')
+    fs.writeFileSync(join(first.root, 'more.yaml'), 'hostile')
+    expect(await area.read({ path: 'web' })).toEqual(first)
+  })
+
+  test('are not copied where no manifest could name them', async () => {
+    app.commit({ 'pod.yaml': 'kind: Pod\n', 'html/index.html': 'one' })
+    expect(fs.existsSync((await area.read()).root)).toBe(false)
+  })
+})
