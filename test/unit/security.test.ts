@@ -24,11 +24,13 @@ describe('the security matrix', () => {
 
   test('is complete', () => {
     const known = new Set(rows.flatMap(({ row, files }) => files.map(file => `${row} ${file}`)))
-    const named = globSync('{unit,integration}/{kube,volumes,fields,source}/**/*.test.ts', { cwd: TESTS }).flatMap(path => {
-      const file = path.replace(/\.test\.ts$/, '')
-      const text = readFileSync(join(TESTS, path), 'utf8')
-      return [...new Set(text.match(/(?<=['"`(])S\d\d(?= )/g) ?? [])].map(row => `${row} ${file}`)
-    })
+    const named = globSync('{unit,integration}/{kube,volumes,fields,source}/**/*.test.ts', { cwd: TESTS }).flatMap(
+      path => {
+        const file = path.replace(/\.test\.ts$/, '')
+        const text = readFileSync(join(TESTS, path), 'utf8')
+        return [...new Set(text.match(/(?<=['"`(])S\d\d(?= )/g) ?? [])].map(row => `${row} ${file}`)
+      },
+    )
     expect(named.filter(name => !known.has(name))).toEqual([])
   })
 })
