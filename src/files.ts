@@ -28,6 +28,9 @@ const MAX_REMOVE_DEPTH = 32
 /** Somebody who keeps adding files while we remove them does not keep us for ever: the last rmdir then fails. */
 const MAX_REMOVE_ROUNDS = 100_000
 
+/** Read at once, whatever a file says of its size. */
+const LEAST_READ_BYTES = 4096
+
 export type WriteOptions = {
   /** False below a run directory: a reboot forgets those files anyway, so nothing is synced. */
   durable?: boolean
@@ -230,14 +233,18 @@ function readEnd(fd: number, maxBytes: number): Buffer {
 function readBounded(fd: number, name: string, maxBytes: number): Buffer {
   const size = fstatSync(fd).size
   if (size > maxBytes) throw unsafePath(name, `it holds more than ${maxBytes} bytes`)
-  const buffer = Buffer.alloc(maxBytes + 1)
+  // A file of the kernel says that it is empty, and one that is being written may grow meanwhile.
+  let buffer = Buffer.allocUnsafe(Math.min(maxBytes, Math.max(size, LEAST_READ_BYTES)) + 1)
   let length = 0
-  while (length < buffer.length) {
+  for (;;) {
     const count = readSync(fd, buffer, length, buffer.length - length, null)
     if (count === 0) return buffer.subarray(0, length)
     length += count
+    if (length > maxBytes) throw unsafePath(name, `it holds more than ${maxBytes} bytes`)
+    if (length === buffer.length) {
+      buffer = Buffer.concat([buffer], Math.min(2 * length, maxBytes + 1))
+    }
   }
-  throw unsafePath(name, `it holds more than ${maxBytes} bytes`)
 }
 
 /**

@@ -9,7 +9,6 @@ import { readBeneath, readPlain } from '../files.ts'
 import { empty, fetchFailure, refuse, unstable, vanished } from './failure.ts'
 import { mayBeManifest } from './manifests.ts'
 import { isObjectName } from './mirror.ts'
-import { LIMITS } from './tree.ts'
 import { branchOf } from './watch.ts'
 
 const MAX_REF_BYTES = 4096
@@ -111,7 +110,7 @@ export function whatIsDirty(
   beside: readonly string[],
 ): string | undefined {
   const changed = files.flatMap(({ file, text }) => {
-    const now = workingFile(dir, file)
+    const now = workingFile(dir, file, Buffer.byteLength(text))
     if (now === undefined) return [`${file} is not in the working tree`]
     return now.equals(Buffer.from(text)) ? [] : [`${file} differs from the commit`]
   })
@@ -127,12 +126,12 @@ export function whatIsDirty(
   return `${told.slice(0, MAX_TOLD).join(', ')}${more}`
 }
 
-/** The file itself: for what is none, or leads elsewhere, an empty one. */
-function workingFile(dir: string, file: string): Buffer | undefined {
+/** The file itself: in place of what is none, leads elsewhere, or holds more than that, an impossible one. */
+function workingFile(dir: string, file: string, bytes: number): Buffer | undefined {
   try {
-    return readBeneath(dir, file, LIMITS.manifestBytes)
+    return readBeneath(dir, file, bytes)
   } catch (error) {
-    if (isTspodError(error, 'UNSAFE_PATH')) return Buffer.alloc(0)
+    if (isTspodError(error, 'UNSAFE_PATH')) return Buffer.alloc(bytes + 1)
     throw error
   }
 }

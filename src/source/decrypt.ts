@@ -16,7 +16,7 @@ import type { Credentials, SourceDoors } from './types.ts'
 
 type File = { file: string; text: string }
 /** `directory` is the source's own. */
-type Doors = Pick<SourceDoors, 'run' | 'env' | 'signal' | 'directory'>
+type Doors = Pick<SourceDoors, 'run' | 'env' | 'directory' | 'searchPath' | 'signal'>
 
 const TIMEOUT_MS = 30_000
 /** More processes at once would only wait for each other. */
@@ -33,7 +33,8 @@ export async function decryptFiles(files: readonly File[], credentials: Credenti
   const encrypted = files.filter(isEncrypted)
   const [first] = encrypted
   if (first === undefined) return [...files]
-  if (findProgramIn(FIXED_PATH, 'sops') === undefined) {
+  const program = findProgramIn(doors.searchPath ?? FIXED_PATH, 'sops')
+  if (program === undefined) {
     throw decryptFailure(
       `${first.file} is encrypted with SOPS, and sops is not installed`,
       'install sops, in /usr/local/bin for example',
@@ -49,7 +50,7 @@ export async function decryptFiles(files: readonly File[], credentials: Credenti
   const plain = new Map<string, string>()
   for (let from = 0; from < encrypted.length; from += AT_ONCE) {
     const some = encrypted.slice(from, from + AT_ONCE)
-    const texts = await Promise.all(some.map(file => decrypt(file, key, doors)))
+    const texts = await Promise.all(some.map(file => decrypt(file, program, key, doors)))
     for (const [index, { file }] of some.entries()) plain.set(file, texts[index] ?? '')
   }
   return files.map(({ file, text }) => ({ file, text: plain.get(file) ?? text }))
@@ -64,13 +65,14 @@ function keyOf({ ageKeyFile }: Credentials, env: SourceDoors['env']): Record<str
 
 async function decrypt(
   { file, text }: File,
+  program: string,
   key: Record<string, string>,
   { run, signal, directory }: Doors,
 ): Promise<string> {
   const type = file.endsWith('.json') ? 'json' : 'yaml'
   // What is encrypted may lie on the disk. Its standard input is a socket, which sops cannot open by name.
   const input = join(directory, `.sops-${randomHex(6)}.${type}`)
-  const sops = ['sops', '--decrypt', '--input-type', type, '--output-type', type, input]
+  const sops = [program, '--decrypt', '--input-type', type, '--output-type', type, input]
   try {
     await writeAtomic(input, text, 0o600, { durable: false })
     const finished = await run(

@@ -19,7 +19,7 @@ import type { SourceDoors } from './types.ts'
 
 type File = { file: string; text: string }
 /** `directory` is the source's own. */
-type Doors = Pick<SourceDoors, 'run' | 'directory' | 'signal'>
+type Doors = Pick<SourceDoors, 'run' | 'directory' | 'searchPath' | 'signal'>
 
 const TIMEOUT_MS = 30_000
 /** What is on another host, as kustomize takes it. */
@@ -30,7 +30,7 @@ const REMOTE = /^\s*-\s*['"]?((?:https?|ssh|git|file):\/\/|git::|git@|github\.co
  * and where it can be told, the file that the object is from. Throws SOURCE_RENDER and SOURCE_EMPTY.
  */
 export async function render(tree: KeptTree, kustomization: string, where: string, doors: Doors): Promise<File[]> {
-  const tool = toolFor(where, kustomization)
+  const tool = toolFor(where, kustomization, doors.searchPath ?? FIXED_PATH)
   const directory = join(doors.directory, `.render-${randomHex(6)}`)
   await mkdir(directory, { recursive: true, mode: 0o700 })
   try {
@@ -50,13 +50,13 @@ export async function render(tree: KeptTree, kustomization: string, where: strin
   }
 }
 
-function toolFor(where: string, kustomization: string): { program: string; verb: string } {
+function toolFor(where: string, kustomization: string, path: string): { program: string; verb: string } {
   const tools = [
     ['kustomize', 'build'],
     ['kubectl', 'kustomize'],
   ] as const
   for (const [name, verb] of tools) {
-    const program = findProgramIn(FIXED_PATH, name)
+    const program = findProgramIn(path, name)
     if (program !== undefined) return { program: realpathSync(program), verb }
   }
   throw renderFailure(

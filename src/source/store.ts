@@ -147,7 +147,7 @@ export type Garbage = {
 
 /**
  * Removes the snapshots of a source that nothing uses any more, and what an interrupted run has left. Answers what was
- * removed. The caller holds the lock of the source.
+ * removed. The caller holds the lock of the source, in whose directory every hidden name is of something unfinished.
  */
 export async function collectSnapshots(
   directory: string,
@@ -165,7 +165,9 @@ export async function collectSnapshots(
   const old = idle.sort((a, b) => (age.get(b) ?? 0) - (age.get(a) ?? 0)).slice(keep)
   const going = [...old, ...names.filter(name => !isWhole(name) && !used(name))]
   for (const name of going) await removeTree(join(snapshots, name))
-  return going
+  const left = namesIn(directory).filter(name => name.startsWith('.'))
+  for (const name of left) await removeTree(join(directory, name))
+  return [...going, ...left]
 }
 
 /** A revision as part of a file name. */

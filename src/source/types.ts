@@ -64,6 +64,8 @@ export type SourceDoors = {
    * CREDENTIALS_DIRECTORY with the credentials git-token, git-ssh-key, git-known-hosts, git-ca and age-key.
    */
   env: Readonly<Record<string, string | undefined>>
+  /** Where kustomize, kubectl and sops are looked for, if elsewhere than other programs. */
+  searchPath?: string
   signal?: AbortSignal
 }
 

@@ -17,6 +17,7 @@ export class SourceArea {
   /** The argv of every program that was run. */
   readonly ran: string[][] = []
   env: SourceDoors['env'] = {}
+  searchPath: string | undefined
 
   constructor() {
     this.path = fs.mkdtempSync('/tmp/tspod-git-')
@@ -35,6 +36,7 @@ export class SourceArea {
         return run(command, signal)
       },
       ...{ clock: systemClock, directory: this.at('state'), env: this.env },
+      ...(this.searchPath !== undefined && { searchPath: this.searchPath }),
     }
   }
 

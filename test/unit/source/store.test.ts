@@ -42,7 +42,9 @@ describe('snapshots', () => {
   test('that an interrupted run began go, and of what has none nothing does', async () => {
     await revisions()
     fs.mkdirSync(at('state/shop/snapshots/.new-abc/tree'), { recursive: true })
-    expect(await collectSnapshots(at('state/shop'), { inUse: [] })).toEqual(['.new-abc'])
+    fs.mkdirSync(at('state/shop/.render-abc/files'), { recursive: true })
+    expect(await collectSnapshots(at('state/shop'), { inUse: [] })).toEqual(['.new-abc', '.render-abc'])
+    expect(fs.readdirSync(at('state/shop'))).toEqual(['snapshots'])
     expect(await collectSnapshots(at('state/other'), { inUse: [] })).toEqual([])
   })
 })
