@@ -3,7 +3,7 @@
  * process that stays holds no more than it needs.
  */
 import { systemClock } from './clock.ts'
-import { probe } from './engine/probe/prober.ts'
+import { probe } from './engine/probe/prober/index.ts'
 import { pathsFor } from './paths.ts'
 import { run } from './process.ts'
 

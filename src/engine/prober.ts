@@ -3,8 +3,9 @@
  * a mark without a process is of one that was killed, and whoever looks next starts another.
  */
 import { existsSync, writeFileSync } from 'node:fs'
+import { servingContainers } from '../model.ts'
 import { proberMark } from '../paths.ts'
-import type { EngineContext } from './context.ts'
+import type { EngineContext, PodWork } from './context.ts'
 import { helperPid, settleHelper } from './timekeeper.ts'
 
 type Needed = Pick<EngineContext, 'paths' | 'prober'>
@@ -21,6 +22,16 @@ export async function wakeProber(context: EngineContext): Promise<void> {
   const { prober, paths, launcher } = context
   const pid = await context.detach([...prober, paths.root, paths.runRoot, launcher])
   await settleHelper(context, pid, 'prober')
+}
+
+/** After a pod has been brought to its goal: whatever of it runs now is probed, and what has ended is let go of at once. */
+export async function tendProber({ context, pod, containers, forgotten }: PodWork): Promise<void> {
+  const probed = servingContainers(pod.spec).filter(({ probes }) => probes !== undefined)
+  if (probed.length === 0) return
+  const runs = (name: string): boolean =>
+    containers.some(({ shortName, state }) => shortName === name && state === 'running')
+  if (!forgotten && probed.some(({ name }) => runs(name))) await wakeProber(context)
+  else nudgeProber(context)
 }
 
 /** Starts the prober again where somebody has killed it. Costs a look for a file where nothing is probed. */

@@ -1,6 +1,6 @@
 /** The words of a plan: what the planner is told, and the steps it answers with. */
 import type { Id, RestartPolicy } from '../../model.ts'
-import type { ContainerGoal, ContainerKind, PodFailure } from '../types/index.ts'
+import type { ContainerGoal, ContainerKind, FailedCheck, PodFailure } from '../types/index.ts'
 import type { OwnRestart } from './restart.ts'
 
 /** What the kernel and the exit files say about one container. */
@@ -40,6 +40,12 @@ export type PlannedContainer = {
   ending: boolean
   /** It is to go while its pod stays. */
   removing: boolean
+  /** Of a run that is, or was, to be ended because of that: its end is a failure. */
+  failedCheck?: FailedCheck
+  /** Its postStart hook: to be run once it runs, or done; absent: it has none. */
+  postStart?: 'due' | 'done'
+  /** Its startup probe has not succeeded yet, or will not have when it starts. */
+  unstarted?: true
 }
 
 /** The kubelet's sentence for it, where there is none that says more. */
@@ -78,6 +84,9 @@ export type StepKinds =
   | { do: 'rootfs'; container: Id }
   | { do: 'create'; container: Id }
   | { do: 'start'; container: Id }
+  /** Its postStart hook. */
+  | { do: 'hook'; container: Id }
+  /** The end of an init container, or the startup probe of a sidecar. */
   | { do: 'await'; container: Id }
   // Ending
   | { do: 'stop'; container: Id }

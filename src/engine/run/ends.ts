@@ -20,7 +20,7 @@ export function recordEnd(work: PodWork, record: ContainerRecord, exit: Exit | u
     ...endState(record),
     exitCode: code,
     finishedMs: exit?.finishedMs ?? work.context.clock.nowMs(),
-    reason: exit === undefined ? 'Unknown' : oom ? 'OOMKilled' : code === 0 ? 'Completed' : 'Error',
+    reason: reasonOf(record, exit, oom),
     message:
       exit === undefined ? 'its process is gone and nobody recorded how it ended' : lastWords(work, record, code),
     pid: null,
@@ -35,15 +35,28 @@ export function recordEnd(work: PodWork, record: ContainerRecord, exit: Exit | u
   noteBackOff(work, record, exit === undefined ? undefined : code)
 }
 
+function reasonOf({ failedCheck }: ContainerRecord, exit: Exit | undefined, oom: boolean): string {
+  if (exit === undefined) return 'Unknown'
+  if (oom) return 'OOMKilled'
+  if (failedCheck === 'postStart') return 'PostStartHookError'
+  return exit.code === 0 ? 'Completed' : 'Error'
+}
+
 /** Tells once of each end whose restart is put off. */
 export function noteBackOff(work: PodWork, record: ContainerRecord, exitCode: number | undefined): void {
   const { pod } = work
   if (pod.goal !== 'running' || pod.failure !== undefined || record.goal !== 'running' || record.state === 'stopped')
     return
-  const { kind, startedMs, crashes } = record
+  const { kind, startedMs, crashes, failedCheck } = record
   const finishedMs = record.finishedMs ?? work.context.clock.nowMs()
   const terms = termsFor(pod.spec.restartPolicy, kind, specNamed(pod.spec, record.shortName))
-  const verdict = judgeExit(terms, kind, { exitCode, startedMs, finishedMs, crashes })
+  const verdict = judgeExit(terms, kind, {
+    exitCode,
+    startedMs,
+    finishedMs,
+    crashes,
+    ...(failedCheck && { failedCheck }),
+  })
   if (!verdict.restart || verdict.atMs <= finishedMs) return
   noteEvent(work, record, {
     action: 'backoff',

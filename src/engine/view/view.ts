@@ -2,6 +2,7 @@
 import { type PortSpec, servingContainers } from '../../model.ts'
 import {
   FAILURE_MESSAGES,
+  judgedCode,
   judgeExit,
   type Observed,
   type RestartTerms,
@@ -201,6 +202,7 @@ function restartOf(pod: PodRecord, record: ContainerRecord, observed: Observed &
     startedMs: record.startedMs,
     finishedMs: observed.finishedMs,
     crashes: record.crashes,
+    ...(record.failedCheck !== undefined && { failedCheck: record.failedCheck }),
   })
 }
 
@@ -226,7 +228,7 @@ function phaseOf(pod: PodRecord, containers: readonly ContainerView[]): PodPhase
   if (pod.failure !== undefined && !containers.some(isUp)) return 'Failed'
   const init = containers.filter(container => container.kind === 'init')
   const regular = containers.filter(container => container.kind === 'regular')
-  const again = (one: ContainerView): boolean => runsAgain(termsOf(pod, one), one.kind, one.exitCode)
+  const again = (one: ContainerView): boolean => runsAgain(termsOf(pod, one), one.kind, judgedCode(one))
   if (init.some(one => one.state === 'exited' && one.exitCode !== 0 && !again(one))) return 'Failed'
   if (!init.every(isDone)) return 'Pending'
   const ended = regular.filter(hasEnded)

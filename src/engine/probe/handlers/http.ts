@@ -3,8 +3,8 @@
  * answer no more than a few kilobytes. Source: the kubelet's http probe and lifecycle handler.
  */
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http'
-import type { Handler } from '../../model.ts'
-import type { Finding } from './handlers.ts'
+import type { Handler } from '../../../model.ts'
+import type { Finding } from './handle.ts'
 import { dialError } from './tcp.ts'
 
 type HttpHandler = Extract<Handler, { kind: 'http' }>
@@ -32,8 +32,7 @@ export async function probeHttp(target: Target, signal: AbortSignal): Promise<Fi
           continue
         }
       }
-      if (status < 200 || status >= 400)
-        return { is: 'failure', text: `HTTP probe failed with statuscode: ${status}` }
+      if (status < 200 || status >= 400) return { is: 'failure', text: `HTTP probe failed with statuscode: ${status}` }
       return status < 300
         ? { is: 'success', text: '' }
         : { is: 'warning', text: `Probe terminated redirects, Response body: ${body}` }

@@ -1,8 +1,8 @@
 /** Doing what a probe or a hook does: exec in the container, everything else from here to the pod's address. */
-import type { Clock } from '../../clock.ts'
-import { TspodError } from '../../errors.ts'
-import type { Handler } from '../../model.ts'
-import { VERSION } from '../../version.ts'
+import type { Clock } from '../../../clock.ts'
+import { TspodError } from '../../../errors.ts'
+import type { Handler } from '../../../model.ts'
+import { VERSION } from '../../../version.ts'
 
 /** `warning`: a success with something to say. `unknown`: it could not be tried. */
 export type Finding = { is: 'success' | 'warning' | 'failure' | 'unknown'; text: string }

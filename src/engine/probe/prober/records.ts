@@ -1,6 +1,6 @@
 /** What the prober reads from the store and writes into it: only what changes, and only of the very run it has probed. */
-import type { ContainerProbes, Id, PodSpec } from '../../model.ts'
-import { insertEvents, type NewEvent } from '../events/index.ts'
+import type { ContainerProbes, Id, PodSpec } from '../../../model.ts'
+import { insertEvents, type NewEvent } from '../../events/index.ts'
 import {
   type PodSettings,
   type Row,
@@ -8,9 +8,9 @@ import {
   type Store,
   specNamed,
   updateContainer,
-} from '../state/index.ts'
-import type { ContainerKind, FailedCheck, Health } from '../types/index.ts'
-import type { Whereabouts } from './handlers.ts'
+} from '../../state/index.ts'
+import type { ContainerKind, FailedCheck, Health } from '../../types/index.ts'
+import type { Whereabouts } from '../handlers/index.ts'
 import type { Change, Progress } from './machine.ts'
 
 /** One run of a container that has probes. */
@@ -68,7 +68,9 @@ function runOf(row: Row, cache: PodCache): ProbedRun | undefined {
   const spec = pod && specNamed(pod.spec, String(row.short_name))
   if (pod === undefined || spec?.probes === undefined || row.pid === null) return undefined
   const process = { pid: Number(row.pid), start: String(row.pid_start) }
-  const literal = spec.env.flatMap(entry => ('text' in entry && entry.expand ? [[entry.name, entry.text] as const] : []))
+  const literal = spec.env.flatMap(entry =>
+    'text' in entry && entry.expand ? [[entry.name, entry.text] as const] : [],
+  )
   return {
     key: `${row.id} ${process.pid} ${process.start}`,
     id: String(row.id) as Id,
@@ -98,7 +100,12 @@ function runOf(row: Row, cache: PodCache): ProbedRun | undefined {
 }
 
 /** Writes what a probe has changed, and what there is to tell; nothing when the run is over. True when it was written. */
-export function writeChange(store: Store, run: ProbedRun, change: Change, events: readonly NewEvent[]): Promise<boolean> {
+export function writeChange(
+  store: Store,
+  run: ProbedRun,
+  change: Change,
+  events: readonly NewEvent[],
+): Promise<boolean> {
   return store.write(async tx => {
     const { pid, start } = run.process
     const [row] = await tx.all(

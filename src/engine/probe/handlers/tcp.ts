@@ -1,6 +1,6 @@
 /** A TCP probe: whether somebody takes the connection. */
 import { connect } from 'node:net'
-import type { Finding } from './handlers.ts'
+import type { Finding } from './handle.ts'
 
 /** Connects and hangs up; the signal is its deadline. */
 export function probeTcp(host: string, port: number, signal: AbortSignal): Promise<Finding> {

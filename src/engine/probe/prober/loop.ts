@@ -5,19 +5,18 @@
  * behind, and the next command starts another: see engine/prober.ts.
  */
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import type { Clock } from '../../clock.ts'
-import { isTspodError } from '../../errors.ts'
-import { expandWords } from '../../kube/index.ts'
-import type { Handler } from '../../model.ts'
-import { isAlive } from '../../oci/index.ts'
-import { databasePath, type Paths, proberMark } from '../../paths.ts'
-import type { Run } from '../../process.ts'
-import { randomFraction } from '../../random.ts'
-import { readBootKey } from '../boot.ts'
-import { eventAbout, type NewEvent } from '../events/index.ts'
-import { openStore, type Store, takeLock } from '../state/index.ts'
-import { execCheck } from './exec.ts'
-import { type Finding, type Site, tryProbe } from './handlers.ts'
+import type { Clock } from '../../../clock.ts'
+import { isTspodError } from '../../../errors.ts'
+import { expandWords } from '../../../kube/index.ts'
+import type { Handler } from '../../../model.ts'
+import { isAlive } from '../../../oci/index.ts'
+import { databasePath, type Paths, proberMark } from '../../../paths.ts'
+import type { Run } from '../../../process.ts'
+import { randomFraction } from '../../../random.ts'
+import { readBootKey } from '../../boot.ts'
+import { eventAbout, type NewEvent } from '../../events/index.ts'
+import { openStore, type Store, takeLock } from '../../state/index.ts'
+import { execCheck, type Finding, type Site, tryProbe } from '../handlers/index.ts'
 import {
   afterProbe,
   beginWatch,
@@ -154,8 +153,7 @@ class Prober {
       runs.map(run => {
         const known = before.get(run.key)
         // Of a run that is known, what has been found of it since it was read is newer.
-        if (known !== undefined)
-          return [run.key, { ...known, run, watch: { ...known.watch, stopping: run.stopping } }]
+        if (known !== undefined) return [run.key, { ...known, run, watch: { ...known.watch, stopping: run.stopping } }]
         const beganMs = nowMs - Math.max(0, clock.nowMs() - run.startedMs)
         const watch = beginWatch({ ...run, beganMs }, nowMs, randomFraction())
         return [run.key, { run, watch, busy: new Set(), told: {} }]
@@ -211,7 +209,11 @@ class Prober {
       ...run.where,
       clock,
       exec: (command, ms) =>
-        execCheck({ run: door, paths, runtime: run.runtime, id: run.id, name: kind }, expandWords(command, run.env), ms),
+        execCheck(
+          { run: door, paths, runtime: run.runtime, id: run.id, name: kind },
+          expandWords(command, run.env),
+          ms,
+        ),
     }
     for (let attempt = 1; ; attempt++) {
       // It has ended, and its monitor tells of that.

@@ -3,7 +3,7 @@
  * each.
  */
 import { type ClientHttp2Session, connect, constants } from 'node:http2'
-import type { Finding } from './handlers.ts'
+import type { Finding } from './handle.ts'
 
 const METHOD = '/grpc.health.v1.Health/Check'
 /** An answer is five bytes of length and two of message. */

@@ -6,8 +6,8 @@
  *            │                                        │ liveness fails `failureThreshold` times in a row
  *            └──fails `failureThreshold` times──► failed: nothing is probed until the container runs anew
  */
-import type { ContainerProbes, ProbeSpec } from '../../model.ts'
-import type { RunProgress } from '../state/index.ts'
+import type { ContainerProbes, ProbeSpec } from '../../../model.ts'
+import type { RunProgress } from '../../state/index.ts'
 
 export type ProbeKind = keyof ContainerProbes
 

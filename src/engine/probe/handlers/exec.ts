@@ -4,14 +4,14 @@
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isTspodError } from '../../errors.ts'
-import { processStart } from '../../files.ts'
-import type { Id } from '../../model.ts'
-import { buildExecProcess, execArgs, type OciConfig, type Runtime, runtimeArgs } from '../../oci/index.ts'
-import { containerRunDirectory, type Paths } from '../../paths.ts'
-import type { Run } from '../../process.ts'
-import { refusalIn } from '../exec/index.ts'
-import type { Finding } from './handlers.ts'
+import { isTspodError } from '../../../errors.ts'
+import { processStart } from '../../../files.ts'
+import type { Id } from '../../../model.ts'
+import { buildExecProcess, execArgs, type OciConfig, type Runtime, runtimeArgs } from '../../../oci/index.ts'
+import { containerRunDirectory, type Paths } from '../../../paths.ts'
+import type { Run } from '../../../process.ts'
+import { refusalIn } from '../../exec/index.ts'
+import type { Finding } from './handle.ts'
 
 /** What of its output is kept. */
 const MAX_OUTPUT_BYTES = 10 * 1024
