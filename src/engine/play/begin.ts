@@ -189,8 +189,8 @@ function playedPod({ work, outcome, held }: Begun): PlayedPod {
   }
 }
 
-const isWell = ({ state, exitCode }: ContainerRecord): boolean =>
-  state === 'running' || (state === 'exited' && exitCode === 0)
+const isWell = ({ state, exitCode, failedCheck }: ContainerRecord): boolean =>
+  state === 'running' || (state === 'exited' && exitCode === 0 && failedCheck === undefined)
 
 /** Work on a pod that was just written, with its images. */
 export function prepared(

@@ -76,6 +76,7 @@ export async function probe(doors: ProberDoors): Promise<void> {
     await new Prober(doors, store, boot).work()
   } finally {
     await store.close()
+    await lock.removeFile()
     await lock[Symbol.asyncDispose]()
   }
 }
