@@ -54,6 +54,13 @@ export const FAILURE_MESSAGES: Readonly<Record<PodFailure, string>> = {
   Evicted: 'The node was low on resource: ephemeral-storage.',
 }
 
+/** Why a container is ended that a probe or hook has found to be beyond help. */
+export const FAILED_CHECKS: Readonly<Record<FailedCheck, string>> = {
+  liveness: 'its liveness probe failed',
+  startup: 'its startup probe failed',
+  postStart: 'its postStart hook failed',
+}
+
 /** Namespaces and network of a pod. `changing`: whoever was making or freeing them was interrupted. */
 export type SandboxState = 'down' | 'changing' | 'up'
 

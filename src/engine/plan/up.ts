@@ -3,16 +3,9 @@
  * the regular ones, and whoever ended again when its time has come. Source of the order: the kubelet's pod sync.
  */
 import type { Id } from '../../model.ts'
-import type { FailedCheck } from '../types/index.ts'
 import { planOneStop } from './down.ts'
 import { judgeExit, termsFor, type Verdict } from './restart.ts'
-import { hasEnded, type Plan, type PlanInput, type PlannedContainer, Steps } from './steps.ts'
-
-const FAILED_CHECKS: Readonly<Record<FailedCheck, string>> = {
-  liveness: 'its liveness probe failed',
-  startup: 'its startup probe failed',
-  postStart: 'its postStart hook failed',
-}
+import { FAILED_CHECKS, hasEnded, type Plan, type PlanInput, type PlannedContainer, Steps } from './steps.ts'
 
 /** What the restart judge says of a container that has ended. */
 export function verdictOf(input: PlanInput, container: PlannedContainer): Verdict {

@@ -2,7 +2,7 @@
 import { type Exit, wasOomKilled } from '../../oci/index.ts'
 import { type PodWork, patch, placesOf } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
-import { judgeExit, termsFor } from '../plan/index.ts'
+import { FAILED_CHECKS, judgeExit, termsFor } from '../plan/index.ts'
 import { type ContainerPatch, type ContainerRecord, specNamed } from '../state/index.ts'
 import { lastWords } from './last-words.ts'
 import { advance } from './lifecycle.ts'
@@ -21,8 +21,7 @@ export function recordEnd(work: PodWork, record: ContainerRecord, exit: Exit | u
     exitCode: code,
     finishedMs: exit?.finishedMs ?? work.context.clock.nowMs(),
     reason: reasonOf(record, exit, oom),
-    message:
-      exit === undefined ? 'its process is gone and nobody recorded how it ended' : lastWords(work, record, code),
+    message: exit === undefined ? 'its process is gone and nobody recorded how it ended' : wordsOf(work, record, code),
     pid: null,
     pidStart: null,
     monitorPid: null,
@@ -33,6 +32,12 @@ export function recordEnd(work: PodWork, record: ContainerRecord, exit: Exit | u
   const facts = { exitCode: String(code), ...(oom && { oomKilled: 'true' }) }
   noteEvent(work, record, { action: 'died', reason, warning: code !== 0, message, facts })
   noteBackOff(work, record, exit === undefined ? undefined : code)
+}
+
+/** What it said itself tells more than why it was ended. */
+function wordsOf(work: PodWork, record: ContainerRecord, code: number): string {
+  const words = lastWords(work, record, code)
+  return words === '' && record.failedCheck !== undefined ? FAILED_CHECKS[record.failedCheck] : words
 }
 
 function reasonOf({ failedCheck }: ContainerRecord, exit: Exit | undefined, oom: boolean): string {

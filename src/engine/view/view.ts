@@ -174,11 +174,13 @@ function explain(facts: PodFacts, record: ContainerRecord, observed: Observed, s
   return { reason: isRest ? 'Created' : 'ContainerCreating', message: '' }
 }
 
-/** Kubernetes reports containers that could not be started by these reasons, and keeps to them while it waits. */
-const NEVER_RAN = ['RunContainerError', 'CreateContainerError']
+/** Kubernetes reports containers that could not be started, or whose start was not good, by these reasons, and keeps to them while it waits. */
+const HOOK_ERROR = 'PostStartHookError'
+const NEVER_RAN = ['RunContainerError', 'CreateContainerError', HOOK_ERROR]
 
 function explainEnd(facts: PodFacts, record: ContainerRecord, observed: Observed & { at: 'exited' }): Explained {
-  const ended = { reason: observed.code === 0 ? 'Completed' : record.reason || 'Error', message: record.message }
+  const succeeded = observed.code === 0 && record.reason !== HOOK_ERROR
+  const ended = { reason: succeeded ? 'Completed' : record.reason || 'Error', message: record.message }
   const { goal, failure } = facts.pod
   if (goal !== 'running' || failure !== undefined || record.goal !== 'running' || record.state === 'stopped')
     return ended
