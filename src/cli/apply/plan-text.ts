@@ -5,7 +5,7 @@ import { table } from '../table.ts'
 
 /** `pod/web`. */
 export const objectLabel = ({ kind, name }: Pick<PlannedObject, 'kind' | 'name'>): string =>
-  `${kind.toLowerCase()}/${name}`
+  printable(`${kind.toLowerCase()}/${name}`)
 
 /** True when an apply would change something. */
 export const differs = ({ objects }: ApplyPlan): boolean =>

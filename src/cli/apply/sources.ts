@@ -128,7 +128,11 @@ function appName({ app, filename }: ApplyFlags, { objects = [] }: Bundle, cwd: s
   }
   if (first?.app !== undefined) return first.app
   const [only = '-'] = filename
-  if (filename.length === 1 && isPlace(only)) return basename(resolve(cwd, only)).replace(/\.(?:ya?ml|json)$/i, '')
+  if (filename.length === 1 && isPlace(only)) {
+    return basename(resolve(cwd, only))
+      .replace(/\.(?:ya?ml|json)$/i, '')
+      .toLowerCase()
+  }
   throw new TspodError('USAGE', 'nothing says which app these manifests are', {
     remedy: 'name it with --app NAME, or with the annotation io.tspod.app',
   })

@@ -16,7 +16,7 @@ const KINDS = ['ConfigMap', 'Secret', 'PersistentVolumeClaim', 'Service', 'Pod']
 
 /** Everything to do, in the order in which it is shown: waves, then kinds, then the manifest's order. */
 export function planAll(request: ApplyRequest, world: World, wantedOf: WantedOf): Planned[] {
-  const { bundle, app } = request
+  const { bundle } = request
   const objects = objectsOf(request)
   refuseConflicts(request, objects, world)
   const secrets = changedSecrets(request, world)
@@ -29,7 +29,7 @@ export function planAll(request: ApplyRequest, world: World, wantedOf: WantedOf)
         return planVolume(object, bundle, world)
       case 'ConfigMap':
       case 'Service':
-        return planContent(object, record?.app === app ? record : undefined)
+        return planContent(object, record)
       case 'Job':
         return planJob(object, bundle, world)
       default:
@@ -44,7 +44,17 @@ export function planAll(request: ApplyRequest, world: World, wantedOf: WantedOf)
     .map((one, index) => ({ one, index }))
     .sort((a, b) => a.one.object.wave - b.one.object.wave || rank(a.one) - rank(b.one) || a.index - b.index)
     .map(({ one }) => one)
-  return [...sorted, ...planGone(request, objects, world)]
+  return [...sorted.map(one => takenOver(one, request, world)), ...planGone(request, objects, world)]
+}
+
+/** An object that changes hands is no longer what it was, although nothing of it restarts. */
+function takenOver(one: Planned, { app }: ApplyRequest, { owners }: World): Planned {
+  const owner = owners.get(keyOf(one.object))
+  if (one.object.action !== 'unchanged' || owner?.app === app) return one
+  const isPlayed = owner === undefined && one.pods.length > 0
+  if (owner === undefined && !isPlayed) return one
+  const because = [owner === undefined ? 'kube play made it' : `it belonged to app ${owner.app}`]
+  return { ...one, object: { ...one.object, action: 'configure', effect: 'live', because } }
 }
 
 /** A bundle without documents owns its pods as such. */
