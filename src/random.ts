@@ -15,6 +15,3 @@ export function randomHex(bytes: number): string {
   }
   return buffer.toString('hex')
 }
-
-/** A number from 0 to below 1. */
-export const randomFraction = (): number => Number.parseInt(randomHex(4), 16) / 2 ** 32

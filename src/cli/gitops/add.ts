@@ -1,6 +1,5 @@
 /** `tspod gitops add`: a directory or a repository becomes the truth of what runs. */
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { parseDuration } from '../../duration.ts'
 import type { SourceWish } from '../../engine/index.ts'
 import type { Credentials, GitRef, SourceFrom } from '../../source/index.ts'
@@ -87,7 +86,7 @@ export const add = defineVerb({
   flags: FLAGS,
   check: flagProblems,
   async run(input, world) {
-    const wish = wishOf(input, world)
+    const wish = await wishOf(input, world)
     const gitops = await (await world.engine()).gitops()
     await gitops.add(wish)
     const hint = input.flags.watch ? await watchSource(wish, world) : notWatched(wish.name)
@@ -97,12 +96,12 @@ export const add = defineVerb({
 
 const notWatched = (name: string): string => `note: nobody reconciles it by itself: tspod gitops reconcile ${name}\n`
 
-function wishOf({ flags, operands: [name = ''] }: AddInput, world: World): SourceWish {
+async function wishOf({ flags, operands: [name = ''] }: AddInput, world: World): Promise<SourceWish> {
   const absolute = (path: string): string => resolve(world.cwd, path)
   const credentials = credentialsOf(flags, absolute)
   return {
     name,
-    from: fromOf(flags, absolute),
+    from: await fromOf(flags, absolute),
     ...(flags.path !== undefined && { path: flags.path }),
     ...(flags.recursive && { recursive: true as const }),
     ...(credentials !== undefined && { credentials }),
@@ -117,7 +116,7 @@ function wishOf({ flags, operands: [name = ''] }: AddInput, world: World): Sourc
   }
 }
 
-function fromOf(flags: AddInput['flags'], absolute: (path: string) => string): SourceFrom {
+async function fromOf(flags: AddInput['flags'], absolute: (path: string) => string): Promise<SourceFrom> {
   const { git, branch, tag, commit } = flags
   if (git !== undefined) {
     const ref: GitRef =
@@ -126,7 +125,8 @@ function fromOf(flags: AddInput['flags'], absolute: (path: string) => string): S
   }
   const dir = absolute(flags.dir ?? '.')
   // Found out once: a checkout whose .git is gone must not turn into a plain directory by itself.
-  return { kind: existsSync(join(dir, '.git')) ? 'checkout' : 'directory', dir }
+  const { kindOfDirectory } = await import('../../source/index.ts')
+  return { kind: await kindOfDirectory(dir), dir }
 }
 
 function credentialsOf(flags: AddInput['flags'], absolute: (path: string) => string): Credentials | undefined {

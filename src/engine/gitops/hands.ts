@@ -15,6 +15,8 @@ export type SourceSnapshot = {
   signer?: string
   /** In a checkout: what is not committed, and so not looked at. */
   dirty?: string
+  /** What was left out, and why. */
+  notes?: string[]
 }
 
 export type Hands = {

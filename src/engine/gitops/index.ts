@@ -5,7 +5,8 @@
  *
  * A reconcile is one call, by a timer, a path unit or a person. It holds the source's lock; nothing stays running.
  */
-import { join } from 'node:path'
+import { rmdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { isTspodError, TspodError } from '../../errors.ts'
 import { removeTree } from '../../files.ts'
 import { gitopsDirectory } from '../../paths.ts'
@@ -61,7 +62,8 @@ export function openGitops(context: EngineContext, engine: Applying): Gitops {
     reconcile: async (name, wish, told, signal) => {
       await readSource(store, name)
       await using _lock = await lockSource(context, name, told, signal)
-      return settle(hands, name, wish, told, signal)
+      // Awaited here: the lock is let go of when this function returns.
+      return await settle(hands, name, wish, told, signal)
     },
     history: async (name, limit) => {
       await readSource(store, name)
@@ -86,7 +88,7 @@ export function openGitops(context: EngineContext, engine: Applying): Gitops {
     rollback: async (name, to, author, told, signal) => {
       await readSource(store, name)
       await using _lock = await lockSource(context, name, told, signal)
-      return rollBack(hands, name, to, author, told, signal)
+      return await rollBack(hands, name, to, author, told, signal)
     },
     remove: async (name, { prune }, signal) => {
       await readSource(store, name)
@@ -105,7 +107,7 @@ export function openGitops(context: EngineContext, engine: Applying): Gitops {
   }
 }
 
-/** Once more where the source has moved on in the meantime: a path unit does not tell of that twice. */
+/** Once more where a directory has moved on in the meantime: a path unit does not tell of that twice. */
 async function settle(
   hands: Hands,
   name: string,
@@ -115,10 +117,10 @@ async function settle(
 ): Promise<RunView> {
   for (let round = 1; ; round++) {
     const run = await reconcileOnce(hands, name, wish, told, signal)
-    if (run.outcome !== 'applied') return run
-    await hands.collect(name, await keptRevisions(hands.store, name))
-    if (round === MOST_ROUNDS) return run
+    if (run.outcome === 'skipped') return run
     const source = await readSource(hands.store, name)
+    if (run.outcome === 'applied') await hands.collect(name, await keptRevisions(hands.store, name))
+    if (round === MOST_ROUNDS || source.from.kind === 'git') return run
     const now = await hands.read(source, signal).catch(error => {
       if (isTspodError(error)) return undefined
       throw error
@@ -177,7 +179,10 @@ async function removeAll(
 async function removeFiles({ paths, store }: EngineContext, name: string): Promise<void> {
   const directory = join(gitopsDirectory(paths), name)
   const isUsed = hostPathsOf(await readPods(store)).some(path => path.startsWith(`${directory}/`))
-  if (!isUsed) await removeTree(directory)
+  if (isUsed) return
+  await removeTree(directory)
+  // Unless another source has its own there.
+  await rmdir(dirname(directory)).catch(() => undefined)
 }
 
 type SourceLock = Awaited<ReturnType<typeof takeLock>>

@@ -33,6 +33,8 @@ export async function prepare(work: Planning, progress: Progress): Promise<Prepa
   told('reading the source')
   const snapshot = await hands.read(source, signal)
   progress.revision = snapshot.revision
+  const dirty = snapshot.dirty === undefined ? undefined : `not committed, and so not looked at: ${snapshot.dirty}`
+  if (dirty !== undefined) told(dirty)
   const atMs = hands.nowMs()
   if (source.seen?.revision !== snapshot.revision)
     await hands.store.write(tx => updateSource(tx, source.name, { seen: { revision: snapshot.revision, atMs } }))
@@ -58,7 +60,8 @@ export async function prepare(work: Planning, progress: Progress): Promise<Prepa
   progress.stage = 'plan'
   const request = requestFor(source, work.wish, snapshot.revision, bundle)
   const job = { source, files: snapshot.files, request }
-  return { snapshot, bundle, notes, job, plan: await hands.plan(job, signal) }
+  const more = [...(snapshot.notes ?? []), ...(dirty === undefined ? [] : [dirty])]
+  return { snapshot, bundle, notes: [...more, ...notes], job, plan: await hands.plan(job, signal) }
 }
 
 /** What apply is asked for. */
@@ -82,7 +85,7 @@ export function requestFor(
 }
 
 const PLAY_OPTIONS: PlayOptions = {
-  replace: false,
+  replace: true,
   start: true,
   networks: [],
   ips: [],

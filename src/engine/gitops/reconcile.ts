@@ -54,13 +54,10 @@ async function settled(work: Work, prepared: Prepared, verdict: Verdict): Promis
     if (drift === undefined) await becomeGood(tx, work, snapshot, endedMs)
     if (!isNews) return undefined
     if (drift === undefined) await keepRevision(tx, source.name, { ...snapshot, atMs: endedMs, images })
-    else
-      await tellOfSource(
-        tx,
-        source.name,
-        { action: 'drift', reason: 'DriftObserved', message: drift, revision },
-        endedMs,
-      )
+    else {
+      const told = { action: 'drift', reason: 'DriftObserved', message: drift, revision }
+      await tellOfSource(tx, source.name, told, endedMs)
+    }
     const run = await beginRun(tx, source.name, revision, beganMs)
     await endRun(tx, source.name, run, {
       outcome,
@@ -103,7 +100,7 @@ async function applied(work: Work, prepared: Prepared, reason: string, progress:
     ...(report !== undefined && { results: report.results }),
     ...(signer !== undefined && { signer }),
   }
-  if (failure !== undefined) return await failed(work, { id, revision, host, bad, failure, facts })
+  if (failure !== undefined) return await failed(work, { id, revision, bad, failure, facts })
   const images = await hands.images(prepared.bundle)
   const endedMs = hands.nowMs()
   const isDrift = source.applied?.revision === revision
@@ -113,8 +110,10 @@ async function applied(work: Work, prepared: Prepared, reason: string, progress:
     await updateSource(tx, source.name, { checkedMs: endedMs, drift: null })
     await keepRevision(tx, source.name, { ...snapshot, atMs: endedMs, images })
     await endRun(tx, source.name, id, { outcome: 'applied', reason: said, endedMs, ...facts })
-    const event = isDrift ? ['drift', 'DriftCorrected'] : ['apply', 'ReconciliationSucceeded']
-    await tellOfSource(tx, source.name, { action: event[0]!, reason: event[1]!, message: said, revision }, endedMs)
+    const event = isDrift
+      ? { action: 'drift', reason: 'DriftCorrected' }
+      : { action: 'apply', reason: 'ReconciliationSucceeded' }
+    await tellOfSource(tx, source.name, { ...event, message: said, revision }, endedMs)
   })
   return { id, ...view(source, beganMs, 'applied', said, revision), endedMs, ...facts }
 }

@@ -2,7 +2,7 @@
 import { TspodError } from '../../errors.ts'
 import type { Transaction } from '../state/index.ts'
 import type { ApplyReport, ReconcileWish, RunView, Stage, Told } from '../types/index.ts'
-import { type BadRevision, countFailure, listed, retryAt } from './decide.ts'
+import { type BadRevision, countFailure, listed, pauseAfter, retryAt } from './decide.ts'
 import type { Hands, SourceSnapshot } from './hands.ts'
 import { heal } from './heal.ts'
 import type { Progress } from './prepare.ts'
@@ -50,18 +50,20 @@ export function failureOf({ results, ready }: ApplyReport): TspodError | undefin
 type FailedApply = {
   id: number
   revision: string
-  host: string
   bad: BadRevision | undefined
   failure: TspodError
   facts: Pick<RunView, 'plan' | 'results' | 'signer'>
 }
 
-/** Remembers a revision that could not be applied. */
-export async function failed(work: Work, { id, revision, host, bad, failure, facts }: FailedApply): Promise<RunView> {
+/** Remembers a revision that could not be applied, and what the host is like after that. */
+export async function failed(work: Work, { id, revision, bad, failure, facts }: FailedApply): Promise<RunView> {
   const { hands, source, beganMs, signal } = work
+  const host = await hands.host(source.name)
   const endedMs = hands.nowMs()
   const tries = (bad?.tries ?? 0) + 1
-  const retryMs = signal.aborted ? endedMs : retryAt(failure.code, tries, endedMs)
+  // One that was fine before is worth another try, whatever keeps its pods down now.
+  const wasGood = source.applied?.revision === revision
+  const retryMs = wasGood ? endedMs + pauseAfter(tries) : retryAt(failure.code, tries, endedMs)
   const again = retryMs === undefined ? {} : { retryMs }
   const now = { ...factsOf(failure, 'apply', revision), ...again }
   const outcome = signal.aborted ? 'interrupted' : 'failed'
@@ -91,9 +93,11 @@ export async function refused(work: Work, error: TspodError, { stage, revision }
   const now = factsOf(error, STAGE_OF[error.code] ?? stage, revision)
   const healed = await heal(work)
   const endedMs = hands.nowMs()
-  const counted =
-    isWaiting && source.failure !== undefined ? source.failure : countFailure(source.failure, now, endedMs)
-  const isNews = counted.times === 1 && !isWaiting
+  const { failure } = source
+  // What it waits for was told when it failed.
+  const isTold = isWaiting && failure?.revision === revision
+  const counted = isTold && failure !== undefined ? failure : countFailure(failure, now, endedMs)
+  const isNews = counted.times === 1 && !isTold
   const id = await hands.store.write(async tx => {
     await endKilled(tx, source.name, beganMs)
     await updateSource(tx, source.name, { checkedMs: endedMs, failure: counted })

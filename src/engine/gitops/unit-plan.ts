@@ -1,7 +1,8 @@
 /** What becomes of the units of a source: each manifest is one of tspod-kube@. Pure. */
 import { TspodError } from '../../errors.ts'
+import type { Protection } from '../../model.ts'
 import { unitOfName } from '../../systemd/index.ts'
-import type { ApplyPlan, ApplyRequest, PlannedObject, Protection } from '../types/index.ts'
+import type { ApplyPlan, ApplyRequest, PlannedObject } from '../types/index.ts'
 
 /** A manifest that a source has written for a unit. */
 export type UnitRecord = { unit: string; file: string; text: string }

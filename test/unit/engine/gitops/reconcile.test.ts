@@ -158,6 +158,27 @@ describe('a revision that does not become ready', () => {
     expect(fake.world.applies).toBe(3)
   })
 
+  test('is told once, and not again while it waits', async () => {
+    await badCommit()
+    await fake.tick()
+    await fake.tick()
+    expect(await fake.events()).toEqual(['ReconciliationSucceeded', 'ReconciliationFailed'])
+    expect(await fake.source()).toMatchObject({ failure: { stage: 'apply', times: 1 } })
+  })
+
+  test('that was fine before is tried again after a while, since only its pods are down', async () => {
+    await applied({ 'a.yaml': pod('a') })
+    fake.world.running.clear()
+    fake.world.broken.add('a')
+    expect(await fake.tick()).toMatchObject({ outcome: 'failed' })
+    expect(await fake.tick()).toMatchObject({ outcome: 'refused' })
+    fake.world.nowMs += 61_000
+    expect(await fake.tick()).toMatchObject({ outcome: 'failed' })
+    fake.world.broken.clear()
+    fake.world.nowMs += 121_000
+    expect(await fake.tick()).toMatchObject({ outcome: 'applied' })
+  })
+
   test('is fine after all once it has become ready by itself', async () => {
     await badCommit()
     fake.world.running.set('b', 'localhost/a:1')

@@ -1,2 +1,0 @@
-/** The process that probes. */
-export { type ProberDoors, probe } from './loop.ts'
