@@ -1,19 +1,9 @@
 /** The walk in the README's engine chapter, as a reader would type it: every line has to succeed, and nothing is left. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { describeLeaks, difference, snapshotIn } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
+import { block } from '../../support/readme.ts'
 import { readyCell } from '../../support/tspod.ts'
-
-const README = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8')
-/** The first block of that language after the heading. */
-const block = (heading: string, language: string): string => {
-  const chapter = README.slice(README.indexOf(`## ${heading}\n`))
-  const found = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(chapter)?.[1]
-  if (found === undefined) throw new Error(`the README has no ${language} in "${heading}"`)
-  return found
-}
 
 const lines = block('The engine', 'sh').trim().split('\n')
 
