@@ -13,7 +13,7 @@ const LONG_RUN_MS = 600_000
 /** Beside a back-off: locks, graces and looks of others. */
 const SLACK_MS = 60_000
 
-type Ended = { run: Run; boot: string }
+type Ended = { run: Run; boot: string; seen: boolean }
 
 export class Rules {
   /** Nothing but exits happens in this history: times can be foretold. */
@@ -203,7 +203,8 @@ export class Rules {
   #restartTime(run: Run, row: Row): void {
     const ended = this.#ended.get(run.id)
     if (ended === undefined || ended.boot !== this.#kernel.boot || ended.run.endedMs === undefined) return
-    if (ended.run.asked) return
+    // Of one whose monitor was killed the end is what the engine took for it, which is before (seed 5551057).
+    if (ended.run.asked || !ended.seen) return
     const gapMs = this.#scheduler.monoMs - ended.run.endedMs
     const ranMs = ended.run.endedMs - ended.run.startedMs
     // The restart itself is among them already.
@@ -285,7 +286,7 @@ export class Rules {
 
   #exit(run: Run): void {
     if (!run.started) return
-    this.#ended.set(run.id, { run, boot: this.#kernel.boot })
+    this.#ended.set(run.id, { run, boot: this.#kernel.boot, seen: run.monitor.alive })
     const ranMs = (run.endedMs ?? 0) - run.startedMs
     this.#streaks.set(run.id, ranMs >= LONG_RUN_MS ? 1 : (this.#streaks.get(run.id) ?? 0) + 1)
     this.jobs.end(run.id, run.pod, run.code ?? 0)
