@@ -60,7 +60,10 @@ export type ContainerFacts = {
   parts: { runtime: boolean; directory: boolean; cgroup: boolean; layer: 'mounted' | 'unmounted' | 'absent' | 'none' }
 }
 
-/** Something on this host that carries a mark of ours, with the id (a cgroup: its first 12 digits) it was made for. */
+/**
+ * Something on this host that carries a mark of ours, with the id it was made for; of a cgroup and of a notify directory
+ * the first 12 digits.
+ */
 export type HostObject =
   | { is: 'runtime state'; runtime: string; id: Id }
   | { is: 'monitor'; pid: number; start: string; id: Id }
@@ -68,6 +71,7 @@ export type HostObject =
   | { is: 'root file system'; id: Id }
   | { is: 'run directory'; path: string; id: Id }
   | { is: 'exit file'; path: string; id: Id }
+  | { is: 'notify directory'; path: string; id: string }
   | { is: 'network'; network: string; address: string; id: Id }
   | { is: 'cgroup'; path: string; id: string }
   | { is: 'namespaces'; path: string; id: Id }

@@ -12,6 +12,7 @@ import { placeOf } from '../unit.ts'
 import type { HostObject, LockFacts } from './facts.ts'
 
 const ID = /^[0-9a-f]{64}$/
+const SHORT_ID = /^[0-9a-f]{12}$/
 
 /** Everything but what networks leave. */
 export async function lookAtObjects(context: EngineContext): Promise<HostObject[]> {
@@ -19,6 +20,7 @@ export async function lookAtObjects(context: EngineContext): Promise<HostObject[
   const units = new Map((await readPods(context.store)).map(pod => [pod.settings.unit?.cgroup, placeOf(context, pod)]))
   const places = new Set([cgroupPlace, ...units.values()])
   const runtimes = join(paths.runRoot, 'runtime')
+  const notifies = join(paths.runRoot, 'notify')
   const layers = await (await context.rootfs()).list()
   return [
     ...namesIn(runtimes).flatMap(runtime =>
@@ -29,6 +31,9 @@ export async function lookAtObjects(context: EngineContext): Promise<HostObject[
     ...layers.map(id => ({ is: 'root file system' as const, id })),
     ...idsIn(join(paths.runRoot, 'containers')).map(one => ({ is: 'run directory' as const, ...one })),
     ...idsIn(exitDirectory(paths)).map(one => ({ is: 'exit file' as const, ...one })),
+    ...namesIn(notifies)
+      .filter(name => SHORT_ID.test(name))
+      .map(name => ({ is: 'notify directory' as const, path: join(notifies, name), id: name })),
     ...[...places].flatMap(place => podCgroups(hierarchies, place)).map(one => ({ is: 'cgroup' as const, ...one })),
     ...idsIn(join(paths.runRoot, 'pods')).map(one => ({ is: 'namespaces' as const, ...one })),
     ...idsIn(join(paths.root, 'pods')).map(one => ({ is: 'pod directory' as const, ...one })),

@@ -11,6 +11,7 @@ const ORDER: readonly HostObject['is'][] = [
   'root file system',
   'run directory',
   'exit file',
+  'notify directory',
   'network',
   'cgroup',
   'namespaces',
@@ -25,6 +26,7 @@ const OF_CONTAINER: ReadonlySet<HostObject['is']> = new Set([
   'root file system',
   'run directory',
   'exit file',
+  'notify directory',
 ])
 
 /**
@@ -75,18 +77,18 @@ export function judgeVolumes({ volumes: { directories, rows } }: Facts): Finding
 export function judgeObjects(facts: Facts): Finding[] {
   const { objects, pods, history } = facts
   const podIds = pods.map(({ id }) => id as string)
-  const containers = new Set(pods.flatMap(pod => pod.containers.map(({ id }) => id as string)))
+  const containers = pods.flatMap(pod => pod.containers.map(({ id }) => id as string))
   const isKnown = ({ is, id }: HostObject): boolean => {
     // A root file system that is a volume has an id that begins as its pod's.
     if (is === 'root file system' && podIds.some(pod => id.startsWith(pod.slice(0, POD_DIGITS)))) return true
-    if (OF_CONTAINER.has(is)) return containers.has(id)
+    if (OF_CONTAINER.has(is)) return containers.some(container => container.startsWith(id))
     return podIds.some(pod => (is === 'cgroup' ? pod.startsWith(id) : pod === id))
   }
   const coming = unknown(facts)
   const isExplained = ({ is, id }: HostObject): boolean =>
     coming.some(copy =>
       OF_CONTAINER.has(is)
-        ? copy.containers.includes(id as Id)
+        ? copy.containers.some(container => container.startsWith(id))
         : copy.id === id || (is === 'cgroup' && copy.id.startsWith(id)),
     )
   const orphans = objects.filter(object => !isKnown(object) && !isExplained(object))
@@ -114,6 +116,7 @@ const REMEDY: { [K in HostObject['is']]: string } = {
   'root file system': 'removes it',
   'run directory': 'removes it',
   'exit file': 'removes it',
+  'notify directory': 'removes it',
   network: "removes the pod's firewall rules and names",
   cgroup: 'ends what is in it and removes it',
   namespaces: 'unpins and removes them',

@@ -42,13 +42,14 @@ export async function removeObject(context: EngineContext, object: HostObject): 
       return removeTree(object.path)
     case 'run directory':
     case 'exit file':
+    case 'notify directory':
     case 'log directory':
     case 'copy of records':
       return removeTree(object.path)
   }
 }
 
-/** It may have got one since it was looked at. A cgroup knows the beginning of an id only. */
+/** It may have got one since it was looked at. A cgroup and a notify directory know the beginning of an id only. */
 async function hasRecord({ store }: EngineContext, id: string): Promise<boolean> {
   const like = `${id}%`
   const rows = await store.all(

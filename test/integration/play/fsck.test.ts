@@ -206,7 +206,7 @@ describe('what nobody knows any more is removed', () => {
     const id = '5'.repeat(64)
     await succeeds(cell, ['kube', 'play', '-'], { input: podText('web') })
     await cell.sh(`
-      cd /run/tspod; mkdir -p containers/${id} pods/${id}/ns; echo 0 >exits/${id}
+      cd /run/tspod; mkdir -p containers/${id} pods/${id}/ns notify/555555555555; echo 0 >exits/${id}
       mkdir -p /var/lib/tspod/pods/${id} /var/log/tspod/pods/gone_${id} /var/lib/tspod/volumes/kept/_data
       touch /var/lib/tspod/locks/gone.lock /run/tspod/containers/README /var/lib/tspod/volumes/kept/_data/file
       for tree in /sys/fs/cgroup/memory /sys/fs/cgroup; do [ -w $tree/cgroup.procs ] && mkdir -p $tree/tspod/pod-gone-555555555555 $tree/tspod/pod-who-666666666666; done
@@ -226,11 +226,12 @@ describe('what nobody knows any more is removed', () => {
     expect(left).toEqual([['cgroup /tspod/pod-who-666666666666', 'is left alone: it may be of another installation']])
     expect(repaired.exitCode).toBe(1)
     expect(repaired.findings.map(({ object }) => object.split(' ')[0]).sort()).toEqual(
-      ['cgroup', 'cgroup', 'exit', 'lock', 'log', 'monitor', 'namespaces', 'pod', 'run', 'volume'].sort(),
+      ['cgroup', 'cgroup', 'exit', 'lock', 'log', 'monitor', 'namespaces', 'notify', 'pod', 'run', 'volume'].sort(),
     )
     const found = await cell.sh(
-      `find / -xdev -name '*${id}*' -not -path '/proc/*' -not -path '/var/lib/containers/*' 2>/dev/null; ls /run/tspod/containers /var/lib/tspod/volumes/kept/_data`,
+      `ls -d /run/tspod/notify/*; find / -xdev -name '*${id}*' -not -path '/proc/*' -not -path '/var/lib/containers/*' 2>/dev/null; ls /run/tspod/containers /var/lib/tspod/volumes/kept/_data`,
     )
+    expect(found.stdout).not.toContain('notify/5')
     expect(found.stdout).toContain('README\n')
     expect(found.stdout).toContain('file\n')
     expect((await cell.sh('containers-storage containers')).stdout).toContain(id)
