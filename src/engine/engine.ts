@@ -24,6 +24,7 @@ import { readEvents } from './events/index.ts'
 import { attach, exec, execDetached, execOnTerminal, startAttached } from './exec/index.ts'
 import { openInside } from './inside/index.ts'
 import { tendNamed, tendWith } from './jobs/index.ts'
+import { startLate } from './late.ts'
 import { once } from './once.ts'
 import {
   exportCheckpoint,
@@ -93,6 +94,7 @@ function operationsOf(context: EngineContext): Engine {
   const engine: Engine = {
     play: async (bundle, options, progress, signal, watch) => {
       const report = await play(context, bundle, options, progress, signal, watch)
+      if (options.start) await startLate(context, bundle.pods, report, progress, signal)
       await tendNamed(context, bundle.jobs?.map(({ name }) => name) ?? [])
       return report
     },

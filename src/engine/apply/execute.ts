@@ -7,9 +7,7 @@
  */
 import { TspodError } from '../../errors.ts'
 import type { EngineContext } from '../context.ts'
-import { tendNamed } from '../jobs/index.ts'
-import { operatePods } from '../operate/index.ts'
-import { down, play } from '../play/index.ts'
+import { play } from '../play/index.ts'
 import { awaitReady, readinessOf } from '../probe/index.ts'
 import { dropBefore, keepBefore, readBefore, type Transaction, takeLock } from '../state/index.ts'
 import type { ApplyReport, ApplyRequest, Progress } from '../types/index.ts'
@@ -17,18 +15,15 @@ import { writeSecrets } from '../volumes/index.ts'
 import { lazyHasher } from './hash.ts'
 import { staleObjects, writeInventory } from './inventory.ts'
 import { Ledger } from './ledger.ts'
-import { changeLive } from './live.ts'
-import { isInTheWay, isMade, madeBy, type Prepared, prepare } from './prepare.ts'
+import { isMade, madeBy, type Prepared, prepare } from './prepare.ts'
 import { removeObjects } from './remove.ts'
 import { beforeOf } from './restore.ts'
 import { giveWay } from './undo.ts'
-import type { Planned, PodPlan } from './world.ts'
+import { bringWave } from './wave.ts'
+import type { Planned } from './world.ts'
 
 /** How long an apply waits for another one of the same app, whose pods may take long to get ready. */
 const LOCK_TIMEOUT_MS = 15 * 60_000
-/** How long the pods of a wave may take to get ready before the next one begins, where nobody says. */
-const WAVE_MS = 5 * 60_000
-
 export type Work = {
   context: EngineContext
   request: ApplyRequest
@@ -138,65 +133,8 @@ async function relabelVolumes(tx: Transaction, { request, prepared }: Work, name
   }
 }
 
-async function bringWave(work: Work, planned: readonly Planned[], isFollowed: boolean): Promise<void> {
-  const { context, request, prepared, ledger, progress, signal } = work
-  const pods = planned.flatMap(({ pods: own }) => own)
-  await changeAll(work, pods)
-  const surplus = pods.filter(pod => pod.do === 'remove').map(({ name }) => name)
-  await takeDown(work, surplus)
-  const bundle = madeBy(planned, request)
-  const inTheWay = prepared.planned.filter(
-    one => one.object.action === 'prune' && isInTheWay(one, bundle, prepared.world),
-  )
-  await prune(work, inTheWay)
-  const starting = pods.filter(pod => pod.do === 'start' || pod.start === true)
-  const made = new Set<string>(bundle.pods.map(({ name }) => name))
-  const waits = ({ spec }: PodPlan): boolean => (spec?.startAfter ?? []).some(name => made.has(name))
-  await startAll(
-    work,
-    starting.filter(pod => !waits(pod)),
-  )
-  if (bundle.pods.length > 0) {
-    try {
-      const report = await play(context, bundle, request.options, progress, signal, {}, prepared.imageOf)
-      for (const { name, failures } of report.pods)
-        if (failures.length > 0) ledger.fail(name, failures.map(({ message }) => message).join('; '))
-      await tendNamed(context, bundle.jobs?.map(({ name }) => name) ?? [])
-    } catch (error) {
-      for (const { name } of bundle.pods) ledger.fail(name, (error as Error).message, error)
-    }
-  }
-  await startAll(work, starting.filter(waits))
-  const isBusy = pods.some(pod => pod.do !== 'nothing' && pod.do !== 'remove')
-  const waitMs = request.waitMs ?? (isFollowed && isBusy ? WAVE_MS : undefined)
-  if (waitMs !== undefined && !ledger.hasFailed) await untilReady(work, pods, waitMs)
-}
-
-async function changeAll({ context, request, ledger, signal }: Work, pods: readonly PodPlan[]): Promise<void> {
-  for (const pod of pods) {
-    if (pod.do !== 'change') continue
-    await changeLive(context, pod, request.bundle.manifests[pod.name], signal).catch(error =>
-      ledger.fail(pod.name, (error as Error).message, error),
-    )
-  }
-}
-
-async function startAll({ context, ledger, signal }: Work, pods: readonly PodPlan[]): Promise<void> {
-  const ids = pods.flatMap(({ standing }) => standing?.record.id ?? [])
-  if (ids.length === 0) return
-  for (const { name, error } of await operatePods(context, ids, { do: 'start' }, signal))
-    if (error !== undefined) ledger.fail(name, error.message, error)
-}
-
-async function takeDown({ context, ledger, signal }: Work, pods: string[]): Promise<void> {
-  if (pods.length === 0) return
-  const request = { pods, workloads: [], secrets: [], claims: [], podClaims: [], claimsOf: [] }
-  const { failures } = await down(context, request, { force: false }, signal)
-  for (const { object, message } of failures) ledger.fail(object.replace(/^pod /, ''), message)
-}
-
 /** Objects that are no longer wanted: those of the last wave first, which is how the plan lists them. */
-async function prune({ context, request, ledger, signal }: Work, gone: readonly Planned[]): Promise<void> {
+export async function prune({ context, request, ledger, signal }: Work, gone: readonly Planned[]): Promise<void> {
   const left = gone.filter(one => !ledger.isDone(one))
   const objects = left.map(({ object }) => object)
   const { failures } = await removeObjects(
@@ -207,26 +145,6 @@ async function prune({ context, request, ledger, signal }: Work, gone: readonly 
     signal,
   )
   ledger.pruned(left, failures)
-}
-
-/** A pod that is not ready in time has failed. */
-async function untilReady(
-  { context, ledger, progress, signal }: Work,
-  pods: readonly PodPlan[],
-  waitMs: number,
-): Promise<void> {
-  const names = pods.filter(pod => pod.do !== 'remove').map(({ name }) => name)
-  const rows = await context.store.all("SELECT id, name FROM pod WHERE kind = 'pod'")
-  const ids = new Map(
-    rows.filter(row => names.includes(String(row.name))).map(row => [String(row.id), String(row.name)]),
-  )
-  progress({ object: '', text: `waiting until ${ids.size} pods are ready` })
-  const found = await awaitReady(context, [...ids.keys()], waitMs, signal)
-  for (const [id, state] of found) {
-    const name = ids.get(id) ?? ''
-    if (state === 'failed') ledger.fail(name, 'it has ended')
-    if (state === 'waiting') ledger.fail(name, `it was not ready after ${Math.round(waitMs / 1000)} s`)
-  }
 }
 
 /** What was replaced has not to come back any more; what did not come up still may. */

@@ -14,7 +14,7 @@ const DONE: Record<PlannedObject['action'], ApplyOutcome> = {
 /** Failures are noted by pod; results are told by object. */
 export class Ledger {
   readonly #planned: readonly Planned[]
-  readonly #failures = new Map<string, { message: string; error?: unknown }>()
+  readonly #failures = new Map<string, string>()
   readonly #restored = new Map<string, string>()
   readonly #skipped = new Set<string>()
   readonly #pruned = new Map<string, string | undefined>()
@@ -29,16 +29,12 @@ export class Ledger {
 
   /** Why a pod is not what it should be. */
   failed(pod: string): string | undefined {
-    return this.#failures.get(pod)?.message
-  }
-
-  get failedPods(): string[] {
-    return [...this.#failures.keys()]
+    return this.#failures.get(pod)
   }
 
   /** The first failure counts: later ones are what it led to. */
-  fail(pod: string, message: string, error?: unknown): void {
-    if (!this.#failures.has(pod)) this.#failures.set(pod, { message, ...(error !== undefined && { error }) })
+  fail(pod: string, message: string): void {
+    if (!this.#failures.has(pod)) this.#failures.set(pod, message)
   }
 
   skip(planned: readonly Planned[]): void {
@@ -75,7 +71,7 @@ export class Ledger {
   }
 
   #sentence(pod: string, isOneOfMany: boolean): string {
-    const failure = this.#failures.get(pod)?.message
+    const failure = this.#failures.get(pod)
     const back = this.#restored.get(pod)
     const parts = [failure, back === undefined ? undefined : back === '' ? 'it is what it was before' : back]
     return `${isOneOfMany ? `${pod}: ` : ''}${parts.filter(Boolean).join('; ')}`

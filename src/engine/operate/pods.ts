@@ -1,9 +1,10 @@
 /** Operations on whole pods: what `tspod pod start`, `stop`, `kill`, `rm` and their like do. */
 import { TspodError } from '../../errors.ts'
-import type { Id } from '../../model.ts'
+import type { Id, PodSpec } from '../../model.ts'
 import type { EngineContext, PodWork } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
-import { followersFirst, leadersFirst, placeOf } from '../play/index.ts'
+import { followersFirst, leadersFirst, placeOf, tellsReady } from '../play/index.ts'
+import { awaitReady, READY_MS } from '../probe/index.ts'
 import { reconcile, requireImage, reviveService, startService, tearDown } from '../run/index.ts'
 import type { Lock } from '../state/index.ts'
 import { type ContainerRecord, readPodById } from '../state/index.ts'
@@ -24,14 +25,16 @@ export async function operatePods(
   action: PodAction,
   signal: AbortSignal,
 ): Promise<Outcome[]> {
-  const pods = await Promise.all(
+  const pods: Named[] = await Promise.all(
     ids.map(async id => (await readPodById(context.store, id)) ?? { id, name: id as string }),
   )
   switch (action.do) {
     case 'start':
-      return leadersFirst<(typeof pods)[number], Outcome>(pods, placeOf, async (pod, before) => {
+      return leadersFirst<Named, Outcome>(pods, placeOf, async (pod, before) => {
         const failed = before.find(({ error }) => error !== undefined)
         if (failed !== undefined) return outcome(pod.id, pod.name, notItsTurn(pod.name, failed.name))
+        const unready = await unreadyBefore(context, pod, pods, signal)
+        if (unready !== undefined) return outcome(pod.id, pod.name, notItsTurn(pod.name, unready))
         return operateOnPod(context, pod, action, signal)
       })
     case 'stop':
@@ -42,6 +45,23 @@ export async function operatePods(
       return Promise.all(pods.map(pod => operateOnPod(context, pod, action, signal)))
   }
 }
+
+/** Which of those that a pod starts after, and that tell when they are ready, does not become so. */
+async function unreadyBefore(
+  context: EngineContext,
+  pod: Named,
+  pods: readonly Named[],
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const names = placeOf(pod).startAfter
+  const leaders = pods.filter(({ name, spec }) => names.includes(name) && spec !== undefined && tellsReady(spec))
+  if (leaders.length === 0) return undefined
+  const ids = leaders.map(({ id }) => id)
+  const states = await awaitReady(context, ids, READY_MS, signal)
+  return leaders.find(({ id }) => !['ready', 'done'].includes(states.get(id) ?? ''))?.name
+}
+
+type Named = { id: Id; name: string; spec?: PodSpec }
 
 async function operateOnPod(
   context: EngineContext,

@@ -21,7 +21,7 @@ import { imageLayers } from '../volumes/index.ts'
 import { workOn, writePatches } from '../work.ts'
 import type { ImageOf } from './images.ts'
 import type { Intent } from './intents.ts'
-import { leadersFirst, placeOf } from './order.ts'
+import { lateOnes, leadersFirst, placeOf } from './order.ts'
 
 /** A Job that nobody has come to look after is looked after then. */
 const JOB_RETRY_MS = 10_000
@@ -43,7 +43,12 @@ export async function beginAll(
   // While it starts, all that comes before the first start of a container of theirs is got ready.
   const up = service && startFirst(service)
   if (up !== undefined) for (const work of works) work.after = up
-  const outcomes = await leadersFirst(works, ({ pod }) => placeOf(pod), begin)
+  const late = lateOnes(works.map(({ pod }) => pod.spec))
+  const outcomes = await leadersFirst(
+    works,
+    ({ pod }) => placeOf(pod),
+    (work: PodWork, before: readonly Begun[]) => (late.has(work.pod.name) ? beginLate(work) : begin(work, before)),
+  )
   await up?.catch(async (error: unknown) => {
     await undo(works, locks)
     throw error
@@ -100,17 +105,20 @@ type Begun = { work: PodWork; outcome: Reconciled; held?: string }
 async function begin(work: PodWork, before: readonly Begun[]): Promise<Begun> {
   const missing = before.find(leader => !isUp(leader.work))
   if (missing === undefined || work.pod.goal !== 'running') return { work, outcome: await reconcile(work, true) }
+  return { ...(await beginLate(work)), held: `it was not started, because ${missing.work.pod.name} is not up` }
+}
+
+/** Creates a pod that somebody starts later. */
+async function beginLate(work: PodWork): Promise<Begun> {
+  const { context, pod, containers } = work
   // All of it is about to be undone.
   if (work.signal?.aborted) return { work, outcome: { failures: [], skipped: [] } }
-  const { context, pod, containers } = work
-  pod.goal = 'created'
-  for (const { id } of containers) patch(work, id, { goal: 'created' })
-  await context.store.write(tx => updatePod(tx, pod.id, { goal: 'created' }))
-  return {
-    work,
-    outcome: await reconcile(work, true),
-    held: `it was not started, because ${missing.work.pod.name} is not up`,
+  if (pod.goal === 'running') {
+    pod.goal = 'created'
+    for (const { id } of containers) patch(work, id, { goal: 'created' })
+    await context.store.write(tx => updatePod(tx, pod.id, { goal: 'created' }))
   }
+  return { work, outcome: await reconcile(work, true) }
 }
 
 /** Every container of it that serves does so, or has done what it was for. */

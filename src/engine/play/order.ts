@@ -1,5 +1,5 @@
 /** The order among pods that begin one after the other and end the other way round. */
-import type { PodSpec } from '../../model.ts'
+import { type PodSpec, servingContainers } from '../../model.ts'
 
 type Ordered = { name: string; startAfter: readonly string[] }
 
@@ -49,4 +49,26 @@ export function followersFirst<Pod, Result>(
     return result
   }
   return Promise.all(pods.map(end))
+}
+
+/** True for a pod that tells when it is ready. */
+export const tellsReady = (spec: PodSpec): boolean =>
+  servingContainers(spec).some(({ probes }) => probes?.readiness !== undefined)
+
+/**
+ * The pods that cannot begin with the others: one of those before them has to be ready first, or is one of these
+ * itself. Nobody is ready while a play has the locks of all.
+ */
+export function lateOnes(specs: readonly PodSpec[]): Set<string> {
+  const byName = new Map<string, PodSpec>(specs.map(spec => [spec.name, spec]))
+  const late = new Map<string, boolean>()
+  const isLate = (spec: PodSpec): boolean => {
+    const known = late.get(spec.name)
+    if (known !== undefined) return known
+    const leaders = placeOf({ name: spec.name, spec }).startAfter.flatMap(name => byName.get(name) ?? [])
+    const is = leaders.some(leader => tellsReady(leader) || isLate(leader))
+    late.set(spec.name, is)
+    return is
+  }
+  return new Set(specs.filter(isLate).map(({ name }) => name))
 }

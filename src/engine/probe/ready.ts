@@ -6,6 +6,9 @@ import { loadAll } from '../view/index.ts'
 /** Records change when a container starts and when a probe changes its mind: a look costs a few milliseconds. */
 const LOOK_MS = 250
 
+/** How long a pod is waited for that others need; what is not ready then has failed as far as they are concerned. */
+export const READY_MS = 5 * 60_000
+
 type Asked = Pick<PodView, 'phase'>
 type Serving = Pick<ContainerView, 'kind' | 'state' | 'ready'>
 

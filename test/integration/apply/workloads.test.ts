@@ -92,6 +92,8 @@ describe('workloads', () => {
   }, 60_000)
 })
 
+type Started = { State: { StartedAt: string } }
+
 describe('order', () => {
   const needs = (...names: string[]): Record<string, unknown> => ({
     annotations: { 'io.tspod.depends-on': names.map(name => `pod/${name}`).join(', ') },
@@ -117,6 +119,26 @@ describe('order', () => {
     expect(ends.indexOf('api-main')).toBeLessThan(ends.indexOf('db-main'))
     await succeeds(cell, ['kube', 'play', '-'], { input: text })
     expect((await told('start')).slice(-4)[3]).toBe('web-main')
+  }, 60_000)
+
+  test('by readiness: a pod starts when the one that it needs is ready, in play and apply alike', async () => {
+    const probe = { exec: { command: ['test', '-e', '/tmp/ready'] }, periodSeconds: 1, failureThreshold: 1 }
+    const slow = { command: ['sh', '-c', `sleep 2; touch /tmp/ready; ${WAIT_COMMAND}`], readinessProbe: probe }
+    const text = manifest(pod('web', {}, needs('db')), pod('db', slow))
+    const gapMs = async (): Promise<number> => {
+      const rows = JSON.parse(await succeeds(cell, ['container', 'inspect', 'db-main', 'web-main'])) as Started[]
+      const [db = 0, web = 0] = rows.map(({ State }) => Date.parse(State.StartedAt))
+      return web - db
+    }
+    expect((await apply(cell, text)).told).toEqual(['pod/web created', 'pod/db created'])
+    expect(await gapMs()).toBeGreaterThan(1900)
+    // One that stands and is ready is not waited for, one that is started is.
+    await succeeds(cell, ['pod', 'stop', 'web', 'db'])
+    expect((await apply(cell, text)).told).toEqual(['pod/web started', 'pod/db started'])
+    expect(await gapMs()).toBeGreaterThan(1900)
+    await succeeds(cell, ['down', 'shop'])
+    await succeeds(cell, ['kube', 'play', '-'], { input: text })
+    expect(await gapMs()).toBeGreaterThan(1900)
   }, 60_000)
 
   test('by io.tspod.wave: a wave begins when the one before it is up', async () => {

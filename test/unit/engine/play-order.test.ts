@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { followersFirst, leadersFirst, placeOf } from '../../../src/engine/play/order.ts'
+import { followersFirst, lateOnes, leadersFirst, placeOf } from '../../../src/engine/play/order.ts'
 import type { PodSpec } from '../../../src/model.ts'
 
 type Pod = { name: string; startAfter: string[] }
@@ -69,5 +69,18 @@ describe('pods that have an order', () => {
   test('do not wait for one that is not there', async () => {
     const { act } = diary()
     expect(await leadersFirst([{ name: 'db-1', startAfter: ['db-0'] }], place, act)).toEqual(['db-1'])
+  })
+
+  test('are late when one before them has to be ready first, or is late itself', () => {
+    const spec = (name: string, startAfter: string[], readiness = false): PodSpec =>
+      ({ name, startAfter, initContainers: [], containers: [{ probes: readiness ? { readiness: {} } : {} }] }) as never
+    const pods = [
+      spec('db', [], true),
+      spec('api', ['db']),
+      spec('web', ['api']),
+      spec('cache', []),
+      spec('log', ['cache']),
+    ]
+    expect([...lateOnes(pods)]).toEqual(['api', 'web'])
   })
 })
