@@ -19,12 +19,17 @@ const MAX_TOKEN_BYTES = 16 * 1024
 export type Access = Pick<GitCall, 'config' | 'env'> & {
   /** Arguments of git fetch and git ls-remote. */
   args: string[]
+  /** The user that a repository of this host is read as. */
+  as?: number
 }
 
 /** How git reaches `remote`. `directory` is the source's own: ssh finds its configuration there. */
 export function accessTo(remote: Remote, credentials: Credentials, env: Env, directory: string): Access {
   const allowed = { GIT_ALLOW_PROTOCOL: remote.protocol }
-  if (remote.local !== undefined) return { env: allowed, args: [`--upload-pack=${uploadPackFor(remote.local)}`] }
+  if (remote.local !== undefined) {
+    const owner = ownerOf(remote.local)
+    return { env: allowed, args: [`--upload-pack=${uploadPackAs(owner)}`], as: owner.uid }
+  }
   if (remote.protocol === 'ssh') return { env: { ...allowed, ...ssh(credentials, env, directory) }, args: [] }
   if (remote.protocol === 'git') return { env: allowed, args: [] }
   const proxies = Object.fromEntries(PROXIES.flatMap(name => (env[name] ? [[name, env[name]]] : [])))
@@ -110,8 +115,7 @@ const shellWord = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
  * The other side of a fetch from a repository on this host: it reads that repository's configuration and follows what
  * that names, so it runs as the user whom the repository belongs to and can do no more than they can.
  */
-function uploadPackFor(path: string): string {
-  const { uid, gid } = ownerOf(path)
+function uploadPackAs({ uid, gid }: { uid: number; gid: number }): string {
   const variables = { ...GIT_ENVIRONMENT, PATH: FIXED_PATH, GIT_PROTOCOL: 'version=2' }
   return [
     ...['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--no-new-privs', '--'],

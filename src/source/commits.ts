@@ -44,7 +44,7 @@ export async function fetchTip(
   const [old, young] = [since.slice(0, 12), tip.commit.slice(0, 12)]
   throw rewound(
     `the history of ${origin.remote.url} was rewritten: ${young} does not come after ${old}, which is applied`,
-    'find out who did that; to take it all the same, allow it: --allow-rewind',
+    `find out who did that; to take it all the same: tspod gitops reconcile ${wish.name} --rewind`,
   )
 }
 

@@ -103,9 +103,11 @@ async function fetchArgs(doors: GitDoors, origin: Origin, object: string, args: 
 async function overTheWire(doors: GitDoors, origin: Origin, args: readonly string[]): Promise<string> {
   const { access, mirror, timeoutMs, remote } = origin
   try {
-    const finished = await git(doors, mirror, args, { ...access, timeoutMs })
+    // Asking takes no repository, and one that is damaged would be in the way.
+    const where = args[0] === 'ls-remote' ? '/nonexistent' : mirror
+    const finished = await git(doors, where, args, { ...access, timeoutMs })
     if (finished.exitCode === 0) return finished.stdout
-    throw whatFailed(remote, finished)
+    throw whatFailed(origin, finished)
   } catch (error) {
     if (!isTspodError(error, 'COMMAND_TIMEOUT')) throw error
     throw fetchFailure(
@@ -117,7 +119,7 @@ async function overTheWire(doors: GitDoors, origin: Origin, args: readonly strin
 }
 
 /** git says why in words only. */
-function whatFailed(remote: Remote, finished: Finished): TspodError {
+function whatFailed({ remote, access }: Origin, finished: Finished): TspodError {
   const { stderr } = finished
   const details = { details: stderr.trim() }
   if (/File too large|signal 25|SIGXFSZ/i.test(stderr) || finished.exitCode === 153) {
@@ -135,6 +137,13 @@ function whatFailed(remote: Remote, finished: Finished): TspodError {
       details,
     )
   }
+  if (/does not appear to be a git repository|permission denied/i.test(stderr) && access.as && isThere(remote)) {
+    return fetchFailure(
+      `${remote.url} cannot be read as user ${access.as}, whom it belongs to`,
+      'let that user enter the directories above it, or give it to root with all that is in it: chown -R root:root',
+      details,
+    )
+  }
   if (
     /does not appear to be a git repository|repository .*not found|does not exist|no such file or directory/i.test(
       stderr,
@@ -148,6 +157,8 @@ function whatFailed(remote: Remote, finished: Finished): TspodError {
   }
   return fetchFailure(`cannot fetch ${remote.url}: ${lastWords(finished)}`, remedyFor(stderr), details)
 }
+
+const isThere = ({ local }: Remote): boolean => local !== undefined && existsSync(local)
 
 function remedyFor(stderr: string): string {
   if (/Host key verification failed/i.test(stderr)) {

@@ -21,8 +21,8 @@ import { type Keys, readKeys, signerOf } from './verify.ts'
  * Reads a source. The same revision once more costs next to nothing. The caller holds the lock of the source.
  * Throws with one code for each kind of failure (SOURCE_…, and MANIFEST_UNREADABLE): with each of them nothing was read.
  */
-export async function readSnapshot(wish: SourceWish, doors: SourceDoors): Promise<Snapshot> {
-  checkWish(wish)
+export async function readSnapshot(asked: SourceWish, doors: SourceDoors): Promise<Snapshot> {
+  const wish = checkedWish(asked)
   const { from, revision } = wish
   if (revision !== undefined) return finished(wish, doors, await pastRevision(wish, revision, doors))
   if (from.kind === 'directory') return finished(wish, doors, await readPlainDirectory(wish, from.dir, doors))
@@ -149,16 +149,22 @@ async function finished(wish: SourceWish, doors: SourceDoors, kept: Kept): Promi
   return { revision, kind, files, root, notes, ...(wish.verifyFile !== undefined && signed && { signer: signed.by }) }
 }
 
-/** Throws USAGE for a name or a path that is none. */
-function checkWish({ name, path = '' }: SourceWish): void {
+/** The wish with its path as git writes paths. Throws USAGE for a name or a path that is none. */
+function checkedWish(wish: SourceWish): SourceWish {
+  const path = (wish.path ?? '')
+    .replace(/^(?:\.\/+)+/, '')
+    .replace(/\/+$/, '')
+    .replace(/^\.$/, '')
   const problem = path === '' ? undefined : (nameProblem(path) ?? (path.length > MAX_PATH ? 'is too long' : undefined))
   if (problem !== undefined) {
     throw new TspodError('USAGE', `the path "${path}" ${problem}`, {
       remedy: 'name a directory inside the source, for example apps/web',
     })
   }
-  if (/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/.test(name)) return
-  throw new TspodError('USAGE', `"${name}" is no name for a source`, { remedy: 'use lower-case letters, digits and -' })
+  if (/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/.test(wish.name)) return { ...wish, path }
+  throw new TspodError('USAGE', `"${wish.name}" is no name for a source`, {
+    remedy: 'use lower-case letters, digits and -',
+  })
 }
 
 /** It is part of a file's name. */

@@ -241,6 +241,7 @@ export const diff = defineVerb({
     const wish = {
       insist: true,
       confirmPrune: flags['confirm-prune'],
+      rewind: flags.rewind,
       ...(allowed !== undefined && { allowPrune: allowed }),
     }
     const found = await (await gitopsOf(world)).plan(name, wish, world.signal)

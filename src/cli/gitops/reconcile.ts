@@ -18,6 +18,7 @@ export const WISH_FLAGS = {
     initial: false,
     help: 'objects with the annotation io.tspod.prune: confirm may be removed',
   },
+  rewind: { kind: 'switch', initial: false, help: 'take a history that was rewritten (git push --force), this once' },
 } as const satisfies FlagTable
 
 const FLAGS = {
@@ -51,6 +52,7 @@ export const reconcile = defineVerb({
     const wish: ReconcileWish = {
       insist: !flags.all && !flags.quiet,
       confirmPrune: flags['confirm-prune'],
+      rewind: flags.rewind,
       ...(allowed !== undefined && { allowPrune: allowed }),
     }
     const done = await reconcileEach(names, wish, flags.quiet, world)

@@ -22,7 +22,7 @@ export type Progress = { stage: Stage; revision?: string }
 type Planning = {
   hands: Hands
   source: SourceRecord
-  wish: Pick<ReconcileWish, 'confirmPrune'>
+  wish: Pick<ReconcileWish, 'confirmPrune' | 'rewind'>
   told: Told
   signal: AbortSignal
 }
@@ -31,7 +31,7 @@ type Planning = {
 export async function prepare(work: Planning, progress: Progress): Promise<Prepared> {
   const { hands, source, told, signal } = work
   told('reading the source')
-  const snapshot = await hands.read(source, signal)
+  const snapshot = await hands.read(work.wish.rewind ? { ...source, rewind: true } : source, signal)
   progress.revision = snapshot.revision
   const dirty = snapshot.dirty === undefined ? undefined : `not committed, and so not looked at: ${snapshot.dirty}`
   if (dirty !== undefined) told(dirty)

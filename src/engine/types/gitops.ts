@@ -105,6 +105,8 @@ export type ReconcileWish = {
   allowPrune?: number
   /** Objects with `io.tspod.prune: confirm` may be removed. */
   confirmPrune: boolean
+  /** A history that was rewritten is taken, this once. */
+  rewind?: boolean
 }
 
 /** What a source would do now. */

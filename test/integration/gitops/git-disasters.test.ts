@@ -195,7 +195,14 @@ describe('a repository that is fetched', () => {
     app.commit({ 'one.yaml': podText('one', { script: 'sleep 100000' }) })
     expect(await failsWith('SOURCE_REWOUND', before)).toMatch(/rewritten/)
     app.git('reset', '--quiet', '--hard', second)
-    commitThree()
+    const third = commitThree()
+    expect(await heals()).toEqual({ ...before, three: expect.any(String) })
+    // Whoever has looked at it takes it, once.
+    app.git('reset', '--quiet', '--hard', second)
+    await failsWith('SOURCE_REWOUND', await running())
+    await succeeds(cell, ['gitops', 'reconcile', 'shop', '--rewind'])
+    expect(await running()).toEqual(before)
+    app.git('reset', '--quiet', '--hard', third)
     expect(await heals()).toEqual({ ...before, three: expect.any(String) })
   })
 

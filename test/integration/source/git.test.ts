@@ -242,13 +242,15 @@ describe('a repository by its URL', () => {
     }
     await area.read()
     for (const [name, act] of Object.entries(damage)) {
-      const commit = app.commit({ 'a.yaml': name })
-      act()
-      const outcome = await area.read().then(
-        ({ revision }) => revision,
-        (error: Error) => error,
-      )
-      expect([name, outcome]).toEqual([name, commit])
+      for (const wish of [{}, url()]) {
+        const commit = app.commit({ 'a.yaml': name })
+        act()
+        const outcome = await area.read(wish).then(
+          ({ revision }) => revision,
+          (error: Error) => error,
+        )
+        expect([name, outcome]).toEqual([name, commit])
+      }
     }
   })
 

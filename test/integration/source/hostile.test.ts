@@ -96,8 +96,8 @@ describe('S42 what a repository would have run', () => {
   test.each(Object.entries(traps))('S42 %s: not run', async (name, set) => {
     set(trap())
     // Nor as whoever it belongs to: git is there for its objects alone.
-    give('app')
-    for (const way of Object.values(ways())) {
+    for (const [way, owner] of Object.values(ways()).flatMap(each => [SOMEBODY, 0].map(uid => [each, uid] as const))) {
+      give('app', owner)
       fs.rmSync(area.at('state'), { recursive: true, force: true })
       const outcome = await area.read(way).then(
         ({ files }) => files[0]?.text,
@@ -124,6 +124,13 @@ describe('S42 what a repository would have run', () => {
       `setpriv --reuid=${SOMEBODY} --regid=${SOMEBODY} --clear-groups --no-new-privs`,
     )
   })
+})
+
+test('a repository whose owner cannot get at it is told so', async () => {
+  give('app')
+  fs.chmodSync(area.path, 0o700)
+  const error = await area.failure()
+  expect(error).toMatchObject({ code: 'SOURCE_FETCH', message: expect.stringContaining(`as user ${SOMEBODY}`) })
 })
 
 describe('S42 what a repository would have read', () => {

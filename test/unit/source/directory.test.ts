@@ -84,7 +84,8 @@ describe('a plain directory', () => {
       'chart is a Helm chart and was left out',
       'prod has a kustomization of its own and was left out: make it the path of a source',
     ])
-    expect(await namesOf({ path: 'db' })).toEqual(['db/a.yaml'])
+    for (const path of ['db', './db/', 'db//']) expect(await namesOf({ path })).toEqual(['db/a.yaml'])
+    expect(await namesOf({ path: '.' })).toEqual(['z.yaml'])
   })
 
   test('a link to a manifest inside is one', async () => {
