@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import * as fs from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { dirname, join } from 'node:path'
 
 const SOMEBODY = ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.com', '-c', 'protocol.file.allow=always']
@@ -126,27 +126,51 @@ function answer(output: Buffer, response: Parameters<NonNullable<Parameters<type
   response.end(output.subarray(end + 4))
 }
 
-/** git daemon on a port of loopback, for everything below `root`. */
-export async function serveDaemon(root: string): Promise<{ url: string; close(): Promise<void> }> {
-  const port = 20_000 + Math.floor(Math.random() * 20_000)
-  const args = [
-    'daemon',
-    '--export-all',
-    '--reuseaddr',
-    '--listen=127.0.0.1',
-    `--port=${port}`,
-    `--base-path=${root}`,
-    root,
-  ]
-  const child: ChildProcess = spawn('git', args, { env: ENV, stdio: 'ignore', detached: true })
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const isUp = await fetch(`http://127.0.0.1:${port}`).then(
-      () => true,
-      (error: Error) => !String((error.cause as NodeJS.ErrnoException | undefined)?.code).includes('ECONNREFUSED'),
-    )
-    if (isUp) break
+/** An ssh server on loopback that lets the owner of a key in; answers its URL, and its line for known_hosts. */
+export async function serveSsh(directory: string, publicKey: string) {
+  const port = freePort()
+  const hostKey = join(directory, 'host_key')
+  execFileSync('dropbearkey', ['-t', 'ed25519', '-f', hostKey], { stdio: 'ignore' })
+  const told = execFileSync('dropbearkey', ['-y', '-f', hostKey], { encoding: 'utf8' })
+  const [line = ''] = /^ssh-ed25519 \S+/m.exec(told) ?? []
+  const script = join(import.meta.dirname, 'serve-ssh.sh')
+  const child = spawn('unshare', ['--mount', script, hostKey, publicKey, String(port)], { stdio: 'ignore' })
+  await listens(port)
+  return { url: `ssh://root@127.0.0.1:${port}`, knownHost: `[127.0.0.1]:${port} ${line}\n`, close: () => ended(child) }
+}
+
+const freePort = (): number => 20_000 + Math.floor(Math.random() * 10_000)
+
+/** Waits until somebody takes connections. */
+async function listens(port: number): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const isUp = await new Promise<boolean>(resolve => {
+      const socket = connect(port, '127.0.0.1')
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+      socket.unref()
+    })
+    if (isUp) return
     await new Promise(resolve => setTimeout(resolve, 50))
   }
+  throw new Error(`nobody listens on port ${port}`)
+}
+
+const ended = (child: ChildProcess): Promise<void> =>
+  new Promise(resolve => {
+    child.once('close', () => resolve())
+    child.kill('SIGTERM')
+  })
+
+/** git daemon on a port of loopback, for everything below `root`. */
+export async function serveDaemon(root: string): Promise<{ url: string; close(): Promise<void> }> {
+  const port = freePort()
+  const where = ['--listen=127.0.0.1', `--port=${port}`, `--base-path=${root}`, root]
+  const child = spawn('git', ['daemon', '--export-all', '--reuseaddr', ...where], {
+    env: ENV,
+    stdio: 'ignore',
+    detached: true,
+  })
+  await listens(port)
   return {
     url: `git://127.0.0.1:${port}`,
     close: () =>

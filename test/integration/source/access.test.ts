@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { Repository, type Served, serveHttp } from '../../support/repository.ts'
+import { makeKey, Repository, type Served, serveHttp, serveSsh } from '../../support/repository.ts'
 import { SourceArea } from '../../support/source.ts'
 
 const TOKEN = 'canary-5f3e'
@@ -82,14 +82,39 @@ test('a certificate that nobody has named is not trusted', async () => {
   expect(error.remedy).toContain('--ca-file')
 })
 
-test('ssh is given a configuration that has it read nothing else and ask nobody', async () => {
-  fs.writeFileSync(area.at('key'), 'x', { mode: 0o600 })
-  const from = { kind: 'git', url: 'git@localhost:app.git', ref: {} } as const
-  const credentials = { sshKeyFile: area.at('key'), knownHostsFile: area.at('hosts') }
-  const error = await area.failure({ from, credentials, timeoutMs: 10_000 })
-  expect(error).toMatchObject({ code: 'SOURCE_FETCH' })
-  const config = fs.readFileSync(area.at('state/shop/ssh_config'), 'utf8')
-  expect(config).toContain('BatchMode yes\nStrictHostKeyChecking yes\n')
-  expect(config).toContain(`IdentityFile "${area.at('key')}"\nIdentitiesOnly yes\n`)
-  expect(config).toContain(`UserKnownHostsFile "${area.at('hosts')}"\n`)
+describe('ssh', () => {
+  let ssh: Awaited<ReturnType<typeof serveSsh>>
+  let keys: Record<'ours' | 'other', string>
+  beforeAll(async () => {
+    area.env = {}
+    keys = { ours: makeKey(area.path, 'ours').file, other: makeKey(area.path, 'other').file }
+    ssh = await serveSsh(area.path, `${keys.ours}.pub`)
+    fs.writeFileSync(area.at('hosts'), ssh.knownHost)
+  })
+  afterAll(() => ssh.close())
+
+  const over = (sshKeyFile: string, knownHostsFile: string) => ({
+    from: { kind: 'git', url: `${ssh.url}${area.at('app')}`, ref: {} } as const,
+    credentials: { sshKeyFile, knownHostsFile },
+  })
+
+  test('opens a repository with the key and the host key that were named', async () => {
+    fs.rmSync(area.at('state'), { recursive: true, force: true })
+    expect((await area.read(over(keys.ours, area.at('hosts')))).files).toHaveLength(1)
+  })
+
+  test('reads no configuration but ours, and asks nobody', async () => {
+    await area.read(over(keys.ours, area.at('hosts')))
+    const config = fs.readFileSync(area.at('state/shop/ssh_config'), 'utf8')
+    expect(config).toContain('BatchMode yes\nStrictHostKeyChecking yes\n')
+    expect(config).toContain(`IdentityFile "${keys.ours}"\nIdentitiesOnly yes\n`)
+  })
+
+  test('trusts no host that is not known, and takes no other key', async () => {
+    fs.writeFileSync(area.at('nobody'), '')
+    const unknown = await area.failure(over(keys.ours, area.at('nobody')))
+    expect(unknown).toMatchObject({ code: 'SOURCE_FETCH', remedy: expect.stringContaining('--known-hosts') })
+    const other = await area.failure(over(keys.other, area.at('hosts')))
+    expect(other).toMatchObject({ code: 'SOURCE_FETCH', remedy: expect.stringContaining('--ssh-key') })
+  })
 })
