@@ -14,6 +14,9 @@ const FREQUENT: Record<string, string> = {
   'kube play': 'play',
   'play kube': 'play',
   'kube down': 'down',
+  apply: 'apply',
+  diff: 'diff',
+  'gitops reconcile': 'reconcile',
   'container cleanup': 'cleanup',
   'system tick': 'tick',
   // What the unit template calls: `systemd run play -- INSTANCE`.

@@ -103,6 +103,7 @@ function operationsOf(context: EngineContext): Engine {
     planApply: async (request, signal) => (await import('./apply/index.ts')).planApply(context, request, signal),
     apply: async (request, progress, signal) =>
       (await import('./apply/index.ts')).apply(context, request, progress, signal),
+    settled: async inputs => (await import('./apply/index.ts')).settled(context, inputs),
     apps: async () => (await import('./apply/index.ts')).apps(context),
     removeApp: async (name, options, signal) =>
       (await import('./apply/index.ts')).removeApp(context, name, options, signal),

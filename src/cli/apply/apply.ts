@@ -1,13 +1,13 @@
 /** `tspod apply`: what runs becomes what manifests say, and nothing else is touched. */
 
 import { parseDuration } from '../../duration.ts'
-import type { ApplyRequest } from '../../engine/index.ts'
+import type { ApplyReport, ApplyRequest } from '../../engine/index.ts'
 import type { FlagTable, Problem } from '../flags.ts'
 import { progressLine } from '../progress.ts'
 import { json } from '../table.ts'
 import { defineVerb, type Outcome, type World } from '../verb.ts'
 import { differs, planText, reportText, summaryText } from './plan-text.ts'
-import { APPLY_FLAGS, applyFlagProblems, readRequest } from './sources.ts'
+import { APPLY_FLAGS, applyFlagProblems, readInputs, requestOf } from './sources.ts'
 
 const DEFAULT_WAIT = '5m'
 /** Some objects are not as the manifests say. */
@@ -54,15 +54,24 @@ export const apply = defineVerb({
     return problems
   },
   async run({ flags }, world) {
-    const asked = await readRequest(flags, world, 'tspod apply')
+    const inputs = await readInputs(flags, world, 'tspod apply')
+    const isJson = flags.output === 'json'
+    const beganMs = world.clock.monotonicMs()
+    const engine = await world.engine()
+    // Most of all applies, when something calls it again and again.
+    const settled = flags['dry-run'] ? undefined : await engine.settled(inputs.inputs)
+    if (settled?.ready) return outcomeOf(settled, { isJson, quiet: flags.quiet, beganMs }, world)
+    const asked = await requestOf(inputs, world)
     const waitMs = flags.wait ? parseDuration(flags.timeout ?? DEFAULT_WAIT) : undefined
     const request: ApplyRequest = {
       ...asked,
       onFailure: (flags['on-failure'] ?? 'keep-old') as ApplyRequest['onFailure'],
       ...(waitMs !== undefined && { waitMs }),
     }
-    const isJson = flags.output === 'json'
-    return flags['dry-run'] ? dryRun(request, isJson, world) : carryOut(request, { isJson, quiet: flags.quiet }, world)
+    if (flags['dry-run']) return dryRun(request, isJson, world)
+    const progress = progressLine(world.err, flags.quiet)
+    const report = await engine.apply(request, progress.show, world.signal).finally(() => progress.finish())
+    return outcomeOf(report, { isJson, quiet: flags.quiet, beganMs, waits: flags.wait }, world)
   },
 })
 
@@ -71,23 +80,16 @@ async function dryRun(request: ApplyRequest, isJson: boolean, world: World): Pro
   return { stdout: isJson ? json({ plan, differs: differs(plan) }) : planText(plan) }
 }
 
-async function carryOut(
-  request: ApplyRequest,
-  { isJson, quiet }: { isJson: boolean; quiet: boolean },
-  world: World,
-): Promise<Outcome> {
-  const beganMs = world.clock.monotonicMs()
-  const progress = progressLine(world.err, quiet)
-  const engine = await world.engine()
-  const report = await engine.apply(request, progress.show, world.signal).finally(() => progress.finish())
-  const seconds = ((world.clock.monotonicMs() - beganMs) / 1000).toFixed(1)
+type Telling = { isJson: boolean; quiet: boolean; beganMs: number; waits?: boolean }
+
+function outcomeOf(report: ApplyReport, { isJson, quiet, beganMs, waits }: Telling, { clock }: World): Outcome {
+  const seconds = ((clock.monotonicMs() - beganMs) / 1000).toFixed(1)
   const isGood = report.results.every(({ outcome }) => !['failed', 'rolled back', 'skipped'].includes(outcome))
-  const isReady = request.waitMs === undefined || report.ready
-  const summary = `app ${request.app}: ${summaryText(report)} in ${seconds} s\n`
+  const isDone = isGood && (!waits || report.ready)
+  const summary = `app ${report.plan.app}: ${summaryText(report)} in ${seconds} s\n`
   return {
     stdout: isJson ? json(report) : reportText(report),
-    stderr:
-      isGood && isReady ? (quiet ? '' : summary) : `${summary}Error: some objects are not as their manifests say\n`,
-    exitCode: isGood && isReady ? 0 : EXIT_FAILED,
+    stderr: isDone ? (quiet ? '' : summary) : `${summary}Error: some objects are not as their manifests say\n`,
+    exitCode: isDone ? 0 : EXIT_FAILED,
   }
 }

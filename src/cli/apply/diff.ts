@@ -2,16 +2,17 @@
 import { json } from '../table.ts'
 import type { Outcome, World } from '../verb.ts'
 import { differs, planText } from './plan-text.ts'
-import { type ApplyFlags, readRequest } from './sources.ts'
+import { type ApplyFlags, readInputs, requestOf } from './sources.ts'
 
 /** As of diff(1) and kubectl: what has gone wrong is 2 or more. */
 const EXIT_DIFFERS = 1
 
 /** Compares what runs with manifests. */
 export async function diffManifests(flags: ApplyFlags, world: World): Promise<Outcome> {
-  const request = await readRequest(flags, world, 'tspod diff')
+  const inputs = await readInputs(flags, world, 'tspod diff')
   const engine = await world.engine()
-  const plan = await engine.planApply({ ...request, onFailure: 'keep-old' }, world.signal)
+  const request = { ...(await requestOf(inputs, world)), onFailure: 'keep-old' as const }
+  const plan = await engine.planApply(request, world.signal)
   const isDifferent = differs(plan)
   return {
     stdout: flags.output === 'json' ? json({ plan, differs: isDifferent }) : planText(plan),

@@ -3,11 +3,12 @@ import { basename, resolve } from 'node:path'
 import type { ApplyRequest, PlayOptions } from '../../engine/index.ts'
 import { TspodError } from '../../errors.ts'
 import type { Bundle } from '../../model.ts'
+import { VERSION } from '../../version.ts'
 import type { FlagTable, FlagValues, Problem } from '../flags.ts'
 import { MANIFEST_FLAGS, manifestFlagProblems, manifestOptions } from '../manifest-flags.ts'
 import { printable } from '../output.ts'
 import { pullOptions, REGISTRY_FLAGS } from '../registry-flags.ts'
-import { manifestsBelow, readSources, sourceProblems } from '../source.ts'
+import { manifestsBelow, readSources, type Source, sourceProblems } from '../source.ts'
 import { type GlobalFlags, usageError, type World } from '../verb.ts'
 
 /** Flags that say what is to be there, and whose it is. */
@@ -52,21 +53,34 @@ export function applyFlagProblems(flags: ApplyFlags): Problem[] {
   return problems
 }
 
-/** Reads and translates what the flags name: what is asked of the engine, but for how failures are met. */
-export async function readRequest(
-  flags: ApplyFlags,
-  world: World,
-  verb: string,
-): Promise<Omit<ApplyRequest, 'onFailure' | 'waitMs'>> {
+/** What the flags name, read and not yet understood; `inputs` as in `ApplyRequest`. */
+export type Inputs = {
+  flags: ApplyFlags
+  sources: Source[]
+  manifest: Awaited<ReturnType<typeof manifestOptions>>
+  pull: PlayOptions['pull']
+  inputs: string
+}
+
+/** Reads what the flags name. Throws USAGE, MANIFEST_UNREADABLE. */
+export async function readInputs(flags: ApplyFlags, world: World, verb: string): Promise<Inputs> {
   const problems: Problem[] = []
   const pull = await pullOptions(flags, world, problems)
   if (problems.length > 0) throw usageError(problems, verb)
-  const [sources, manifest, { translate, subdomainProblem }, engine] = await Promise.all([
+  const [sources, manifest] = await Promise.all([
     manifestFiles(flags, world).then(names => readSources(names, world)),
     manifestOptions(flags, world),
-    import('../../kube/index.ts'),
-    world.engine(),
   ])
+  const { quiet, output, ...said } = flags
+  return { flags, sources, manifest, pull, inputs: JSON.stringify([VERSION, said, sources, manifest]) }
+}
+
+/** Translates what was read: what is asked of the engine, but for how failures are met. */
+export async function requestOf(
+  { flags, sources, manifest, pull, inputs }: Inputs,
+  world: World,
+): Promise<Omit<ApplyRequest, 'onFailure' | 'waitMs'>> {
+  const [{ translate, subdomainProblem }, engine] = await Promise.all([import('../../kube/index.ts'), world.engine()])
   const { bundle, notes } = translate(sources, { ...manifest, storedSecret: await engine.storedSecrets() })
   if (!flags.quiet) world.err.write(notes.map(note => `note: ${printable(note)}\n`).join(''))
   const app = appName(flags, bundle, world.cwd)
@@ -79,6 +93,7 @@ export async function readRequest(
     source: { path: flags.filename.map(name => placeOf(name, world.cwd)).join(' ') },
     bundle,
     options: { ...PLAIN_OPTIONS, pull, ...(flags.runtime !== undefined && { runtime: flags.runtime }) },
+    inputs,
     prune: flags.prune,
     ...(flags.volumes && { pruneVolumes: true as const }),
     ...(flags['force-conflicts'] && { forceConflicts: true as const }),

@@ -18,6 +18,7 @@ import { Ledger } from './ledger.ts'
 import { isMade, madeBy, type Prepared, prepare } from './prepare.ts'
 import { removeObjects } from './remove.ts'
 import { beforeOf } from './restore.ts'
+import { settle } from './settled.ts'
 import { giveWay } from './undo.ts'
 import { bringWave } from './wave.ts'
 import type { Planned } from './world.ts'
@@ -58,11 +59,13 @@ export async function execute(
   if (work.ledger.hasFailed) await giveWay(work)
   await end(work)
   if (signal.aborted) throw interrupted(work)
-  return {
+  const report = {
     plan: { app: request.app, objects: prepared.planned.map(({ object }) => object) },
     results: work.ledger.results(),
     ready: await isReady(work),
   }
+  await settle(context, request, report)
+  return report
 }
 
 const interrupted = ({ signal, request }: Work): TspodError =>

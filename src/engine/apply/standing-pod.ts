@@ -7,7 +7,11 @@ const USUAL_START_MS = 1000
 const LONGEST_START_MS = 600_000
 
 /** Why a pod has to be started; undefined when it is up, or has done what it was for. */
-export function startReason({ record, containers, view }: SeenPod): string | undefined {
+export function startReason({
+  record,
+  containers,
+  view,
+}: Pick<SeenPod, 'record' | 'containers' | 'view'>): string | undefined {
   if (record.goal === 'stopped') return 'it was stopped'
   if (record.goal === 'created') return 'it was never started'
   const stopped = containers.find(({ kind, goal }) => kind === 'regular' && goal !== 'running')

@@ -284,4 +284,8 @@ export const MIGRATIONS: readonly string[] = [
     record TEXT NOT NULL CHECK (json_valid(record))
   ) STRICT;
   `,
+  `
+  -- What the last apply has left, when nothing was left to do: whoever asks for the same again is answered by it.
+  ALTER TABLE app ADD COLUMN settled TEXT CHECK (json_valid(settled));
+  `,
 ]

@@ -121,6 +121,8 @@ export type Engine = Inside & {
    * cannot be done; what did not come up is in the report.
    */
   apply(request: ApplyRequest, progress: Progress, signal: AbortSignal): Promise<ApplyReport>
+  /** What an apply of these `inputs` would report, when they were applied last and nothing has happened since. */
+  settled(inputs: string): Promise<ApplyReport | undefined>
   /** All apps by name, with their objects; spawns no process. */
   apps(): Promise<AppView[]>
   /** Stops and removes everything an app has, whatever has become of its manifests; throws NO_SUCH_OBJECT. */

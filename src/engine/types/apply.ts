@@ -23,6 +23,11 @@ export type ApplyRequest = {
   bundle: Bundle
   /** `replace`, `start` and `service` are not looked at. */
   options: PlayOptions
+  /**
+   * Everything that the bundle and this request were made of, as text: the same text means the same request. With it
+   * the next apply of the same, which has nothing to do, needs no bundle: see `Engine.settled`.
+   */
+  inputs?: string
   /** Objects of the app that the bundle no longer has are removed. */
   prune: boolean
   /** Removes the volumes of pruned claims as well; absent: volumes stay. */

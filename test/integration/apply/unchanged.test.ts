@@ -36,6 +36,23 @@ test('thirty pods that are as they should be: no program is started, and nothing
     await succeeds(cell, ['apply', '-q', '-f', '/tmp/shop.yaml'])
     times.push(performance.now() - began)
   }
+  // Told from what was left behind, and not by what is left of it: each of these is seen.
+  const changes = [
+    'pod stop pod-3',
+    'pod rm --force pod-4',
+    'update --memory 64m pod-5-main',
+    'stop pod-6-main',
+    'kube play --replace /tmp/one.yaml',
+  ]
+  await cell.sh('cat >/tmp/one.yaml', {
+    input: manifest(pod('pod-7', envFrom('configMapRef', 'settings')), configMap('settings', { a: 'c' })),
+  })
+  for (const change of changes) {
+    await succeeds(cell, change.split(' '))
+    const said = await succeeds(cell, ['apply', '-q', '-f', '/tmp/shop.yaml'])
+    expect(`${change}: ${said.split('\n').filter(line => !/unchanged$|^$/.test(line)).length}`).toBe(`${change}: 1`)
+    expect(await succeeds(cell, ['apply', '-q', '-f', '/tmp/shop.yaml'])).not.toMatch(/configured|started|created/)
+  }
   // The bench has the promise, 150 ms on a quiet machine; here others work as well.
   expect(Math.min(...times)).toBeLessThan(1500)
 }, 180_000)

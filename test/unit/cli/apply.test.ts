@@ -63,6 +63,7 @@ function asking(answers: Partial<Engine>): { engine: Partial<Engine>; asked: App
   const asked: ApplyRequest[] = []
   const engine: Partial<Engine> = {
     storedSecrets: async () => () => undefined,
+    settled: async () => undefined,
     planApply: async request => {
       asked.push(request)
       return SAME
@@ -143,7 +144,7 @@ pod/db unchanged
 job/old failed: no space
 `)
     expect(said.stderr).toBe(
-      'app web: 2 configured, 1 unchanged, 1 failed in 0.0 s\nError: some objects are not as their manifests say\n',
+      'app shop: 2 configured, 1 unchanged, 1 failed in 0.0 s\nError: some objects are not as their manifests say\n',
     )
     expect(said.exitCode).toBe(1)
   })
@@ -168,6 +169,27 @@ job/old failed: no space
     expect(asked[1]?.waitMs).toBe(300_000)
     expect(asked[2]).toMatchObject({ prune: false, onFailure: 'keep-old' })
     expect(asked[2]).not.toHaveProperty('waitMs')
+  })
+
+  test('of what has been applied and stands is answered without a look at the manifests', async () => {
+    const inputs: string[] = []
+    const { engine, asked } = asking({
+      settled: async input => {
+        inputs.push(input)
+        return { plan: SAME, results: [{ kind: 'Pod', name: 'db', outcome: 'unchanged' }], ready: inputs.length < 3 }
+      },
+    })
+    const wrong = piped('kind: [')
+    expect(await run('apply -f - --app shop', engine, wrong)).toMatchObject({
+      stdout: 'pod/db unchanged\n',
+      exitCode: 0,
+    })
+    await run('apply -f - --app shop --prune', engine, wrong)
+    expect(asked).toEqual([])
+    // Other words, and other flags, are another request; one that is not ready is looked at.
+    expect(new Set(inputs).size).toBe(2)
+    await run('apply -f web.yaml', engine)
+    expect(asked[0]?.inputs).toBe(inputs[2])
   })
 
   test('takes the manifests in a directory, and with -R those below it', async () => {

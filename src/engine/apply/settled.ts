@@ -1,0 +1,150 @@
+/**
+ * An apply that has nothing to do, told without reading a manifest: the same input as last time, and everything that
+ * came of it stands as it was left. Translating thirty pods takes longer than all the rest of such an apply.
+ */
+import type { Id } from '../../model.ts'
+import { findImageIds } from '../../oci/index.ts'
+import type { EngineContext } from '../context.ts'
+import { pullsAnyway, type Wanted } from '../play/index.ts'
+import { readinessOf } from '../probe/index.ts'
+import { type AppObjectRecord, readAppObjects } from '../state/index.ts'
+import type { ApplyReport, ApplyRequest, ApplyResult, PlannedObject } from '../types/index.ts'
+import { loadAll } from '../view/index.ts'
+import { same } from './differences.ts'
+import { lazyHasher } from './hash.ts'
+import { startReason } from './standing-pod.ts'
+import { keyOf, type SeenPod } from './world.ts'
+
+/** What an apply has left: ids, which are others as soon as anybody makes the thing anew. */
+type Settled = {
+  /** Of the input, see `ApplyRequest.inputs`. */
+  digest: string
+  objects: PlannedObject[]
+  results: ApplyResult[]
+  standing: Standing
+}
+
+type Standing = {
+  pods: Record<string, Id>
+  jobs: Record<string, Id>
+  /** All there are: a manifest may refer to one of another play. */
+  secrets: Record<string, string>
+  volumes: string[]
+  owned: string[]
+}
+
+/** Remembers that nothing is left to do; an app for which a registry has to be asked is never settled. */
+export async function settle(context: EngineContext, request: ApplyRequest, report: ApplyReport): Promise<void> {
+  const settled = await settledBy(context, request, report)
+  const text = settled === undefined ? null : JSON.stringify(settled)
+  const [row] = await context.store.all('SELECT settled FROM app WHERE name = ?', [request.app])
+  if (row === undefined || row.settled === text) return
+  await context.store.write(tx => tx.run('UPDATE app SET settled = ? WHERE name = ?', [text, request.app]))
+}
+
+async function settledBy(
+  context: EngineContext,
+  { app, inputs, bundle }: ApplyRequest,
+  { plan, results }: ApplyReport,
+): Promise<Settled | undefined> {
+  if (inputs === undefined || results.some(({ outcome }) => ['failed', 'rolled back', 'skipped'].includes(outcome)))
+    return
+  const isAsked = bundle.pods.some(({ initContainers, containers, volumes }) =>
+    [...initContainers, ...containers, ...volumes.filter(volume => volume.kind === 'image')].some((one: Wanted) =>
+      pullsAnyway(one),
+    ),
+  )
+  if (isAsked) return undefined
+  const stays = plan.objects.filter(({ action }) => action !== 'prune')
+  const unchanged = (object: PlannedObject): PlannedObject => {
+    const { pods, outageMs, ...rest } = object
+    return object.action === 'keep'
+      ? object
+      : { ...rest, action: 'unchanged', effect: 'none', because: [], changes: [] }
+  }
+  return {
+    digest: lazyHasher(context)(inputs),
+    objects: stays.map(unchanged),
+    results: stays.map(({ kind, name, action }) => ({ kind, name, outcome: action === 'keep' ? 'kept' : 'unchanged' })),
+    standing: await standingOf(context, app, new Set(bundle.claims.map(({ name }) => name))),
+  }
+}
+
+/** The report of an apply of this input, when all that it would do is to find nothing to do; undefined otherwise. */
+export async function settled(context: EngineContext, inputs: string): Promise<ApplyReport | undefined> {
+  const known = await context.store.all('SELECT name, settled FROM app WHERE settled IS NOT NULL')
+  if (known.length === 0) return undefined
+  const digest = lazyHasher(context)(inputs)
+  for (const row of known) {
+    const app = String(row.name)
+    const { standing, objects, results, ...kept } = JSON.parse(String(row.settled)) as Settled
+    if (kept.digest !== digest) continue
+    const pods = await podsOf(context, app)
+    const now = await standingOf(context, app, new Set(standing.volumes), pods)
+    if (!same(standing, now) || !(await areWell(context, pods))) return undefined
+    const ready = pods.every(({ view }) => ['ready', 'done'].includes(readinessOf(view, view.containers)))
+    return { plan: { app, objects }, results, ready }
+  }
+  return undefined
+}
+
+type Pod = Pick<SeenPod, 'record' | 'containers' | 'view'>
+
+async function podsOf(context: EngineContext, app: string): Promise<Pod[]> {
+  const [loaded, owners] = await Promise.all([loadAll(context), readAppObjects(context.store)])
+  const own = new Set(owners.filter(owner => owner.app === app).map(keyOf))
+  return loaded
+    .filter(({ pod }) => pod.kind === 'pod' && own.has(keyOf(pod.spec.origin)))
+    .map(({ pod: record, containers, view }) => ({ record, containers, view }))
+}
+
+async function standingOf(
+  context: EngineContext,
+  app: string,
+  claims: ReadonlySet<string>,
+  known?: readonly Pod[],
+): Promise<Standing> {
+  const { store } = context
+  const pods = known ?? (await podsOf(context, app))
+  const [secrets, volumes, owners] = await Promise.all([
+    store.all('SELECT name, id FROM secret ORDER BY name'),
+    store.all('SELECT name FROM volume ORDER BY name'),
+    readAppObjects(store),
+  ])
+  // Pods of a Job come and go; the Job itself is one thing for as long as it is there.
+  const lasting = pods.filter(({ record }) => record.job === undefined)
+  const ofJobs = pods.flatMap(({ record }) =>
+    record.job === undefined ? [] : [[record.spec.origin.name, record.job] as const],
+  )
+  return {
+    pods: Object.fromEntries(lasting.map(({ record }) => [record.name, record.id])),
+    jobs: Object.fromEntries(ofJobs),
+    secrets: Object.fromEntries(secrets.map(row => [String(row.name), String(row.id)])),
+    volumes: volumes.map(row => String(row.name)).filter(name => claims.has(name)),
+    owned: owners.filter(owner => owner.app === app).map(ownedText),
+  }
+}
+
+const ownedText = ({ kind, name, hash, wave, protection }: AppObjectRecord): string =>
+  [kind, name, hash, wave, protection ?? ''].join(' ')
+
+/** Nothing has to be started, nobody has changed limits, and the names of images mean what they did. */
+async function areWell(context: EngineContext, pods: readonly Pod[]): Promise<boolean> {
+  const lasting = pods.filter(({ record }) => record.job === undefined)
+  const isWell = (pod: Pod): boolean => {
+    const { complete, settings, goal } = pod.record
+    return complete && goal === 'running' && settings.limits === undefined && startReason(pod) === undefined
+  }
+  if (!lasting.every(isWell)) return false
+  const wanted = lasting.flatMap(({ record: { spec }, containers }) =>
+    [...spec.initContainers, ...spec.containers].map(({ name, image }) => ({
+      image,
+      id: containers.find(({ shortName }) => shortName === name)?.imageId ?? '',
+    })),
+  )
+  const ids = await findImageIds(
+    await context.storage(),
+    wanted.map(({ image }) => image),
+  )
+  return wanted.every(({ image, id }) => id === '' || (ids.get(image) ?? id) === id)
+}
