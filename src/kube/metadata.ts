@@ -49,7 +49,14 @@ const PODMAN_HONOURED = [
 ]
 const PODMAN_KNOWN = [...PODMAN_REFUSED, ...PODMAN_ACCEPTED, ...PODMAN_HONOURED]
 /** Annotations of our own. */
-const TSPOD_KNOWN = ['io.tspod.app', 'io.tspod.depends-on', 'io.tspod.prune', 'io.tspod.runtime', 'io.tspod.wave']
+const TSPOD_KNOWN = [
+  'io.tspod.app',
+  'io.tspod.depends-on',
+  'io.tspod.on-config-change',
+  'io.tspod.prune',
+  'io.tspod.runtime',
+  'io.tspod.wave',
+]
 /** Every annotation of Podman and of tspod that changes anything. A manifest may come from anywhere: no other does. */
 export const ACTED_UPON: readonly string[] = [...PODMAN_HONOURED, ...TSPOD_KNOWN]
 /** Values that ask for what happens anyway. */
@@ -127,6 +134,7 @@ function judgeKnown(key: string, value: Field): void {
     const remedy = didYouMean(base, TSPOD_KNOWN) ?? 'remove it'
     value.issueAt(value.key, 'UNKNOWN_FIELD', `no annotation of tspod is called ${quote(base)}`, remedy)
   }
+  if (key === 'io.tspod.on-config-change') value.oneOf(['restart', 'none'], 'restart')
   if (PODMAN_ACCEPTED.includes(base)) value.note('it concerns commands of Podman only')
   if (/^io\.(?:podman|containers)\./.test(base) && !PODMAN_KNOWN.includes(base)) {
     const meant = didYouMean(base, PODMAN_KNOWN)

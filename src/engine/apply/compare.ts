@@ -61,11 +61,21 @@ export function comparePod(standing: StandingPod, wanted: WantedPod, secrets: Ch
   if (changes.length === 0 && isSame) return { effect: 'none', because: [], changes: [] }
   if (images.length + settings.length === 0 && isLive)
     return { effect: 'live', because: reasons(changes.length > 0 ? changes : unexplained), changes }
+  const onlyConfig = images.length + settings.length + limits.length + fields.length === 0 && config.length > 0
+  if (onlyConfig && after.annotations[ON_CONFIG_CHANGE] === 'none')
+    return {
+      effect: 'live',
+      because: [...reasons(changes), 'it goes on with the old one until its next start'],
+      changes,
+    }
   const restarting = changes.filter(({ path }) => !isLivePath(path))
   return { effect: 'restart', because: reasons(restarting.length > 0 ? restarting : unexplained), changes }
 }
 
 const unexplained: FieldChange[] = [{ path: 'what the manifest means to this version of tspod' }]
+
+/** What a pod says about ConfigMaps and Secrets that change: `restart`, which is what nothing means, or `none`. */
+const ON_CONFIG_CHANGE = 'io.tspod.on-config-change'
 
 /** Named one by one up to this. */
 const MAX_REASONS = 6

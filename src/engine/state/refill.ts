@@ -6,7 +6,7 @@ import { type Salvaged, salvage } from './salvage.ts'
 import { openStore, type Row, type Transaction } from './store.ts'
 
 /** What is nowhere else. Rows of these stand alone: those that can be read are worth having. */
-const LONE_TABLES = ['job', 'volume', 'secret', 'event'] as const
+const LONE_TABLES = ['job', 'volume', 'secret', 'event', 'app', 'app_object', 'app_before'] as const
 /** Of pods there are copies: only all of it is better than those. */
 const POD_TABLES = ['pod', 'container', 'sandbox', 'lease', 'manifest'] as const
 

@@ -164,6 +164,18 @@ describe('a change of the manifest', () => {
     })
   }
 
+  test('of configuration that a pod does not want to restart for is live, and says when it counts', () => {
+    const calm = TEXT.replace(
+      'labels: {app: web}}',
+      'labels: {app: web}, annotations: {io.tspod.on-config-change: none}}',
+    )
+    const world = worldAfter(bundleOf(calm))
+    const web = one(plan(calm.replace('mode: slow', 'mode: fast'), world), 'web')
+    expect(web).toMatchObject({ action: 'configure', effect: 'live' })
+    expect(web.because.at(-1)).toBe('it goes on with the old one until its next start')
+    expect(one(plan(calm.replace('a:1', 'a:2'), world), 'web').effect).toBe('restart')
+  })
+
   test('tells how long the pod is away at most: its grace and its last start', () => {
     expect(one(plan(TEXT.replace('a:1', 'a:2')), 'web').outageMs).toBe(5000 + 2000)
   })
