@@ -10,12 +10,12 @@ import type { EngineContext } from '../context.ts'
 import { play } from '../play/index.ts'
 import { awaitReady, readinessOf } from '../probe/index.ts'
 import { dropBefore, keepBefore, readBefore, type Transaction, takeLock } from '../state/index.ts'
-import type { ApplyReport, ApplyRequest, Progress } from '../types/index.ts'
+import type { ApplyPlan, ApplyReport, ApplyRequest, Progress } from '../types/index.ts'
 import { writeSecrets } from '../volumes/index.ts'
 import { lazyHasher } from './hash.ts'
 import { staleObjects, writeInventory } from './inventory.ts'
 import { Ledger } from './ledger.ts'
-import { isMade, madeBy, type Prepared, prepare } from './prepare.ts'
+import { isMade, look, madeBy, type Prepared, prepare } from './prepare.ts'
 import { removeObjects } from './remove.ts'
 import { beforeOf } from './restore.ts'
 import { settle } from './settled.ts'
@@ -43,7 +43,10 @@ export async function execute(
 ): Promise<ApplyReport> {
   if (context.store.trouble !== undefined) throw context.store.trouble
   await using _lock = await lockApp(context, request.app, signal)
-  const prepared = await prepare(context, request, progress, signal)
+  const first = await look(context, request)
+  const agreed = (await request.agree?.(planOf(request, first))) ?? true
+  if (!agreed) return { plan: planOf(request, first), results: [], ready: true }
+  const prepared = await prepare(context, request, first, progress, signal)
   const work: Work = { context, request, prepared, ledger: new Ledger(prepared.planned), progress, signal }
   await begin(work)
   const waves = [...Map.groupBy(prepared.planned.filter(isWanted), ({ object }) => object.wave)].sort(
@@ -60,13 +63,19 @@ export async function execute(
   await end(work)
   if (signal.aborted) throw interrupted(work)
   const report = {
-    plan: { app: request.app, objects: prepared.planned.map(({ object }) => object) },
+    plan: planOf(request, prepared),
     results: work.ledger.results(),
     ready: await isReady(work),
   }
   await settle(context, request, report)
   return report
 }
+
+/** What is to be done, as it is shown. */
+export const planOf = ({ app }: ApplyRequest, { planned }: Prepared): ApplyPlan => ({
+  app,
+  objects: planned.map(({ object }) => object),
+})
 
 const interrupted = ({ signal, request }: Work): TspodError =>
   new TspodError('COMMAND_ABORTED', `the apply of ${request.app} was interrupted; pods that it had stopped are back`, {

@@ -1,7 +1,7 @@
 /** `tspod apply` and what belongs to it: the difference between a bundle and what runs, and bringing one to the other. */
 import type { EngineContext } from '../context.ts'
 import type { ApplyPlan, ApplyRequest, DownReport } from '../types/index.ts'
-import { lockApp } from './execute.ts'
+import { lockApp, planOf } from './execute.ts'
 import { look } from './prepare.ts'
 import { objectsOfApp, removeObjects } from './remove.ts'
 
@@ -11,8 +11,7 @@ export { settled } from './settled.ts'
 
 /** What `apply` would do, and why; changes nothing. Throws NAME_IN_USE for what others have, WRONG_STATE, USAGE. */
 export async function planApply(context: EngineContext, request: ApplyRequest, _: AbortSignal): Promise<ApplyPlan> {
-  const { planned } = await look(context, request)
-  return { app: request.app, objects: planned.map(({ object }) => object) }
+  return planOf(request, await look(context, request))
 }
 
 /** Takes an app down, by its records alone; volumes only where they are asked for. Throws NO_SUCH_OBJECT. */

@@ -43,14 +43,14 @@ export function madeBy(planned: readonly Planned[], { bundle }: ApplyRequest): B
   }
 }
 
-/** Plans, fetches the images that the plan needs or that a registry may have newer ones of, and plans again. */
+/** Fetches the images that a first plan needs or that a registry may have newer ones of, and plans again. */
 export async function prepare(
   context: EngineContext,
   request: ApplyRequest,
+  first: Prepared,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Prepared> {
-  const first = await look(context, request)
   const wanted = toFetch(first.planned, request)
   if (wanted.length === 0) return first
   const bundle = { ...request.bundle, pods: wanted }

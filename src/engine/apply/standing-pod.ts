@@ -17,7 +17,15 @@ export function startReason({
   const stopped = containers.find(({ kind, goal }) => kind === 'regular' && goal !== 'running')
   if (stopped !== undefined) return `container ${stopped.shortName} was stopped`
   const lost = view.containers.find(({ kind, state }) => kind !== 'init' && state === 'unknown')
-  return lost && `container ${lost.shortName} is gone`
+  if (lost !== undefined) return `container ${lost.shortName} is gone`
+  // After a reboot nobody else may start it: units of sources are not tspod-restart.service.
+  const unseen = containers.find(
+    ({ kind, state, reason }) => kind !== 'init' && state === 'exited' && reason === 'Unknown',
+  )
+  const isWaitedFor = record.wakeMs !== undefined || record.spec.restartPolicy === 'Never'
+  return unseen === undefined || isWaitedFor
+    ? undefined
+    : `container ${unseen.shortName} ended unseen: a reboot, or a crash`
 }
 
 /** How long nobody serves at most, when the pod is replaced: its grace, and what its last start took. */

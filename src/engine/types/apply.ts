@@ -41,6 +41,8 @@ export type ApplyRequest = {
   onFailure: 'stop' | 'keep-old' | 'rollback'
   /** Takes objects over that belong to another app, or to nobody. */
   forceConflicts?: true
+  /** Asked once the plan is known, before anything is changed or fetched; false ends it there, without results. */
+  agree?(plan: ApplyPlan): Promise<boolean>
   /** Whether an object may be pruned; absent: what io.tspod.prune says on record, where `confirm` means no. */
   mayPrune?(object: ObjectName, protection: Protection | undefined): boolean
 }
