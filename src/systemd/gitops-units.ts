@@ -17,8 +17,8 @@ const MARK = '# Written by `tspod gitops add`\n'
 /** `jitter`: many hosts that ask the same server do not ask at the same moment. */
 export function timerDropIn(intervalMs: number, jitter: boolean): string {
   const seconds = Math.round(intervalMs / 1000)
-  // An empty value takes back what the template has.
-  const lines = ['[Timer]', 'OnUnitInactiveSec=', `OnUnitInactiveSec=${seconds}s`]
+  // An empty value takes back every time that the template has, whatever it is called.
+  const lines = ['[Timer]', 'OnUnitInactiveSec=', 'OnActiveSec=1s', `OnUnitInactiveSec=${seconds}s`]
   if (jitter) lines.push(`RandomizedDelaySec=${Math.ceil(seconds / 10)}s`)
   return `${MARK}${lines.join('\n')}\n`
 }

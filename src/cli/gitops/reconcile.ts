@@ -47,7 +47,7 @@ export const reconcile = defineVerb({
     flags.all === operands.length > 0 ? [{ message: 'name sources, or say --all' }] : [],
   async run({ flags, operands }, world) {
     const gitops = await gitopsOf(world)
-    const names = flags.all ? (await gitops.list()).map(({ name }) => name) : operands
+    const names = flags.all ? (await gitops.sources()).map(({ name }) => name) : operands
     const allowed = flags['allow-prune']
     const wish: ReconcileWish = {
       insist: !flags.all && !flags.quiet,
@@ -89,7 +89,7 @@ async function reconcileEach(
         told(error.message)
         done.push({ complaint: names.length > 1 ? `${name}: ${failureText(error).text}` : failureText(error).text })
       }
-      const source = (await gitops.list()).find(each => each.name === name)
+      const source = (await gitops.sources()).find(each => each.name === name)
       if (source !== undefined) await rewatch(source, world)
     }
   } finally {

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import type { SourceView, SourceWish } from '../../engine/index.ts'
 import { isMissing, isTspodError, TspodError } from '../../errors.ts'
 import { writeAtomic } from '../../files.ts'
-import { SYSTEM_PATHS } from '../../paths.ts'
+import { gitopsDirectory, SYSTEM_PATHS } from '../../paths.ts'
 import { watchedPaths } from '../../source/index.ts'
 import { gitopsUnits, pathDropIn, systemdPresent, timerDropIn } from '../../systemd/index.ts'
 import { placeOf, withUnits } from '../systemd/index.ts'
@@ -31,6 +31,9 @@ export async function watchSource(wish: SourceWish, world: World): Promise<strin
         remedy: `install the units first (tspod systemd install), then: tspod gitops remove ${wish.name}, and add it again`,
       })
     }
+    const trigger = triggerOf(wish.name, world)
+    await mkdir(dirname(trigger), { recursive: true, mode: 0o700 })
+    await writeAtomic(trigger, '', 0o600)
     await writeDropIn(place, timer, timerDropIn(wish.intervalMs, wish.from.kind === 'git'))
     await writeDropIn(place, path, pathDropIn(await pathsOf(wish)))
     // Has systemd read the drop-ins as well.
@@ -93,6 +96,9 @@ export async function nextRuns(sources: readonly SourceView[], world: World): Pr
   })
 }
 
+/** Whoever touches it has the source reconciled; templates/tspod-gitops@.path names it. */
+const triggerOf = (name: string, { paths }: World): string => join(gitopsDirectory(paths), name, 'trigger')
+
 const dropInOf = ({ unitFolder }: Place, unit: string): string => join(unitFolder, `${unit}.d`, '10-tspod.conf')
 
 async function writeDropIn(place: Place, unit: string, text: string): Promise<void> {
@@ -108,16 +114,20 @@ async function removeDropIn(place: Place, unit: string): Promise<void> {
   await rmdir(dirname(file)).catch(() => undefined)
 }
 
+/**
+ * What is there of the paths to watch. While one is missing systemd watches its folder, and each event there makes it
+ * set up all watches anew, between which others are lost. The log of HEAD has an entry for every way to move it.
+ */
 async function pathsOf({ from, path, recursive }: SourceWish): Promise<string[]> {
   if (from.kind === 'git') return []
   const about = path === undefined ? {} : { path }
-  if (from.kind === 'directory')
-    return watchedPaths(from, {
-      ...about,
-      directories: recursive ? await directoriesBelow(join(from.dir, path ?? '')) : [],
-    })
+  if (from.kind === 'directory') {
+    const directories = recursive ? await directoriesBelow(join(from.dir, path ?? '')) : []
+    return watchedPaths(from, { ...about, directories })
+  }
   const head = await readFile(join(from.dir, '.git/HEAD'), 'utf8').catch(() => undefined)
-  return watchedPaths(from, { ...about, ...(head !== undefined && { head }) })
+  const named = watchedPaths(from, { ...about, ...(head !== undefined && { head }) })
+  return [...named, join(from.dir, '.git/logs/HEAD')].filter(each => existsSync(each))
 }
 
 async function directoriesBelow(top: string): Promise<string[]> {

@@ -3,7 +3,7 @@
  * applied last stays the truth: pods that somebody has stopped or removed come back. Nothing is removed for that.
  */
 import { isTspodError } from '../../errors.ts'
-import type { ApplyReport, Told } from '../types/index.ts'
+import type { ApplyPlan, ApplyReport, Told } from '../types/index.ts'
 import { changesOf } from './decide.ts'
 import type { Hands } from './hands.ts'
 import { requestFor } from './prepare.ts'
@@ -22,9 +22,12 @@ export async function heal({ hands, source, told, signal }: Healing): Promise<Ap
     if (kept === undefined) return []
     const { bundle } = await hands.translate(kept.files, kept.root)
     const request = { ...requestFor(source, { confirmPrune: false }, revision, bundle), prune: false }
-    const job = { source, files: kept.files, request }
-    if (changesOf(await hands.plan(job, signal)) === undefined) return []
-    told('repairing what was applied last')
+    const agree = async (plan: ApplyPlan): Promise<boolean> => {
+      const differs = changesOf(plan) !== undefined
+      if (differs) told('repairing what was applied last')
+      return differs
+    }
+    const job = { source, files: kept.files, request: { ...request, agree } }
     const { results } = await hands.apply(job, told, signal)
     return results.filter(({ outcome }) => outcome !== 'unchanged')
   } catch (error) {

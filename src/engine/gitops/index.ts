@@ -50,6 +50,7 @@ export function openGitops(context: EngineContext, engine: Applying): Gitops {
         await insertSource(tx, wish, clock.nowMs())
         await tellOfSource(tx, wish.name, { action: 'add', reason: 'Added', message: '' }, clock.nowMs())
       }),
+    sources: () => readSources(store),
     list: async () => {
       const [sources, apps] = await Promise.all([readSources(store), engine.apps()])
       const looks = sources.map(async source => {
@@ -147,7 +148,8 @@ async function appOfUnits(context: EngineContext, source: SourceRecord): Promise
 async function planOf(hands: Hands, name: string, wish: ReconcileWish, signal: AbortSignal): Promise<SourcePlan> {
   const source = await readSource(hands.store, name)
   const work = { hands, source, wish, told: () => undefined, signal }
-  const { snapshot, plan, notes } = await prepare(work, { stage: 'source' })
+  const { snapshot, job, notes } = await prepare(work, { stage: 'source' })
+  const plan = await hands.plan(job, signal)
   const pruning = judgePrune(plan, wish.allowPrune)
   return {
     revision: snapshot.revision,

@@ -1,7 +1,7 @@
 /** The part of a reconcile that changes nothing: read, validate, preflight, plan. */
 import { TspodError } from '../../errors.ts'
 import type { Bundle } from '../../model.ts'
-import type { ApplyPlan, ApplyRequest, PlayOptions, ReconcileWish, Stage, Told } from '../types/index.ts'
+import type { ApplyRequest, PlayOptions, ReconcileWish, Stage, Told } from '../types/index.ts'
 import { judgeFiles, type Verdict } from './decide.ts'
 import type { ApplyJob, Hands, SourceSnapshot } from './hands.ts'
 import { conflicts } from './preflight.ts'
@@ -13,7 +13,6 @@ export type Prepared = {
   bundle: Bundle
   notes: string[]
   job: ApplyJob
-  plan: ApplyPlan
 }
 
 /** Where a reconcile is, for who asks why it was given up. */
@@ -61,7 +60,7 @@ export async function prepare(work: Planning, progress: Progress): Promise<Prepa
   const request = requestFor(source, work.wish, snapshot.revision, bundle)
   const job = { source, files: snapshot.files, request }
   const more = [...(snapshot.notes ?? []), ...(dirty === undefined ? [] : [dirty])]
-  return { snapshot, bundle, notes: [...more, ...notes], job, plan: await hands.plan(job, signal) }
+  return { snapshot, bundle, notes: [...more, ...notes], job }
 }
 
 /** What apply is asked for. */

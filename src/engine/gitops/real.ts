@@ -8,14 +8,14 @@ import { gitopsDirectory } from '../../paths.ts'
 import { collectSnapshots, readSnapshot } from '../../source/index.ts'
 import type { EngineContext } from '../context.ts'
 import { type PodRecord, readPods } from '../state/index.ts'
-import type { AppView, Engine } from '../types/index.ts'
+import type { Engine } from '../types/index.ts'
 import { hostPathProblem, storedSecrets } from '../volumes/index.ts'
 import type { Hands } from './hands.ts'
 import { type Claim, claimsOfPod } from './preflight.ts'
 import type { SourceRecord } from './store.ts'
 import { openUnitMode } from './unit-mode.ts'
 
-type Applying = Pick<Engine, 'apply' | 'planApply' | 'apps'>
+type Applying = Pick<Engine, 'apply' | 'planApply'>
 
 /** Everything the loop does, done for real. */
 export function realHands(context: EngineContext, engine: Applying): Hands {
@@ -29,8 +29,8 @@ export function realHands(context: EngineContext, engine: Applying): Hands {
       const options: TranslateOptions = { baseDirectory: root, storedSecret: await storedSecrets(context) }
       return translate(files, options)
     },
-    host: app => hostState(context, engine, app),
-    claims: () => allClaims(context, engine),
+    host: app => hostState(context, app),
+    claims: () => allClaims(context),
     paths: wrongPaths,
     images: bundle => imagesOf(context, bundle),
     collect: (source, kept) => collect(context, source, kept),
@@ -61,35 +61,33 @@ const sourceDoors = ({ run, clock, paths, environment }: EngineContext, signal: 
   signal,
 })
 
-/** The app a pod is of: of its object's, or of the unit that has played it. */
-function ownerOf(pod: PodRecord, apps: readonly AppView[], units: ReadonlyMap<string, string>): string | undefined {
-  const { kind, name } = pod.spec.origin
-  const app = apps.find(({ objects }) => objects.some(each => each.kind === kind && each.name === name))
-  if (app !== undefined) return app.name
-  const unit = pod.settings.unit?.name ?? ''
-  return units.get(unit) ?? (unit.startsWith('tspod-kube@') ? unit : undefined)
-}
-
-async function owned(context: EngineContext, engine: Applying): Promise<{ pod: PodRecord; app: string | undefined }[]> {
-  const [pods, apps, rows] = await Promise.all([
-    readPods(context.store),
-    engine.apps(),
-    context.store.all('SELECT unit, source FROM gitops_unit'),
+/** All pods with the app that each is of: its object's, or that of the unit that has played it. */
+async function owned({ store }: EngineContext): Promise<{ pod: PodRecord; app: string | undefined }[]> {
+  const [pods, objects, rows] = await Promise.all([
+    readPods(store),
+    store.all('SELECT kind, name, app FROM app_object'),
+    store.all('SELECT unit, source FROM gitops_unit'),
   ])
+  const apps = new Map(objects.map(row => [`${row.kind} ${row.name}`, String(row.app)]))
   const units = new Map(rows.map(row => [String(row.unit), String(row.source)]))
-  return pods.filter(({ kind }) => kind === 'pod').map(pod => ({ pod, app: ownerOf(pod, apps, units) }))
+  const ownerOf = ({ spec, settings }: PodRecord): string | undefined => {
+    const unit = settings.unit?.name ?? ''
+    const app = apps.get(`${spec.origin.kind} ${spec.origin.name}`) ?? units.get(unit)
+    return app ?? (unit.startsWith('tspod-kube@') ? unit : undefined)
+  }
+  return pods.filter(({ kind }) => kind === 'pod').map(pod => ({ pod, app: ownerOf(pod) }))
 }
 
-async function allClaims(context: EngineContext, engine: Applying): Promise<Claim[]> {
-  return (await owned(context, engine)).flatMap(({ pod, app }) => claimsOfPod(pod.spec, app))
+async function allClaims(context: EngineContext): Promise<Claim[]> {
+  return (await owned(context)).flatMap(({ pod, app }) => claimsOfPod(pod.spec, app))
 }
 
 /** The boot, the images that are here, and whose pods beside this app's are. */
-async function hostState(context: EngineContext, engine: Applying, app: string): Promise<string> {
+async function hostState(context: EngineContext, app: string): Promise<string> {
   const images = (await listImages(await context.storage())).map(
     ({ id, names }) => `${id} ${[...names].sort().join(' ')}`,
   )
-  const others = (await owned(context, engine)).filter(each => each.app !== app).map(({ pod }) => pod.name)
+  const others = (await owned(context)).filter(each => each.app !== app).map(({ pod }) => pod.name)
   const facts = [context.boot, ...images.sort(), ...others.sort()]
   return createHash('sha256').update(facts.join('\n')).digest('hex')
 }

@@ -3,9 +3,18 @@
  * guards, apply. Up to the last step nothing is changed, and whatever is wrong before it leaves what runs as it is.
  */
 import { isTspodError, TspodError } from '../../errors.ts'
-import type { ReconcileWish, RunView, Told } from '../types/index.ts'
-import { changesOf, judgePlan, judgeRevision, judgeSuspension, short, type Verdict } from './decide.ts'
-import type { Hands } from './hands.ts'
+import type { Bundle } from '../../model.ts'
+import type { ApplyPlan, ApplyReport, ReconcileWish, RunView, Told } from '../types/index.ts'
+import {
+  type BadRevision,
+  changesOf,
+  judgePlan,
+  judgeRevision,
+  judgeSuspension,
+  short,
+  type Verdict,
+} from './decide.ts'
+import type { Hands, SourceSnapshot } from './hands.ts'
 import { type Prepared, type Progress, prepare, refusal } from './prepare.ts'
 import { becomeGood, failed, failureOf, refused, view, type Work } from './results.ts'
 import { beginRun, endKilled, endRun, keepRevision, readBad, readSource, tellOfSource, updateSource } from './store.ts'
@@ -26,27 +35,83 @@ export async function reconcileOnce(
   if (source.suspended !== undefined) await resumed(work)
   const progress: Progress = { stage: 'source' }
   try {
-    const prepared = await prepare(work, progress)
-    const verdict = judgePlan(prepared.plan, { observe: source.observe, ...wish })
-    if (verdict.do === 'skip') return await settled(work, prepared, verdict)
-    progress.stage = 'guard'
-    if (verdict.do === 'refuse') throw refusal(verdict)
-    return await applied(work, prepared, verdict.reason, progress)
+    return await bring(work, await prepare(work, progress), progress)
   } catch (error) {
     if (!isTspodError(error) || signal.aborted || error.code === 'STORE_UNUSABLE') throw error
     return await refused(work, error, progress)
   }
 }
 
+/** What has become of a plan so far. */
+type Begun = { plan?: ApplyPlan; verdict?: Verdict; bad?: BadRevision; id?: number }
+
+/** Plans, and carries the plan out where nothing speaks against it. */
+async function bring(work: Work, prepared: Prepared, progress: Progress): Promise<RunView> {
+  const { hands, told, signal } = work
+  const begun: Begun = {}
+  const agree = (plan: ApplyPlan): Promise<boolean> => judge(work, plan, begun, progress)
+  const job = { ...prepared.job, request: { ...prepared.job.request, agree } }
+  let report: ApplyReport | undefined
+  let failure: TspodError | undefined
+  try {
+    report = await hands.apply(job, told, signal)
+    failure = failureOf(report)
+  } catch (error) {
+    if (begun.id === undefined || !isTspodError(error)) throw error
+    failure = error
+  }
+  const { plan = report?.plan, verdict, id, bad } = begun
+  if (plan === undefined || verdict === undefined) throw new Error('apply has not asked whether it may')
+  if (id === undefined) return settled(work, prepared.snapshot, prepared.bundle, plan, verdict)
+  const { revision, signer } = prepared.snapshot
+  const facts = {
+    plan,
+    ...(report !== undefined && { results: report.results }),
+    ...(signer !== undefined && { signer }),
+  }
+  if (failure !== undefined) return failed(work, { id, revision, bad, failure, facts })
+  return applied(work, prepared, { id, reason: verdict.reason, facts })
+}
+
+/** Whether a plan is carried out; what is about to be tried is written down first. */
+async function judge(work: Work, plan: ApplyPlan, begun: Begun, progress: Progress): Promise<boolean> {
+  const { hands, source, wish, told, beganMs } = work
+  const revision = progress.revision ?? ''
+  const verdict = judgePlan(plan, { observe: source.observe, ...wish })
+  Object.assign(begun, { plan, verdict })
+  if (verdict.do === 'skip') return false
+  progress.stage = 'guard'
+  if (verdict.do === 'refuse') throw refusal(verdict)
+  progress.stage = 'apply'
+  const bad = await readBad(hands.store, source.name, revision)
+  if (bad !== undefined) {
+    begun.bad = bad
+    const host = await hands.host(source.name)
+    const again = judgeRevision(bad, { host, nowMs: beganMs, insist: wish.insist })
+    if (again.do === 'refuse') throw new TspodError('GITOPS_WAITS', again.reason, { remedy: again.remedy })
+  }
+  begun.id = await hands.store.write(async tx => {
+    await updateSource(tx, source.name, { attempted: { revision, atMs: beganMs } })
+    return beginRun(tx, source.name, revision, beganMs)
+  })
+  told(`applying ${short(revision)}: ${verdict.reason}`)
+  return true
+}
+
 /** All is as this revision says, or what is not is only told. */
-async function settled(work: Work, prepared: Prepared, verdict: Verdict): Promise<RunView> {
+async function settled(
+  work: Work,
+  snapshot: SourceSnapshot,
+  bundle: Bundle,
+  plan: ApplyPlan,
+  { reason }: Verdict,
+): Promise<RunView> {
   const { hands, source, beganMs } = work
-  const { snapshot, plan } = prepared
   const { revision, signer } = snapshot
   const drift = changesOf(plan)
   const isNews = drift === undefined ? source.applied?.revision !== revision : source.drift !== drift
   const outcome = drift === undefined ? 'unchanged' : 'observed'
-  const images = drift === undefined && isNews ? await hands.images(prepared.bundle) : {}
+  const images = drift === undefined && isNews ? await hands.images(bundle) : {}
   const endedMs = hands.nowMs()
   const id = await hands.store.write(async tx => {
     await endKilled(tx, source.name, beganMs)
@@ -59,49 +124,21 @@ async function settled(work: Work, prepared: Prepared, verdict: Verdict): Promis
       await tellOfSource(tx, source.name, told, endedMs)
     }
     const run = await beginRun(tx, source.name, revision, beganMs)
-    await endRun(tx, source.name, run, {
-      outcome,
-      reason: verdict.reason,
-      endedMs,
-      plan,
-      ...(signer !== undefined && { signer }),
-    })
+    const detail = { plan, ...(signer !== undefined && { signer }) }
+    await endRun(tx, source.name, run, { outcome, reason, endedMs, ...detail })
     return run
   })
-  return { ...view(source, beganMs, outcome, verdict.reason, revision), ...(id !== undefined && { id }), plan, endedMs }
+  return { ...view(source, beganMs, outcome, reason, revision), ...(id !== undefined && { id }), plan, endedMs }
 }
 
-/** Carries the plan out. */
-async function applied(work: Work, prepared: Prepared, reason: string, progress: Progress): Promise<RunView> {
-  const { hands, source, told, signal, beganMs } = work
-  const { snapshot, job, plan } = prepared
-  const { revision, signer } = snapshot
-  progress.stage = 'apply'
-  const host = await hands.host(source.name)
-  const bad = await readBad(hands.store, source.name, revision)
-  const again = judgeRevision(bad, { host, nowMs: beganMs, insist: work.wish.insist })
-  if (again.do === 'refuse') throw new TspodError('GITOPS_WAITS', again.reason, { remedy: again.remedy })
-  const id = await hands.store.write(async tx => {
-    await updateSource(tx, source.name, { attempted: { revision, atMs: beganMs } })
-    return beginRun(tx, source.name, revision, beganMs)
-  })
-  told(`applying ${short(revision)}: ${reason}`)
-  let failure: TspodError | undefined
-  let report: Awaited<ReturnType<Hands['apply']>> | undefined
-  try {
-    report = await hands.apply(job, told, signal)
-    failure = failureOf(report)
-  } catch (error) {
-    if (!isTspodError(error)) throw error
-    failure = error
-  }
-  const facts = {
-    plan,
-    ...(report !== undefined && { results: report.results }),
-    ...(signer !== undefined && { signer }),
-  }
-  if (failure !== undefined) return await failed(work, { id, revision, bad, failure, facts })
-  const images = await hands.images(prepared.bundle)
+type Applied = { id: number; reason: string; facts: Pick<RunView, 'plan' | 'results' | 'signer'> }
+
+/** All of the plan is done, and everything is ready. */
+async function applied(work: Work, prepared: Prepared, { id, reason, facts }: Applied): Promise<RunView> {
+  const { hands, source, beganMs } = work
+  const { snapshot, bundle } = prepared
+  const { revision } = snapshot
+  const images = await hands.images(bundle)
   const endedMs = hands.nowMs()
   const isDrift = source.applied?.revision === revision
   const said = isDrift ? `drift repaired: ${reason}` : reason

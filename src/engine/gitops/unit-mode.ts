@@ -47,6 +47,7 @@ export function openUnitMode(context: EngineContext): UnitMode {
     apply: (job, told, signal) =>
       withUnits(async units => {
         const { wanted, plan } = await look(units, job)
+        if ((await job.request.agree?.(plan)) === false) return { plan, results: [], ready: true }
         const doing = { units, context, folder, source: job.source.name, signal }
         return { plan, ...(await carryOut(doing, plan, wanted, job, told)) }
       }),

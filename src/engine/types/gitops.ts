@@ -119,6 +119,8 @@ export type Gitops = {
   /** Throws NAME_IN_USE when there is one of that name. */
   add(wish: SourceWish): Promise<void>
   list(): Promise<SourceView[]>
+  /** The same without their apps, from the records alone. */
+  sources(): Promise<SourceView[]>
   plan(name: string, wish: ReconcileWish, signal: AbortSignal): Promise<SourcePlan>
   reconcile(name: string, wish: ReconcileWish, told: Told, signal: AbortSignal): Promise<RunView>
   /** Newest first. */

@@ -118,7 +118,7 @@ describe('reconcile', () => {
     ['refused', 'GITOPS_REFUSED', 6],
   ]
   const reconciling = (run: Partial<RunView>, asked: ReconcileWish[] = []): Partial<Gitops> => ({
-    list: async () => [source],
+    sources: async () => [source],
     reconcile: async (name, wish) => {
       asked.push(wish)
       return { source: name, beganMs: 0, outcome: 'applied', reason: 'because', ...run }
@@ -134,9 +134,9 @@ describe('reconcile', () => {
     await run(['gitops', 'reconcile', '--quiet', 'shop'], reconciling({}, asked))
     await run(['gitops', 'reconcile', '--all'], reconciling({}, asked))
     expect(asked).toEqual([
-      { insist: true, allowPrune: 3, confirmPrune: true },
-      { insist: false, confirmPrune: false },
-      { insist: false, confirmPrune: false },
+      { insist: true, allowPrune: 3, confirmPrune: true, rewind: false },
+      { insist: false, confirmPrune: false, rewind: false },
+      { insist: false, confirmPrune: false, rewind: false },
     ])
   })
   test('says what became of each object, and what is wrong', async () => {

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals'
 import { pathDropIn, timerDropIn } from '../../../src/systemd/gitops-units.ts'
 
 test('the interval replaces that of the template', () => {
-  expect(timerDropIn(90_000, false)).toMatch(/^OnUnitInactiveSec=\nOnUnitInactiveSec=90s\n$/m)
+  expect(timerDropIn(90_000, false)).toMatch(/^OnUnitInactiveSec=\nOnActiveSec=1s\nOnUnitInactiveSec=90s\n$/m)
   expect(timerDropIn(90_000, true)).toContain('RandomizedDelaySec=9s\n')
 })
 

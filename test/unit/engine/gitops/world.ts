@@ -91,8 +91,9 @@ export async function openWorld(wish: Partial<SourceWish> = {}) {
     collect: async () => undefined,
     plan,
     apply: async job => {
-      world.applies += 1
       const made = await plan(job)
+      if ((await job.request.agree?.(made)) === false) return { plan: made, results: [], ready: true }
+      world.applies += 1
       const results = []
       for (const { kind, name, action } of made.objects) {
         if (world.killedBefore === name) throw new Error('killed')
