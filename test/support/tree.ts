@@ -3,7 +3,7 @@
  * afterwards. A stamp next to it names what went in; a tree without the right stamp is completed or built anew.
  */
 import { createHash } from 'node:crypto'
-import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { mustSucceed, run } from '../../src/process.ts'
 
@@ -12,7 +12,18 @@ const PACKAGES = [
   ...['systemd', 'systemd-sysv', 'dbus', 'dbus-user-session', 'libpam-systemd'],
   ...['crun', 'runc', 'conmon', 'netavark', 'aardvark-dns', 'catatonit', 'containers-storage', 'skopeo', 'podman'],
   ...['golang-github-containers-common', 'golang-github-containers-image'],
-  ...['passt', 'uidmap', 'iproute2', 'nftables', 'iptables', 'procps', 'ca-certificates', 'busybox-static', 'curl'],
+  ...[
+    'passt',
+    'uidmap',
+    'iproute2',
+    'nftables',
+    'iptables',
+    'procps',
+    'ca-certificates',
+    'busybox-static',
+    'curl',
+    'git',
+  ],
 ]
 
 /**
@@ -92,6 +103,8 @@ async function complete(tree: string): Promise<void> {
   const missing = PACKAGES.filter(name => !listed.includes(`${name} installed`))
   if (missing.length > 0) {
     const env = { DEBIAN_FRONTEND: 'noninteractive' }
+    // `configure` has taken away the host's resolver, which the packages come by.
+    await cp('/etc/resolv.conf', join(tree, 'etc/resolv.conf'), { dereference: true })
     mustSucceed(
       await run({ argv: ['chroot', tree, 'apt-get', 'update'], env, timeoutMs: BUILD_TIMEOUT_MS }),
       'apt-get update',

@@ -2,12 +2,21 @@
 import * as fs from 'node:fs'
 import { createServer } from 'node:http'
 import { afterEach, beforeEach, describe, expect } from '@jest/globals'
-import { kustomizeLacks } from '../../support/kustomize.ts'
+import { FIXED_PATH, run } from '../../../src/process.ts'
+import { findProgramIn } from '../../../src/programs.ts'
 import { Repository } from '../../support/repository.ts'
 import { testUnless } from '../../support/requires.ts'
 import { SourceArea } from '../../support/source.ts'
 
-const kustomizeTest = testUnless(await kustomizeLacks())
+/** Older ones know no `resources` that are directories, as Debian 12's kubectl. */
+async function lacking(): Promise<string | undefined> {
+  const program = ['kustomize', 'kubectl'].find(name => findProgramIn(FIXED_PATH, name) !== undefined)
+  if (program === undefined) return 'neither kustomize nor kubectl is here'
+  const args = program === 'kubectl' ? ['version', '--client'] : ['version']
+  const { stdout } = await run({ argv: [program, ...args] })
+  return /v?(?:[4-9]|\d\d)\.\d+\.\d+\s*$/m.test(stdout) ? undefined : `${program} has a kustomize that is older than 4`
+}
+const kustomizeTest = testUnless(await lacking())
 
 let area: SourceArea
 let app: Repository
