@@ -133,11 +133,14 @@ export type ContainerSpec = {
   terminationMessagePolicy: 'File' | 'FallbackToLogsOnError'
   /** Over the usual ones, by the names of ulimit(1); -1: no limit. */
   rlimits?: Record<string, { soft: number; hard: number }>
-  /** Who says when it is ready: its monitor as soon as it runs, or it itself by sd_notify(3). Absent: nobody. */
-  sdnotify?: 'conmon' | 'container'
-  /** Kept for when something runs them. Absent: none. */
+  /**
+   * Who says when it is ready: its monitor as soon as it runs, it itself by sd_notify(3), or its probes. Absent:
+   * nobody.
+   */
+  sdnotify?: 'conmon' | 'container' | 'healthy'
+  /** Absent: none. */
   probes?: ContainerProbes
-  /** Kept like probes. */
+  /** Absent: none. */
   hooks?: ContainerHooks
   /** Absent: the image's. */
   stopSignal?: string

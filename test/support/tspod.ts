@@ -79,6 +79,7 @@ export type ListedContainer = {
   restarts: number
   pid?: number
   exitCode?: number
+  ready?: boolean
 }
 
 export const containers = async (place: Place): Promise<ListedContainer[]> =>

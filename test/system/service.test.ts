@@ -288,6 +288,33 @@ describe('the unit is what its service is', () => {
     expect(await app.show('ActiveState')).toEqual(['activating'])
   }
 
+  onMachine('active once its probes say that it is healthy; what probes is outside the unit, and goes', () =>
+    withLeakCheck(machine, async () => {
+      const pod = JSON.parse(podText('well').slice(4))
+      pod.metadata.annotations = { 'io.containers.sdnotify': 'healthy' }
+      const exec = { command: ['test', '-e', '/tmp/alive'] }
+      pod.spec.containers[0].livenessProbe = { exec, periodSeconds: 1, failureThreshold: 100 }
+      const app = await made('app', JSON.stringify(pod))
+      await machine.exec(['systemctl', 'start', '--no-block', app.unit])
+      await eventually(
+        () => app.show('StatusText'),
+        ([status]) => status === '1/1 containers up; waiting for well-c1 to be ready',
+      )
+      expect(await app.show('ActiveState')).toEqual(['activating'])
+      const prober = "pgrep -f 'dist/[p]rober.cjs'"
+      expect((await machine.sh(`cat /proc/$(${prober})/cgroup`)).stdout).toMatch(/tspod-prober-\d+\.scope/)
+      await succeeds(machine, ['exec', 'well-c1', 'touch', '/tmp/alive'])
+      await app.reaches('active')
+      expect(await app.stop()).toBe(0)
+      expect(await app.show('ActiveState')).toEqual(['inactive'])
+      await eventually(
+        async () => (await machine.sh(prober)).stdout,
+        text => text === '',
+      )
+      await app.remove()
+    }),
+  )
+
   onMachine('inactive when it is stopped while it waits for a container, and nothing is left', () =>
     withLeakCheck(machine, async () => {
       const app = await made('app', mute())

@@ -1,5 +1,6 @@
 /** Plays in which containers have a say in when the service is ready (io.containers.sdnotify), and what comes after. */
-import type { Id } from '../../model.ts'
+import { TspodError } from '../../errors.ts'
+import type { ContainerSpec, Id } from '../../model.ts'
 import { waitExit } from '../../oci/index.ts'
 import { exitDirectory } from '../../paths.ts'
 import type { EngineContext, PodWork } from '../context.ts'
@@ -11,21 +12,30 @@ import type { Watch } from '../types/index.ts'
 /** A service lives for weeks; each look is that long. */
 const LONG_MS = 24 * 3_600_000
 
-/** The containers that say themselves when they are ready. */
-const speakers = ({ pod, containers }: PodWork): ContainerRecord[] =>
-  containers.filter(({ shortName }) => specNamed(pod.spec, shortName)?.sdnotify === 'container')
+/** How soon it is noticed what its probes have found of a container, or that it has ended. */
+const LOOK_MS = 250
+
+type Policy = NonNullable<ContainerSpec['sdnotify']>
+
+/** The containers that somebody says of when they are ready: they themselves, or their probes. */
+const speakers = ({ pod, containers }: PodWork, policy: Policy): ContainerRecord[] =>
+  containers.filter(({ shortName }) => specNamed(pod.spec, shortName)?.sdnotify === policy)
 
 /** Listens for what containers are going to say, before they are made. */
 export function listenFor(work: PodWork): void {
-  for (const { id } of speakers(work)) work.context.proxies.open(id)
+  for (const { id } of speakers(work, 'container')) work.context.proxies.open(id)
 }
 
 /**
- * Waits until all that have started and speak for themselves are ready. No lock may be held: until then they are
+ * Waits until all that have started and have a say are ready. No lock may be held: until then they are
  * looked after as usual. Throws START_FAILED when one has ended instead, and with the reason of `signal`.
  */
 export async function awaitReadiness(works: readonly PodWork[], signal: AbortSignal, watch: Watch): Promise<void> {
-  const waiting = new Map(works.flatMap(work => speakers(work).map(record => [record, work.context] as const)))
+  const waiting = new Map(
+    (['container', 'healthy'] as const).flatMap(policy =>
+      works.flatMap(work => speakers(work, policy).map(record => [record, { policy, ...work }] as const)),
+    ),
+  )
   // What could not be started is told of already.
   for (const record of waiting.keys()) if (record.startedMs === undefined) waiting.delete(record)
   if (waiting.size === 0) return
@@ -39,12 +49,34 @@ export async function awaitReadiness(works: readonly PodWork[], signal: AbortSig
     )
   tell()
   await Promise.all(
-    [...waiting].map(async ([record, { proxies }]) => {
-      await proxies.ready(record.id, signal)
+    [...waiting].map(async ([record, { policy, context }]) => {
+      if (policy === 'container') await context.proxies.ready(record.id, signal)
+      else await healthy(context, record, signal)
       waiting.delete(record)
       tell()
     }),
   )
+}
+
+/**
+ * Waits until the liveness probe of a container has succeeded; where it has only a startup or a readiness probe, until
+ * that has. Throws START_FAILED when its run has ended before, whether it runs again or not.
+ */
+async function healthy(
+  { store, clock }: EngineContext,
+  { id, restarts }: ContainerRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    const now = await readContainer(store, id)
+    if (now?.state !== 'running' || now.restarts !== restarts) {
+      throw new TspodError('START_FAILED', `container stopped running before it was healthy: ${id}`, {
+        remedy: 'see what its probes have found: tspod events --stream=false',
+      })
+    }
+    if (now.health === undefined ? now.ready : now.health === 'healthy') return
+    await clock.sleep(LOOK_MS, signal)
+  }
 }
 
 /** True when somebody has to stay for the containers of this play: its process stands for the service. */

@@ -1,4 +1,4 @@
-/** Probes and lifecycle hooks. They are translated and kept in the pod; nothing runs them yet. */
+/** Probes and lifecycle hooks of a container, as engine/probe runs them. */
 import type { ContainerHooks, ContainerProbes, Handler, PortSpec, ProbeSpec } from '../../model.ts'
 import { signalNamed } from '../../signals.ts'
 import type { Field } from '../yaml/index.ts'

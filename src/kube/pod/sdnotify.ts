@@ -34,14 +34,14 @@ function setPolicy(container: ContainerSpec, { text, complain }: Setting): void 
     complain(
       'UNSUPPORTED_VALUE',
       `invalid sdnotify value ${quote(text)}: must be container, healthy, ignore or conmon`,
-      'use container, ignore or conmon',
+      'use one of these',
     )
-  } else if (text === 'healthy') {
-    const [message, remedy] =
-      container.probes === undefined
-        ? ['sdnotify policy "healthy" requires a healthcheck to be set', 'use container, ignore or conmon']
-        : ['sdnotify policy "healthy" is not yet supported: nothing runs probes', 'use container, ignore or conmon']
-    complain('NOT_SUPPORTED', message, remedy)
+  } else if (text === 'healthy' && container.probes === undefined) {
+    complain(
+      'NOT_SUPPORTED',
+      'sdnotify policy "healthy" requires a healthcheck to be set',
+      'give the container a livenessProbe, or use container, ignore or conmon',
+    )
   } else if (text === 'ignore') delete container.sdnotify
-  else container.sdnotify = text as 'container' | 'conmon'
+  else container.sdnotify = text as Exclude<ContainerSpec['sdnotify'], undefined>
 }

@@ -200,6 +200,48 @@ for text in sys.argv[2:]:
     expect((await cell.sh('ls /run/tspod/notify')).stdout).toBe('')
   })
 
+  /** A pod whose probes wait for files in its container. */
+  const watched = (livenessProbe: object): string => {
+    const pod = JSON.parse(podText('web').slice(4))
+    pod.metadata.annotations = { 'io.containers.sdnotify': 'healthy' }
+    pod.spec.containers[0].startupProbe = { ...until('/tmp/up'), failureThreshold: 100 }
+    pod.spec.containers[0].livenessProbe = livenessProbe
+    return JSON.stringify(pod)
+  }
+  const until = (file: string): object => ({ exec: { command: ['test', '-e', file] }, periodSeconds: 1 })
+
+  test('healthy: not ready before its probes say so, in one datagram and nothing after it', async () => {
+    ear = await listen(cell)
+    await begin(watched({ ...until('/tmp/alive'), failureThreshold: 100 }))
+    const waits = (line: string): boolean => line === 'STATUS=1/1 containers up; waiting for web-c1 to be ready'
+    await eventually(statuses, lines => lines.some(waits))
+    await succeeds(cell, ['exec', 'web-c1', 'touch', '/tmp/up'])
+    await eventually(
+      async () => (await containers(cell)).map(({ ready }) => ready),
+      ready => ready[0] === true,
+    )
+    // It has started, and is not healthy yet.
+    expect(await isReady()).toBe(false)
+    await succeeds(cell, ['exec', 'web-c1', 'touch', '/tmp/alive'])
+    await eventually(isReady, ready => ready)
+    const said = (await words()).filter(word => word !== BARRIER && !word.startsWith('STATUS='))
+    expect(said).toEqual([expect.stringMatching(/^MAINPID=\d+\nREADY=1$/)])
+    await succeeds(cell, ['kube', 'down', '/tmp/said.yaml'])
+    expect(await ended()).toBe('code 0')
+  })
+
+  test('healthy: one that its liveness probe ends before is an error', async () => {
+    ear = await listen(cell)
+    const text = JSON.parse(watched({ ...until('/tmp/alive'), failureThreshold: 2 }))
+    delete text.spec.containers[0].startupProbe
+    await begin(JSON.stringify(text))
+    expect(await ended()).toBe('code 125')
+    expect((await cell.sh('cat /tmp/said.out')).stdout).toMatch(
+      /container stopped running before it was healthy: [0-9a-f]{64}/,
+    )
+    expect(await isReady()).toBe(false)
+  })
+
   test('container: one that ends without a word is an error', async () => {
     ear = await listen(cell)
     await begin(

@@ -13,7 +13,7 @@ const pod = (annotations: Record<string, string>): string =>
       ],
       containers: [
         { name: 'web', image: 'i' },
-        { name: 'db', image: 'i' },
+        { name: 'db', image: 'i', readinessProbe: { exec: { command: ['true'] } } },
       ],
     },
   })
@@ -40,6 +40,7 @@ describe('io.containers.sdnotify', () => {
       {},
       [undefined, undefined],
     ],
+    ['is healthy where there are probes', { [`${KEY}/db`]: 'healthy' }, {}, [undefined, 'healthy']],
     ['of a flag is stronger than of the manifest', { [KEY]: 'conmon' }, { [KEY]: 'ignore' }, [undefined, undefined]],
   ])('%s', (_, annotations, flags, found) => expect(policies(annotations, flags)).toEqual(found))
 
