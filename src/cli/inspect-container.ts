@@ -78,7 +78,8 @@ function stateOf({ view, config, oomKilled }: InspectedContainer): Struct {
     Error: status === 'running' ? '' : view.message,
     StartedAt: timeOr(view.startedMs),
     FinishedAt: timeOr(view.finishedMs),
-    Health: null,
+    // As in Podman only where there is something that tells.
+    Health: view.health === undefined ? null : { Status: view.health },
     CgroupPath: config?.linux.cgroupsPath ?? '',
     CheckpointedAt: ZERO_TIME,
     RestoredAt: ZERO_TIME,

@@ -40,8 +40,8 @@ export function podInspection(inspected: InspectedPod): Struct {
 }
 
 /** What `tspod inspect` has called things from its beginning. */
-const ours = ({ view, goal, settings, sandbox, spec }: InspectedPod): Struct =>
-  ({ ...view, goal, settings, sandbox: sandbox ?? null, spec }) as unknown as Struct
+const ours = ({ view, conditions, goal, settings, sandbox, spec }: InspectedPod): Struct =>
+  ({ ...view, conditions, goal, settings, sandbox: sandbox ?? null, spec }) as unknown as Struct
 
 function infraConfig({ view, spec, settings }: InspectedPod): Struct {
   return {

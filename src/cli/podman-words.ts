@@ -30,7 +30,10 @@ export function containerState({ state }: Pick<ContainerView, 'state'>): PodmanS
 /** The STATUS of `podman ps`: `Up 5 minutes`, `Exited (1) 2 hours ago`, or the state; `nowMs` is what ages count to. */
 export function containerStatus(container: ContainerView, nowMs: number): string {
   const state = containerState(container)
-  if (state === 'running') return `Up ${humanDuration(nowMs - (container.startedMs ?? container.createdMs))}`
+  if (state === 'running') {
+    const health = container.health === undefined ? '' : ` (${container.health})`
+    return `Up ${humanDuration(nowMs - (container.startedMs ?? container.createdMs))}${health}`
+  }
   if (state === 'exited') {
     const ago = humanDuration(nowMs - (container.finishedMs ?? container.createdMs))
     return `Exited (${container.exitCode ?? 0}) ${ago} ago`

@@ -144,6 +144,7 @@ function usualColumns(flags: Flags, id: (text: string) => string, nowMs: number)
   const columns: Column[] = [
     ['NAME', ({ container }) => container.name],
     ['POD', ({ pod }) => (pod.kind === 'pod' ? pod.name : '')],
+    ['READY', ({ container }) => readyCell(container)],
     ['STATUS', ({ container }) => statusCell(container)],
     ['RESTARTS', ({ container }) => String(container.restarts)],
     ['AGE', ({ container }) => age(nowMs - (container.startedMs ?? container.createdMs))],
@@ -185,6 +186,12 @@ function namespaceColumns(id: (text: string) => string): Column[] {
       (name): Column => [CONTAINER_TITLES[name] ?? name, ({ container }) => namespacesOf(container.pid)[name]],
     ),
   ]
+}
+
+/** Whether it may be counted on; of what does not serve that is not asked. */
+function readyCell({ kind, ready }: ContainerView): string {
+  if (kind !== 'regular' && kind !== 'sidecar') return ''
+  return ready ? 'yes' : 'no'
 }
 
 /** The reason, with the exit code when the container failed. */

@@ -161,10 +161,19 @@ export type ListedPod = Omit<PodView, 'containers'> & {
 /** What a name is looked up among. */
 export type ObjectKind = 'pod' | 'container'
 
+/** What Kubernetes would say of a pod; reason and message are empty where there is nothing to say. */
+export type PodCondition = {
+  type: 'PodScheduled' | 'PodReadyToStartContainers' | 'Initialized' | 'ContainersReady' | 'Ready'
+  status: boolean
+  reason: string
+  message: string
+}
+
 /** Everything known about a pod; nothing in it comes from a Secret. */
 export type InspectedPod = {
   kind: 'pod'
   view: ListedPod
+  conditions: PodCondition[]
   goal: string
   spec: PodSpec
   settings: PodSettings

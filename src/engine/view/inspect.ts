@@ -9,6 +9,7 @@ import { execSessions } from '../exec/index.ts'
 import { redacted, visibleEnv } from '../redact.ts'
 import { specNamed } from '../state/index.ts'
 import type { Inspected, InspectedContainer, InspectedPod, ListedContainer, ObjectKind } from '../types/index.ts'
+import { conditionsOf } from './conditions.ts'
 import { type Loaded, lookUp } from './query.ts'
 
 /**
@@ -30,6 +31,7 @@ function inspectedPod(context: EngineContext, { pod, view, sandbox }: Loaded): I
   return {
     kind: 'pod',
     view,
+    conditions: conditionsOf(view),
     goal: pod.goal,
     spec: redacted(pod.spec),
     settings: pod.settings,

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
 import { probing, shell } from '../../support/probing.ts'
-import { containers, readyCell, succeeds, takeDownAll, WAIT_COMMAND } from '../../support/tspod.ts'
+import { containers, example, readyCell, succeeds, takeDownAll, WAIT_COMMAND } from '../../support/tspod.ts'
 import { eventually } from '../../support/wait.ts'
 
 let cell: Place
@@ -99,7 +99,7 @@ test('a container that a probe has ended with code 0 is run again by OnFailure, 
   }))
 
 // shows: Container.startupProbe Probe.timeoutSeconds
-test('other probes wait for startup, and a command that takes too long is killed and has failed', () =>
+test('S30 other probes wait for startup, and a command that takes too long is killed and has failed', () =>
   withLeakCheck(cell, async () => {
     const slow = `sleep 4; touch /tmp/up; ${WAIT_COMMAND}`
     await play('slow', [
@@ -160,6 +160,37 @@ test('a prober that is killed is brought back by the next look, and loses nothin
     const [second, ...more] = await probers()
     expect([second === first, more]).toEqual([false, []])
     expect(await container('kept-c')).toMatchObject({ restarts: 0 })
+    await takeDownAll(cell)
+  }))
+
+test('S30 a command of a probe that prints without end costs the prober nothing', () =>
+  withLeakCheck(cell, async () => {
+    const much = exec('head', '-c', '500000000', '/dev/zero')
+    await play('loud', [shell('c', WAIT_COMMAND, { readinessProbe: { ...much, ...FAST, timeoutSeconds: 30 } })])
+    await eventually(
+      () => ready('loud'),
+      now => now === 1,
+      40_000,
+    )
+    const [pid] = await probers()
+    const peak = Number((await cell.sh(`awk '/VmHWM/{print $2}' /proc/${pid}/status`)).stdout)
+    expect(peak).toBeGreaterThan(10_000)
+    expect(peak).toBeLessThan(150_000)
+    await takeDownAll(cell)
+  }))
+
+test('the example comes to be ready by all of its probes', () =>
+  withLeakCheck(cell, async () => {
+    await succeeds(cell, ['kube', 'play', example(cell, '13-probes.yaml')])
+    await eventually(
+      () => container('probed-web'),
+      now => now.ready && now.health === 'healthy',
+      20_000,
+    )
+    expect(await succeeds(cell, ['ps'])).toMatch(/^probed-web +probed +yes +Running +0 /m)
+    expect(await succeeds(cell, ['ps', '--format', '{{.Status}}'])).toMatch(/^Up .* \(healthy\)\n$/)
+    const [inspected] = [JSON.parse(await succeeds(cell, ['pod', 'inspect', 'probed']))].flat()
+    expect(inspected.conditions).toContainEqual({ type: 'Ready', status: true, reason: '', message: '' })
     await takeDownAll(cell)
   }))
 

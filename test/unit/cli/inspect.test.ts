@@ -61,6 +61,7 @@ const spec = {
 const pod: InspectedPod = {
   kind: 'pod',
   view: podView(),
+  conditions: [],
   goal: 'running',
   spec,
   settings: {

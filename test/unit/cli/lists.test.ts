@@ -56,15 +56,15 @@ images.push({ ...images[0]!, id: '3'.repeat(64), names: [], createdMs: NOW_MS - 
 describe('ps', () => {
   test('running containers', async () => {
     expect(await list('ps')).toBe(
-      'NAME        POD   STATUS    RESTARTS   AGE   IMAGE                          PORTS\n' +
-        'web-nginx   web   Running   0          5m    docker.io/library/nginx:1.27   0.0.0.0:8080->80/tcp\n',
+      'NAME        POD   READY   STATUS    RESTARTS   AGE   IMAGE                          PORTS\n' +
+        'web-nginx   web   yes     Running   0          5m    docker.io/library/nginx:1.27   0.0.0.0:8080->80/tcp\n',
     )
   })
   test('all of them, with more columns', async () => {
     expect(await list('ps -a -o wide')).toBe(
-      'NAME        POD   STATUS      RESTARTS   AGE   IMAGE                          PORTS                  ID             KIND      PID    IP          RAN FOR   MESSAGE\n' +
-        'web-setup   web   Error (3)   2          5m    docker.io/library/nginx:1.27                          eeeeeeeeeeee   init             10.91.0.2\n' +
-        'web-nginx   web   Running     0          5m    docker.io/library/nginx:1.27   0.0.0.0:8080->80/tcp   cccccccccccc   regular   4321   10.91.0.2\n',
+      'NAME        POD   READY   STATUS      RESTARTS   AGE   IMAGE                          PORTS                  ID             KIND      PID    IP          RAN FOR   MESSAGE\n' +
+        'web-setup   web           Error (3)   2          5m    docker.io/library/nginx:1.27                          eeeeeeeeeeee   init             10.91.0.2\n' +
+        'web-nginx   web   yes     Running     0          5m    docker.io/library/nginx:1.27   0.0.0.0:8080->80/tcp   cccccccccccc   regular   4321   10.91.0.2\n',
     )
   })
   test('how long a run took, and when the next one is due', async () => {
@@ -163,7 +163,7 @@ describe('ps in a form of your own', () => {
     [['-q', '--format', '{{.Names}}'], 'web-nginx\n'],
     [
       ['--noheading'],
-      'web-nginx   web   Running   0          5m    docker.io/library/nginx:1.27   0.0.0.0:8080->80/tcp\n',
+      'web-nginx   web   yes     Running   0          5m    docker.io/library/nginx:1.27   0.0.0.0:8080->80/tcp\n',
     ],
   ])('ps %j', async (args, text) => {
     expect(await list(['ps', ...args])).toBe(text)
@@ -213,7 +213,7 @@ describe('a service container', () => {
       '0123456789ab-service|||\n',
     )
     expect(JSON.parse(await list('ps --format json', engine))[0]).toMatchObject({ Pod: '', PodName: '' })
-    expect(await list(['ps', '-p', '--noheading'], engine)).toMatch(/^0123456789ab-service {9}Running /)
+    expect(await list(['ps', '-p', '--noheading'], engine)).toMatch(/^0123456789ab-service {17}Running /)
     expect(await list('ps -q -f pod=0123456789ab-service', engine)).toBe('')
     expect(await list('pod ps -q', engine)).toBe('')
   })
