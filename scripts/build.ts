@@ -110,6 +110,7 @@ async function bundle(): Promise<void> {
   const main = join(ROOT, 'src', 'main.ts')
   await Promise.all([
     build({ ...options, entryPoints: { main }, plugins: [native, apart] }),
+    build({ ...options, entryPoints: { prober: join(ROOT, 'src', 'prober.ts') }, plugins: [native, apart] }),
     build({ ...options, entryPoints: Object.fromEntries(APART.map(name => [name, name])), plugins: [native] }),
   ])
   const define = { ...options.define, BUILD: JSON.stringify(digest()) }

@@ -20,6 +20,8 @@ const LINGER_MS = 500
 /** The bundle is in dist/, this file in src/: both one below the folder that holds the launcher and the templates. */
 const HOME = resolve(import.meta.dirname, '..')
 const LAUNCHER = join(HOME, 'bin/tspod')
+/** For a process that stays: its heap has a bound, and no threads beside it (docs/adr/0014-probes.md). */
+const SMALL_HEAP = ['--max-old-space-size=64', '--max-semi-space-size=1', '--v8-pool-size=0', '--optimize-for-size']
 
 /** For whoever keeps what a complete run has compiled. */
 export const progress = { verbDone: false }
@@ -162,6 +164,7 @@ async function openEngineIn(paths: Paths, doors: ProcessDoors): Promise<Engine> 
     launcher: LAUNCHER,
     exitHook: join(HOME, 'templates/exit-hook'),
     timekeeper: join(HOME, 'templates/timekeeper'),
+    prober: [process.execPath, ...SMALL_HEAP, join(HOME, 'dist/prober.cjs')],
     appArmorProfile: join(HOME, 'templates/apparmor-profile.txt'),
   })
 }

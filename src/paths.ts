@@ -54,6 +54,8 @@ export const artifactDirectory = (paths: Paths, podId: string, id: string): stri
 export const podRunDirectory = (paths: Paths, podId: string): string => join(paths.runRoot, 'pods', podId)
 /** What the timekeeper measures of a pod: see templates/timekeeper. */
 export const limitsFile = (paths: Paths, podId: string): string => join(podRunDirectory(paths, podId), 'limits')
+/** There as long as something is to be probed, with the pid of the process that does it. */
+export const proberMark = (paths: Paths): string => join(paths.runRoot, 'prober')
 /** Where the root of a pod's user namespace finds the root file systems of its containers. */
 export const podRootsDirectory = (paths: Paths, podId: string): string => join(paths.runRoot, 'roots', podId)
 /** Bundle, pid files and FIFOs of a container. */

@@ -22,6 +22,8 @@ export type Command = {
   /** Standard input is the caller's own; for `runStreaming` only. */
   inheritInput?: true
   cwd?: string
+  /** Of each stream this much is kept and the rest dropped; without it a command that says too much is killed. */
+  keepBytes?: number
   /** After this the whole process group gets KILL. Default two minutes. */
   timeoutMs?: number
   /** Standard output as one character for each byte, for what is no text; for `run` only. */
@@ -109,7 +111,8 @@ const runOnce: Run = (command, signal) =>
     }
     const collect = (into: Buffer[]) => (chunk: Buffer) => {
       bytes += chunk.length
-      if (bytes > maxBytes) cut(commandFailed(command.argv, `printed more than ${maxBytes / 1024 / 1024} MiB`))
+      if (command.keepBytes !== undefined) keep(into, chunk, command.keepBytes)
+      else if (bytes > maxBytes) cut(commandFailed(command.argv, `printed more than ${maxBytes / 1024 / 1024} MiB`))
       else into.push(chunk)
     }
     const timeoutMs = command.timeoutMs ?? DEFAULT_TIMEOUT_MS
@@ -137,6 +140,11 @@ const runOnce: Run = (command, signal) =>
     if (command.input !== undefined) stdin?.end(command.input)
     if (signal?.aborted) onAbort()
   })
+
+function keep(into: Buffer[], chunk: Buffer, most: number): void {
+  const kept = into.reduce((sum, { length }) => sum + length, 0)
+  if (kept < most) into.push(Buffer.from(chunk.subarray(0, most - kept)))
+}
 
 /** Descriptor numbers of the two extra pipes in a program started by `spawnMonitor`. */
 export const MONITOR_SYNC_FD = 3

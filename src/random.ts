@@ -15,3 +15,6 @@ export function randomHex(bytes: number): string {
   }
   return buffer.toString('hex')
 }
+
+/** A number from 0 to below 1. */
+export const randomFraction = (): number => Number.parseInt(randomHex(4), 16) / 2 ** 32

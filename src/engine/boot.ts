@@ -15,7 +15,18 @@ import type { Doors } from './types/index.ts'
 /** The first command of a boot cleans up after the one before: many files, and a row for each container. */
 const LOCK_TIMEOUT_MS = 120_000
 /** What we keep in a run directory. Somebody may have named a directory that holds other things as well. */
-const RUN_FILES = ['containers', 'exits', 'net', 'pods', 'roots', 'runtime', 'runtime.json', 'timekeeper', 'tmp']
+const RUN_FILES = [
+  'containers',
+  'exits',
+  'net',
+  'pods',
+  'prober',
+  'roots',
+  'runtime',
+  'runtime.json',
+  'timekeeper',
+  'tmp',
+]
 
 /** The key of this boot of this installation; undefined until a first command has made it. */
 export function readBootKey(paths: Paths): string | undefined {

@@ -3,6 +3,7 @@ import { isShuttingDown } from '../systemd/index.ts'
 import type { EngineContext } from './context.ts'
 import { settleSessions } from './exec/index.ts'
 import { lookAfter } from './look-after.ts'
+import { missProber } from './prober.ts'
 import { readPodOf } from './state/index.ts'
 import { wakeTimekeeper } from './timekeeper.ts'
 import { oneContainer } from './view/index.ts'
@@ -15,6 +16,7 @@ export async function cleanup(context: EngineContext, containerId: string): Prom
   if (context.cgroupPlace.manager === 'systemd' && (await isShuttingDown(context.run))) return
   const wakeMs = await lookAfter(context, pod.id, 'tspod container cleanup')
   if (wakeMs !== undefined) await wakeTimekeeper(context)
+  await missProber(context)
 }
 
 /**

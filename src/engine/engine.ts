@@ -37,6 +37,7 @@ import {
 } from './operate/index.ts'
 import { down, play, pull, serviceEnd } from './play/index.ts'
 import { awaitReady } from './probe/index.ts'
+import { missProber } from './prober.ts'
 import { openProxies } from './proxies.ts'
 import { recordReboot, startAfterReboot } from './refresh.ts'
 import { openStore, takeLock } from './state/index.ts'
@@ -153,6 +154,7 @@ async function listPods(context: EngineContext): Promise<ListedPod[]> {
     context,
     all.map(({ pod }) => pod),
   )
+  await missProber(context)
   return all.map(({ view }) => view)
 }
 

@@ -4,6 +4,7 @@ import type { Id } from '../model.ts'
 import type { EngineContext } from './context.ts'
 import { LONGEST_JOB_WAIT_MS, tendJob } from './jobs/index.ts'
 import { lookAfter } from './look-after.ts'
+import { missProber } from './prober.ts'
 import { evictOver } from './run/index.ts'
 
 /** Clocks jump and hosts sleep: nothing is waited for longer than this in one go. */
@@ -19,6 +20,7 @@ const RETRY_MS = 5_000
  */
 export async function tick(context: EngineContext, over: readonly string[] = []): Promise<number | undefined> {
   const { store, clock } = context
+  await missProber(context)
   const nowMs = clock.nowMs()
   const due = await store.all(
     "SELECT id FROM pod WHERE (wake_ms <= ? OR wake_ms > ?) AND goal = 'running' AND complete = 1",

@@ -15,8 +15,7 @@ export async function wakeTimekeeper(context: EngineContext): Promise<void> {
   const { paths, timekeeper, launcher } = context
   if (nudgeTimekeeper(context)) return
   const pid = await context.detach([timekeeper, launcher, paths.root, paths.runRoot])
-  // Not in the cgroup of whoever happened to start it: that goes with its pod, or with a login session.
-  await settle(context, pid).catch(error => context.note(`the timekeeper stays in this cgroup: ${error.message}`))
+  await settleHelper(context, pid, 'timekeeper')
 }
 
 /** Starts the timekeeper again where one of these pods or its Job waits for a time, or is measured, and somebody has killed it. */
@@ -44,20 +43,29 @@ export function nudgeTimekeeper(context: EngineContext): boolean {
 }
 
 /** The timekeeper of this installation, undefined when there is none. */
-export function timekeeperPid({ paths: { runRoot }, timekeeper }: EngineContext): number | undefined {
+export const timekeeperPid = ({ paths: { runRoot }, timekeeper }: EngineContext): number | undefined =>
+  helperPid(join(runRoot, 'timekeeper'), [timekeeper, runRoot])
+
+/** Takes a helper out of the cgroup of whoever happened to start it: that goes with its pod, or with a login session. */
+export async function settleHelper(context: EngineContext, pid: number, name: string): Promise<void> {
+  const { hierarchies, manager, cgroupPlace } = context
   try {
-    const pid = Number.parseInt(readFileSync(join(runRoot, 'timekeeper'), 'utf8'), 10)
+    if (cgroupPlace.manager !== 'systemd') return await enterCgroup(hierarchies, '/', pid)
+    const unit = `tspod-${name}-${pid}.scope`
+    await manager.startScope({ unit, slice: 'system.slice', description: `tspod ${name}`, pids: [pid] })
+  } catch (error) {
+    context.note(`the ${name} stays in this cgroup: ${(error as Error).message}`)
+  }
+}
+
+/** The process whose pid is in a file, when its arguments are these; undefined when there is none. */
+export function helperPid(mark: string, words: readonly string[]): number | undefined {
+  try {
+    const pid = Number.parseInt(readFileSync(mark, 'utf8'), 10)
     const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-    return argv.includes(timekeeper) && argv.includes(runRoot) ? pid : undefined
+    return words.every(word => argv.includes(word)) ? pid : undefined
   } catch {
     // There is no mark, or its process is gone.
     return undefined
   }
-}
-
-async function settle(context: EngineContext, pid: number): Promise<void> {
-  const { hierarchies, manager, cgroupPlace } = context
-  if (cgroupPlace.manager !== 'systemd') return enterCgroup(hierarchies, '/', pid)
-  const unit = `tspod-timekeeper-${pid}.scope`
-  await manager.startScope({ unit, slice: 'system.slice', description: 'tspod timekeeper', pids: [pid] })
 }

@@ -15,7 +15,16 @@ import { type Paths, podRunDirectory } from '../../src/paths.ts'
 import { world } from './current.ts'
 import type { Run } from './kernel.ts'
 
-export { execute, FAILURE_MESSAGES, judgeExit, planJob, runsAgain, termsFor } from '../../src/engine/plan/index.ts'
+export {
+  execute,
+  FAILED_CHECKS,
+  FAILURE_MESSAGES,
+  judgedCode,
+  judgeExit,
+  planJob,
+  runsAgain,
+  termsFor,
+} from '../../src/engine/plan/index.ts'
 export { ownNamespaces } from '../../src/engine/run/sandbox.ts'
 export { mountsOf, prepareVolumes } from '../../src/engine/volumes/volumes.ts'
 export * from '../../src/files.ts'
@@ -337,3 +346,10 @@ export const randomHex = (bytes: number): string => {
 export const keepCopy = (): void => undefined
 export const dropCopy = (): void => undefined
 export const readCopies = (): [] => []
+
+// The prober: pods of these histories have no probes.
+
+export const tendProber = async (): Promise<void> => undefined
+export const missProber = async (): Promise<void> => undefined
+export const wakeProber = async (): Promise<void> => undefined
+export const wantProber = (): void => undefined

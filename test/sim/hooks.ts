@@ -19,6 +19,7 @@ const REPLACED = new Set(
     'engine/run/sandbox.ts',
     'engine/run/strays.ts',
     'engine/timekeeper.ts',
+    'engine/prober.ts',
     'engine/volumes/volumes.ts',
     'engine/plan/index.ts',
   ].map(path => SRC + path),

@@ -73,6 +73,9 @@ describe('imports', () => {
     const strays = internal.filter(({ from, to }) => {
       const [fromFolder, toFolder] = [folderOf(from), folderOf(to)]
       if (from === 'tspod.ts') return !['main.ts', 'version.ts', 'bytecode.ts'].includes(to)
+      // The other program: what stays of tspod while something is probed.
+      if (from === 'prober.ts')
+        return !['clock.ts', 'paths.ts', 'process.ts', 'engine/probe/prober/index.ts'].includes(to)
       if (from === 'main.ts' || toFolder === undefined || toFolder === fromFolder) return to === 'main.ts'
       return fromFolder === undefined || !MAY_ENTER[fromFolder]?.includes(toFolder)
     })
@@ -128,7 +131,7 @@ describe('single homes', () => {
     // spawn.ts: a child is looked at again, whatever clock the caller has.
     [/\b(setTimeout|setInterval)\(/, ['clock.ts', 'process.ts', 'spawn.ts']],
     [/\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bMath\.random\(/, ['clock.ts']],
-    [/\bprocess\.(exit|exitCode|argv)\b/, ['main.ts', 'tspod.ts']],
+    [/\bprocess\.(exit|exitCode|argv)\b/, ['main.ts', 'prober.ts', 'tspod.ts']],
     [/(?<!\.)\bprocess\.env\b/, ['main.ts']],
     [/\bcreateRequire\b/, ['bytecode.ts', 'namespaces.ts', 'packet.ts', 'spawn.ts', 'syscalls.ts']],
     [/\bconsole\./, []],

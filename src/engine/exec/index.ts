@@ -2,4 +2,5 @@
 export { attach, startAttached } from './attach.ts'
 export { DEFAULT_DETACH_KEYS, parseDetachKeys } from './detach-keys.ts'
 export { exec, execDetached, execOnTerminal } from './exec.ts'
+export { refusalIn } from './refusal.ts'
 export { execSessions, sessionOf, settleSessions } from './sessions.ts'

@@ -1,6 +1,6 @@
 export { type Execution, type Executors, execute, type StepFailure } from './execute.ts'
 export { type JobOutcome, type JobPlan, type JobPod, planJob } from './job.ts'
 export { planPod } from './plan.ts'
-export { judgeExit, type RestartTerms, runsAgain, termsFor, type Verdict } from './restart.ts'
+export { judgedCode, judgeExit, type RestartTerms, runsAgain, termsFor, type Verdict } from './restart.ts'
 export type { Observed, Plan, PlanInput, PlannedContainer, SandboxState, Step } from './steps.ts'
-export { FAILURE_MESSAGES } from './steps.ts'
+export { FAILED_CHECKS, FAILURE_MESSAGES } from './steps.ts'

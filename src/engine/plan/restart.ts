@@ -3,7 +3,7 @@
  * Source: the kubelet's crash-loop back-off (first restart at once, then 10 s doubling to 300 s, reset after 10 minutes up).
  */
 import type { ContainerSpec, RestartPolicy, RestartRule } from '../../model.ts'
-import type { ContainerKind } from '../types/index.ts'
+import type { ContainerKind, FailedCheck } from '../types/index.ts'
 
 const FIRST_DELAY_MS = 10_000
 const MAX_DELAY_MS = 300_000
@@ -20,6 +20,8 @@ export type Ended = {
   finishedMs: number
   /** Restarts in a row so far without a long run in between. */
   crashes: number
+  /** A probe or hook had it ended: whatever it says of itself, that is a failure. */
+  failedCheck?: FailedCheck
 }
 
 export type Verdict =
@@ -46,6 +48,15 @@ export function runsAgain({ policy, rules = [] }: RestartTerms, kind: ContainerK
   return rules.some(rule => fits(rule, exitCode)) || policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0)
 }
 
+type JudgedEnd = { exitCode?: number | undefined; failedCheck?: FailedCheck }
+
+/** The code that decides: one that was ended as a failure has not succeeded, however gracefully it went. */
+export const judgedCode = ({ exitCode, failedCheck }: JudgedEnd): number | undefined =>
+  exitCode === 0 && failedCheck !== undefined ? KILLED_CODE : exitCode
+
+/** Of a container that ends by SIGKILL. */
+const KILLED_CODE = 137
+
 /** What is recorded of an end that nobody saw. */
 const UNSEEN_CODE = 255
 
@@ -56,16 +67,15 @@ const fits = ({ operator, values }: RestartRule, exitCode = UNSEEN_CODE): boolea
 export function judgeExit(terms: RestartTerms, kind: ContainerKind, ended: Ended): Verdict {
   const { policy, rules = [] } = terms
   const outcome = ended.exitCode === undefined ? 'ended unseen' : `exited with code ${ended.exitCode}`
-  if (!runsAgain(terms, kind, ended.exitCode)) {
-    const isDone = ended.exitCode === 0 && (kind === 'init' || policy === 'OnFailure')
+  const exitCode = judgedCode(ended)
+  if (!runsAgain(terms, kind, exitCode)) {
+    const isDone = exitCode === 0 && (kind === 'init' || policy === 'OnFailure')
     return { restart: false, reason: isDone ? 'finished with code 0' : `${outcome}; restartPolicy is ${policy}` }
   }
   const ranMs = ended.startedMs === undefined ? 0 : ended.finishedMs - ended.startedMs
   const crashes = ranMs >= RESET_AFTER_MS ? 0 : ended.crashes
   const delayMs = backOffMs(crashes)
-  const why = rules.some(rule => fits(rule, ended.exitCode))
-    ? 'its restartPolicyRules say so'
-    : `restartPolicy is ${policy}`
+  const why = rules.some(rule => fits(rule, exitCode)) ? 'its restartPolicyRules say so' : `restartPolicy is ${policy}`
   return {
     restart: true,
     atMs: ended.finishedMs + delayMs,

@@ -1,6 +1,6 @@
 /** The words of a plan: what the planner is told, and the steps it answers with. */
 import type { Id, RestartPolicy } from '../../model.ts'
-import type { ContainerGoal, ContainerKind, PodFailure } from '../types/index.ts'
+import type { ContainerGoal, ContainerKind, FailedCheck, PodFailure } from '../types/index.ts'
 import type { OwnRestart } from './restart.ts'
 
 /** What the kernel and the exit files say about one container. */
@@ -40,12 +40,25 @@ export type PlannedContainer = {
   ending: boolean
   /** It is to go while its pod stays. */
   removing: boolean
+  /** Of a run that is, or was, to be ended because of that: its end is a failure. */
+  failedCheck?: FailedCheck
+  /** Its postStart hook: to be run once it runs, or done; absent: it has none. */
+  postStart?: 'due' | 'done'
+  /** Its startup probe has not succeeded yet, or will not have when it starts. */
+  unstarted?: true
 }
 
 /** The kubelet's sentence for it, where there is none that says more. */
 export const FAILURE_MESSAGES: Readonly<Record<PodFailure, string>> = {
   DeadlineExceeded: 'Pod was active on the node longer than the specified deadline',
   Evicted: 'The node was low on resource: ephemeral-storage.',
+}
+
+/** Why a container is ended that a probe or hook has found to be beyond help. */
+export const FAILED_CHECKS: Readonly<Record<FailedCheck, string>> = {
+  liveness: 'its liveness probe failed',
+  startup: 'its startup probe failed',
+  postStart: 'its postStart hook failed',
 }
 
 /** Namespaces and network of a pod. `changing`: whoever was making or freeing them was interrupted. */
@@ -78,6 +91,9 @@ export type StepKinds =
   | { do: 'rootfs'; container: Id }
   | { do: 'create'; container: Id }
   | { do: 'start'; container: Id }
+  /** Its postStart hook. */
+  | { do: 'hook'; container: Id }
+  /** The end of an init container, or the startup probe of a sidecar. */
   | { do: 'await'; container: Id }
   // Ending
   | { do: 'stop'; container: Id }

@@ -5,17 +5,18 @@
 import type { Id } from '../../model.ts'
 import { planOneStop } from './down.ts'
 import { judgeExit, termsFor, type Verdict } from './restart.ts'
-import { hasEnded, type Plan, type PlanInput, type PlannedContainer, Steps } from './steps.ts'
+import { FAILED_CHECKS, hasEnded, type Plan, type PlanInput, type PlannedContainer, Steps } from './steps.ts'
 
 /** What the restart judge says of a container that has ended. */
 export function verdictOf(input: PlanInput, container: PlannedContainer): Verdict {
-  const { observed, kind, crashes, startedMs, own } = container
+  const { observed, kind, crashes, startedMs, own, failedCheck } = container
   const ended = {
     exitCode: observed.at === 'exited' ? observed.code : undefined,
     startedMs,
     // A clock that was set back must not make a back-off longer than it is.
     finishedMs: observed.at === 'exited' ? Math.min(observed.finishedMs, input.nowMs) : input.nowMs,
     crashes,
+    ...(failedCheck !== undefined && { failedCheck }),
   }
   return judgeExit(termsFor(input.restartPolicy, kind, own), kind, ended)
 }
@@ -78,6 +79,12 @@ class WayUp {
       if (container.kind === 'infra' || (container.kind !== 'regular' && !this.#initialised)) this.#blocked = true
       return
     }
+    if (container.failedCheck !== undefined && container.observed.at === 'running') {
+      planOneStop(this.#steps, container, FAILED_CHECKS[container.failedCheck])
+      // The next plan judges its end.
+      if (container.kind === 'sidecar' && !this.#initialised) this.#blocked = true
+      return
+    }
     if (this.#blocked) return
     if (container.kind === 'init') this.#bringThrough(container)
     else this.#bringUp(container)
@@ -93,7 +100,10 @@ class WayUp {
   /** A container that should run. */
   #bringUp(container: PlannedContainer): void {
     const { observed } = container
-    if (observed.at === 'running') return
+    if (observed.at === 'running') {
+      this.#follow(container, [], 'its start is not over')
+      return
+    }
     if (observed.at === 'exited' || observed.at === 'lost') {
       const restarted = this.#restart(container)
       // Nothing can be in the PID namespace of an infra container that is gone.
@@ -170,13 +180,43 @@ class WayUp {
 
   #start(container: PlannedContainer, because: string): void {
     if (this.#held || this.#mayNotStart(container) || container.dependsOn.some(id => this.#isMissing(id))) return
-    const dependencies = container.dependsOn.flatMap(id => this.#steps.ifThere(`start ${id}`))
+    const dependencies = container.dependsOn.flatMap(id => this.#startOf(id))
     const after = [...this.#steps.ifThere(`create ${container.id}`), ...this.#startGate, ...dependencies]
     const step = { do: 'start', container: container.id, because } as const
     const id = this.#steps.add(step, after, this.#startOrder)
     if (container.kind === 'regular') this.#startOrder = [id]
     else this.#startGate = [id]
     if (container.kind === 'sidecar') this.#initGate = [id]
+    this.#follow(container, [id], because)
+  }
+
+  /** What comes after the start of a container, and what waits for that: its hook, and a sidecar's startup probe. */
+  #follow(container: PlannedContainer, started: string[], because: string): void {
+    const { id, kind } = container
+    let last = started
+    if (container.postStart === 'due' || (container.postStart !== undefined && started.length > 0)) {
+      last = [this.#steps.add({ do: 'hook', container: id, because: 'its postStart hook belongs to its start' }, last)]
+    }
+    if (kind === 'regular') {
+      if (last.length > 0) this.#startOrder = last
+      return
+    }
+    if (kind === 'sidecar' && !this.#initialised && container.unstarted) {
+      if (!this.#input.patient) {
+        this.#blocked = true
+        return
+      }
+      last = [this.#steps.add({ do: 'await', container: id, because: `${because}; its startup probe decides` }, last)]
+    }
+    if (last.length === 0) return
+    this.#startGate = last
+    if (kind === 'sidecar') this.#initGate = last
+  }
+
+  /** The last step of a container's start, where this plan has one. */
+  #startOf(id: Id): string[] {
+    const hook = this.#steps.ifThere(`hook ${id}`)
+    return hook.length > 0 ? hook : this.#steps.ifThere(`start ${id}`)
   }
 
   /** A container that will be started, but not by this plan. */

@@ -3,6 +3,7 @@ import { isTspodError, TspodError } from '../../errors.ts'
 import type { Bundle } from '../../model.ts'
 import { type EngineContext, type PodWork, patch } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
+import { tendProber } from '../prober.ts'
 import { type Reconciled, reconcile, removeIdleServices, settleService, tearDown } from '../run/index.ts'
 import {
   type ContainerRecord,
@@ -73,6 +74,7 @@ export async function beginAll(
     return outcomes.map(playedPod)
   }
   if (standing.some(({ outcome }) => outcome.againAtMs !== undefined)) await wakeTimekeeper(context)
+  for (const { work } of standing) await tendProber(work)
   if (service !== undefined && standing.some(({ outcome }) => outcome.finished)) {
     await settleService(context, service.pod.id)
   }
@@ -195,8 +197,8 @@ function playedPod({ work, outcome, held }: Begun): PlayedPod {
   }
 }
 
-const isWell = ({ state, exitCode }: ContainerRecord): boolean =>
-  state === 'running' || (state === 'exited' && exitCode === 0)
+const isWell = ({ state, exitCode, failedCheck }: ContainerRecord): boolean =>
+  state === 'running' || (state === 'exited' && exitCode === 0 && failedCheck === undefined)
 
 /** Work on a pod that was just written, with its images. */
 export function prepared(

@@ -20,11 +20,12 @@ import {
 import { artifactDirectory, exitDirectory, notifyDirectory, podDirectory, podLogDirectory } from '../../paths.ts'
 import { containerOf, type PodWork, patch, placesOf } from '../context.ts'
 import { insertEvents, noteEvent } from '../events/index.ts'
-import type { Executors } from '../plan/index.ts'
-import { type ContainerRecord, deleteContainerRow, deletePod, dropCopy } from '../state/index.ts'
+import { type Executors, termsFor } from '../plan/index.ts'
+import { type ContainerRecord, deleteContainerRow, deletePod, dropCopy, specNamed } from '../state/index.ts'
 import { releaseClaims, removeEphemeral, removeImageVolumes, removeVolumes } from '../volumes/index.ts'
 import { look } from '../work.ts'
 import { recordEnd } from './ends.ts'
+import { isFailing, runPreStop } from './hooks.ts'
 import { advance } from './lifecycle.ts'
 import { logPath } from './log-path.ts'
 import { watched } from './observe.ts'
@@ -117,12 +118,12 @@ async function stop(work: PodWork, record: ContainerRecord): Promise<void> {
   if (observed.at === 'created') return discardCreated(work, record)
   if (observed.at !== 'running' && observed.at !== 'unmonitored') return
   const process = { pid: observed.pid, start: observed.start }
-  noteEvent(work, record, { action: 'stop', reason: 'Killing', message: `Stopping container ${record.shortName}` })
+  noteEvent(work, record, { action: 'stop', reason: 'Killing', message: whyStopped(work, record) })
   thawCgroup(work.context.hierarchies, containerCgroup(work.cgroup, record.shortName))
   const { monitor } = watched(record)
   // A monitor that was made to stand still would never say that its container has ended.
   signalContainer(monitor.pid, monitor.start, 'SIGCONT')
-  const graceMs = graceLeftMs(work)
+  const graceMs = await afterPreStop(work, record)
   let verdict: Verdict | undefined
   // Without any grace nothing is asked first, as in Podman: the exit code is 137, not what a race makes of it.
   if (graceMs > 0) {
@@ -140,6 +141,32 @@ async function stop(work: PodWork, record: ContainerRecord): Promise<void> {
   if (verdict === undefined) signalContainer(monitor.pid, monitor.start, 'SIGKILL')
   const killed = isKilled ? { code: KILLED_CODE, finishedMs: clock.nowMs() } : undefined
   recordEnd(work, record, verdict?.is === 'exited' ? verdict.exit : killed)
+}
+
+/** The grace that is left once its preStop hook has had its time of it. */
+async function afterPreStop(work: PodWork, record: ContainerRecord): Promise<number> {
+  const { clock } = work.context
+  const graceMs = isFailing(work, record) ? probeGraceMs(work, record) : graceLeftMs(work)
+  if (graceMs <= 0) return 0
+  const beganMs = clock.monotonicMs()
+  if (!(await runPreStop(work, record, graceMs))) return graceMs
+  return Math.max(MIN_GRACE_MS, graceMs - (clock.monotonicMs() - beganMs))
+}
+
+/** How long one has that a probe or hook has ended: as its probe says, else its pod. */
+function probeGraceMs({ pod }: PodWork, { shortName, failedCheck }: ContainerRecord): number {
+  const probes = specNamed(pod.spec, shortName)?.probes
+  const probe = failedCheck === 'liveness' || failedCheck === 'startup' ? probes?.[failedCheck] : undefined
+  return probe?.graceMs ?? pod.spec.graceMs
+}
+
+/** In the kubelet's words. */
+function whyStopped(work: PodWork, record: ContainerRecord): string {
+  const { shortName, failedCheck, kind } = record
+  if (!isFailing(work, record)) return `Stopping container ${shortName}`
+  if (failedCheck === 'postStart') return 'FailedPostStartHook'
+  const { policy } = termsFor(work.pod.spec.restartPolicy, kind, specNamed(work.pod.spec, shortName))
+  return `Container ${shortName} failed ${failedCheck} probe${policy === 'Never' ? '' : ', will be restarted'}`
 }
 
 /** What became of a container that was sent a signal; undefined while it is there. */

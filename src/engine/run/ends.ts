@@ -2,7 +2,7 @@
 import { type Exit, wasOomKilled } from '../../oci/index.ts'
 import { type PodWork, patch, placesOf } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
-import { judgeExit, termsFor } from '../plan/index.ts'
+import { FAILED_CHECKS, judgeExit, termsFor } from '../plan/index.ts'
 import { type ContainerPatch, type ContainerRecord, specNamed } from '../state/index.ts'
 import { lastWords } from './last-words.ts'
 import { advance } from './lifecycle.ts'
@@ -20,9 +20,8 @@ export function recordEnd(work: PodWork, record: ContainerRecord, exit: Exit | u
     ...endState(record),
     exitCode: code,
     finishedMs: exit?.finishedMs ?? work.context.clock.nowMs(),
-    reason: exit === undefined ? 'Unknown' : oom ? 'OOMKilled' : code === 0 ? 'Completed' : 'Error',
-    message:
-      exit === undefined ? 'its process is gone and nobody recorded how it ended' : lastWords(work, record, code),
+    reason: reasonOf(record, exit, oom),
+    message: exit === undefined ? 'its process is gone and nobody recorded how it ended' : wordsOf(work, record, code),
     pid: null,
     pidStart: null,
     monitorPid: null,
@@ -35,15 +34,34 @@ export function recordEnd(work: PodWork, record: ContainerRecord, exit: Exit | u
   noteBackOff(work, record, exit === undefined ? undefined : code)
 }
 
+/** What it said itself tells more than why it was ended. */
+function wordsOf(work: PodWork, record: ContainerRecord, code: number): string {
+  const words = lastWords(work, record, code)
+  return words === '' && record.failedCheck !== undefined ? FAILED_CHECKS[record.failedCheck] : words
+}
+
+function reasonOf({ failedCheck }: ContainerRecord, exit: Exit | undefined, oom: boolean): string {
+  if (exit === undefined) return 'Unknown'
+  if (oom) return 'OOMKilled'
+  if (failedCheck === 'postStart') return 'PostStartHookError'
+  return exit.code === 0 ? 'Completed' : 'Error'
+}
+
 /** Tells once of each end whose restart is put off. */
 export function noteBackOff(work: PodWork, record: ContainerRecord, exitCode: number | undefined): void {
   const { pod } = work
   if (pod.goal !== 'running' || pod.failure !== undefined || record.goal !== 'running' || record.state === 'stopped')
     return
-  const { kind, startedMs, crashes } = record
+  const { kind, startedMs, crashes, failedCheck } = record
   const finishedMs = record.finishedMs ?? work.context.clock.nowMs()
   const terms = termsFor(pod.spec.restartPolicy, kind, specNamed(pod.spec, record.shortName))
-  const verdict = judgeExit(terms, kind, { exitCode, startedMs, finishedMs, crashes })
+  const verdict = judgeExit(terms, kind, {
+    exitCode,
+    startedMs,
+    finishedMs,
+    crashes,
+    ...(failedCheck && { failedCheck }),
+  })
   if (!verdict.restart || verdict.atMs <= finishedMs) return
   noteEvent(work, record, {
     action: 'backoff',

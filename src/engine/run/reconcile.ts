@@ -15,6 +15,7 @@ import {
   planPod,
   type Step,
 } from '../plan/index.ts'
+import { tendProber } from '../prober.ts'
 import { type ContainerRecord, deadlineOf, specNamed, updatePod, updateSandbox } from '../state/index.ts'
 import { nudgeTimekeeper } from '../timekeeper.ts'
 import { cgroupOf, isHomeless } from '../unit.ts'
@@ -22,6 +23,7 @@ import { look, writePatches } from '../work.ts'
 import { endExecutors } from './end.ts'
 import { noteBackOff, recordEnd } from './ends.ts'
 import { holdPod, unholdPod } from './hold.ts'
+import { isFailing } from './hooks.ts'
 import { advance } from './lifecycle.ts'
 import { atStart } from './progress.ts'
 import { startExecutors } from './start.ts'
@@ -40,6 +42,13 @@ export type Reconciled = Execution & Pick<Plan, 'againAtMs' | 'finished'>
  * @param fresh the pod was just written, in a transaction that its play will close: nothing of it exists yet.
  */
 export async function reconcile(work: PodWork, fresh: boolean): Promise<Reconciled> {
+  const outcome = await rounds(work, fresh)
+  // What a play has started is probed once it is written down.
+  if (!fresh || work.forgotten) await tendProber(work)
+  return outcome
+}
+
+async function rounds(work: PodWork, fresh: boolean): Promise<Reconciled> {
   const { context, pod } = work
   const all: Execution = { failures: [], skipped: [] }
   let planned = plan(work)
@@ -287,6 +296,8 @@ function resetAsked(work: PodWork): void {
 /** A stop that was begun is never taken for a crash, even by whoever comes after this process was killed. */
 function markStopping(work: PodWork, id: Id): void {
   const record = containerOf(work, id)
+  // Its end is its own, as far as its restart is concerned: it has failed.
+  if (isFailing(work, record)) return
   if (record.state === 'running' || record.state === 'paused') {
     patch(work, id, { state: advance(record.state, 'stopRequested') })
   }
@@ -322,6 +333,18 @@ function plannedContainer(work: PodWork, record: ContainerRecord, observed: Obse
     leftover: isKnown(work.sandbox.runtime, record.id),
     removing: record.state === 'removing',
     ending: record.state === 'stopping' && work.asked.has(record.id),
+    ...checksOf(record, spec, observed),
+  }
+}
+
+type Checks = Pick<PlannedContainer, 'failedCheck' | 'postStart' | 'unstarted'>
+
+function checksOf(record: ContainerRecord, spec: ContainerSpec | undefined, { at }: Observed): Checks {
+  const runs = at === 'running'
+  return {
+    ...(record.failedCheck !== undefined && at !== 'absent' && { failedCheck: record.failedCheck }),
+    ...(spec?.hooks?.postStart !== undefined && { postStart: runs && !record.hooked ? 'due' : 'done' }),
+    ...(spec?.probes?.startup !== undefined && !(runs && record.started) && { unstarted: true }),
   }
 }
 

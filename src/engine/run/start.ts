@@ -3,28 +3,18 @@ import { join } from 'node:path'
 import { isTspodError, TspodError } from '../../errors.ts'
 import { removeTree } from '../../files.ts'
 import type { Id } from '../../model.ts'
-import {
-  type CreateInput,
-  createContainer,
-  isKnown,
-  podLimits,
-  setLimits,
-  startContainer,
-  type Verdict,
-  waitExit,
-} from '../../oci/index.ts'
-import { exitDirectory } from '../../paths.ts'
+import { type CreateInput, createContainer, isKnown, podLimits, setLimits, startContainer } from '../../oci/index.ts'
 import { containerOf, type PodWork, patch, placesOf } from '../context.ts'
 import { noteEvent } from '../events/index.ts'
 import { once } from '../once.ts'
 import type { Executors } from '../plan/index.ts'
+import { wantProber } from '../prober.ts'
 import { withoutSecrets } from '../redact.ts'
 import type { ContainerRecord } from '../state/index.ts'
-import { deadlineOf, specNamed, wantedBy } from '../state/index.ts'
-import { writePatches } from '../work.ts'
+import { specNamed } from '../state/index.ts'
+import { awaitHook, awaitInit, awaitStarted } from './await.ts'
 import { bundleFor, imageOf } from './bundle.ts'
 import { deleteRun } from './end.ts'
-import { recordEnd } from './ends.ts'
 import { advance } from './lifecycle.ts'
 import { watched } from './observe.ts'
 import { atStart, BEFORE_START } from './progress.ts'
@@ -33,12 +23,8 @@ import { attachNetwork, enterPodCgroup, pinSandbox, prepareSandboxFiles, type Sa
 
 /** All of a container's memory comes from disk. */
 const RESTORE_TIMEOUT_MS = 600_000
-/** How long an init container may take without anybody asking for it. */
-const SHORT_INIT_MS = 300
-/** How soon somebody who waits for an init container notices that the pod is wanted for something else. */
-const WISH_POLL_MS = 250
 
-type Starting = 'sandbox' | 'network' | 'discard' | 'rootfs' | 'create' | 'start' | 'await'
+type Starting = 'sandbox' | 'network' | 'discard' | 'rootfs' | 'create' | 'start' | 'hook' | 'await'
 
 /** One function per kind of step that makes or starts something, for one pod. */
 export function startExecutors(work: PodWork): Pick<Executors, Starting> {
@@ -69,7 +55,9 @@ export function startExecutors(work: PodWork): Pick<Executors, Starting> {
     },
     start: async step => {
       const record = containerOf(work, step.container)
+      const spec = specNamed(work.pod.spec, record.shortName)
       await work.after
+      if (spec?.probes !== undefined) wantProber(context)
       // Taken before: a short container has ended by the time the runtime returns.
       const startedMs = context.clock.nowMs()
       await hidingSecrets(work, record, () =>
@@ -78,12 +66,14 @@ export function startExecutors(work: PodWork): Pick<Executors, Starting> {
       patch(work, record.id, {
         state: advance(record.state, 'started'),
         startedMs,
-        ...atStart(specNamed(work.pod.spec, record.shortName)),
+        ...atStart(spec),
       })
       noteEvent(work, record, { action: 'start', reason: 'Started', message: `Started container ${record.shortName}` })
     },
-    await: async step => {
-      await awaitInit(work, containerOf(work, step.container))
+    hook: step => awaitHook(work, containerOf(work, step.container)),
+    await: step => {
+      const record = containerOf(work, step.container)
+      return record.kind === 'init' ? awaitInit(work, record) : awaitStarted(work, record)
     },
   }
 }
@@ -170,48 +160,6 @@ export const exitHookOf = (work: PodWork, record: ContainerRecord): string[] => 
   const { root, runRoot } = context.paths
   return [context.exitHook, context.launcher, root, runRoot, placesOf(work, record.id).pod, record.id]
 }
-
-/**
- * Waits until an init container has ended; a code other than 0 fails the step, and the next plan judges it. What it
- * leaves goes with the pod, as the kubelet has it: removing it now would keep the others waiting.
- */
-async function awaitInit(work: PodWork, record: ContainerRecord): Promise<void> {
-  const verdict = await endOfInit(work, record)
-  recordEnd(work, record, verdict?.is === 'exited' ? verdict.exit : undefined)
-  if (verdict?.is === 'exited' && verdict.exit.code === 0) return
-  const outcome = verdict?.is === 'exited' ? `exited with code ${verdict.exit.code}` : 'ended unseen'
-  throw new TspodError('INIT_FAILED', `init container ${record.name} (${record.id.slice(0, 12)}) ${outcome}`, {
-    remedy: `see what it said: tspod logs ${work.pod.name}/${record.shortName}`,
-  })
-}
-
-/** Its end, however long that takes; gives way to whoever wants to stop or remove the pod meanwhile. */
-async function endOfInit(work: PodWork, record: ContainerRecord): Promise<Verdict | undefined> {
-  const { paths, clock, store } = work.context
-  for (let round = 0; ; round++) {
-    const waitMs = round === 0 ? SHORT_INIT_MS : WISH_POLL_MS
-    const ended = await waitExit(exitDirectory(paths), [watched(record)], waitMs, clock, work.signal, work.context.warn)
-    const verdict = ended.get(record.id)
-    if (verdict !== undefined) return verdict
-    // Most are over by now; of one that takes its time `ps`, `logs` and `exec` have to know that it runs.
-    if (round === 0) await store.write(tx => writePatches(tx, work))
-    // Nobody else comes to stop the pod as long as this one has its lock.
-    if (clock.nowMs() >= (deadlineOf(work.pod) ?? Number.POSITIVE_INFINITY)) throw isOverdue(record)
-    const wishes = await Promise.all(work.together.map(name => wantedBy(paths, name)))
-    const wish = wishes.find(one => one !== undefined)
-    if (wish === undefined) continue
-    // From here on the pod is looked after by whoever notices the init container's end.
-    work.patient = false
-    throw new TspodError('GAVE_WAY', `init container ${record.name} is not waited for: ${wish} came in between`, {
-      remedy: 'see what became of the pod: tspod pod ps',
-    })
-  }
-}
-
-const isOverdue = ({ name }: ContainerRecord): TspodError =>
-  new TspodError('GAVE_WAY', `init container ${name} is not waited for: activeDeadlineSeconds of its pod are over`, {
-    remedy: 'give it more time: spec.activeDeadlineSeconds',
-  })
 
 /**
  * Removes what is left of one container's run: runtime state, root file system, run directory, exit file. Its row and

@@ -45,6 +45,8 @@ export type Doors = {
   exitHook: string
   /** Absolute path of the script that waits for clocks. */
   timekeeper: string
+  /** Program and arguments that probe: see probe/prober.ts. The roots and the launcher come after them. */
+  prober: readonly [program: string, ...args: string[]]
   /** Absolute path of the text of the AppArmor profile that containers get. */
   appArmorProfile: string
 }

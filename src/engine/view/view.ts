@@ -2,6 +2,7 @@
 import { type PortSpec, servingContainers } from '../../model.ts'
 import {
   FAILURE_MESSAGES,
+  judgedCode,
   judgeExit,
   type Observed,
   type RestartTerms,
@@ -173,11 +174,13 @@ function explain(facts: PodFacts, record: ContainerRecord, observed: Observed, s
   return { reason: isRest ? 'Created' : 'ContainerCreating', message: '' }
 }
 
-/** Kubernetes reports containers that could not be started by these reasons, and keeps to them while it waits. */
-const NEVER_RAN = ['RunContainerError', 'CreateContainerError']
+/** Kubernetes reports containers that could not be started, or whose start was not good, by these reasons, and keeps to them while it waits. */
+const HOOK_ERROR = 'PostStartHookError'
+const NEVER_RAN = ['RunContainerError', 'CreateContainerError', HOOK_ERROR]
 
 function explainEnd(facts: PodFacts, record: ContainerRecord, observed: Observed & { at: 'exited' }): Explained {
-  const ended = { reason: observed.code === 0 ? 'Completed' : record.reason || 'Error', message: record.message }
+  const succeeded = observed.code === 0 && record.reason !== HOOK_ERROR
+  const ended = { reason: succeeded ? 'Completed' : record.reason || 'Error', message: record.message }
   const { goal, failure } = facts.pod
   if (goal !== 'running' || failure !== undefined || record.goal !== 'running' || record.state === 'stopped')
     return ended
@@ -201,6 +204,7 @@ function restartOf(pod: PodRecord, record: ContainerRecord, observed: Observed &
     startedMs: record.startedMs,
     finishedMs: observed.finishedMs,
     crashes: record.crashes,
+    ...(record.failedCheck !== undefined && { failedCheck: record.failedCheck }),
   })
 }
 
@@ -226,7 +230,7 @@ function phaseOf(pod: PodRecord, containers: readonly ContainerView[]): PodPhase
   if (pod.failure !== undefined && !containers.some(isUp)) return 'Failed'
   const init = containers.filter(container => container.kind === 'init')
   const regular = containers.filter(container => container.kind === 'regular')
-  const again = (one: ContainerView): boolean => runsAgain(termsOf(pod, one), one.kind, one.exitCode)
+  const again = (one: ContainerView): boolean => runsAgain(termsOf(pod, one), one.kind, judgedCode(one))
   if (init.some(one => one.state === 'exited' && one.exitCode !== 0 && !again(one))) return 'Failed'
   if (!init.every(isDone)) return 'Pending'
   const ended = regular.filter(hasEnded)

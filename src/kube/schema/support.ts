@@ -19,7 +19,6 @@ const ONE_NODE = 'there is only one node'
 const NO_TOKEN = 'there is no API server to have an account at'
 const STATUS = 'it is reported, not read'
 const NOT_YET = 'remove it'
-const NOT_RUN = 'not run yet'
 const NO_SUCH_STORAGE = 'use persistentVolumeClaim, hostPath or emptyDir'
 const MOUNT_ON_HOST = 'mount it on the host and use hostPath'
 const NO_SERVICE_ADDRESS = 'a Service has no address here: its name leads to its pods'
@@ -189,16 +188,15 @@ export const TABLE: Record<string, Verdicts> = {
     honoured:
       'name image imagePullPolicy command args workingDir env envFrom ports resources securityContext volumeMounts ' +
       'tty stdin stdinOnce terminationMessagePath terminationMessagePolicy restartPolicy restartPolicyRules ' +
-      'lifecycle',
+      'lifecycle livenessProbe readinessProbe startupProbe',
     accepted: { resizePolicy: 'a container is not resized while it runs' },
     refused: {
       volumeDevices: 'use a hostPath volume',
     },
-    later: { livenessProbe: NOT_RUN, readinessProbe: NOT_RUN, startupProbe: NOT_RUN },
   },
   ContainerRestartRule: { honoured: 'action exitCodes' },
   ContainerRestartRuleOnExitCodes: { honoured: 'operator values' },
-  Lifecycle: { honoured: 'stopSignal', later: { postStart: NOT_RUN, preStop: NOT_RUN } },
+  Lifecycle: { honoured: 'postStart preStop stopSignal' },
   LifecycleHandler: {
     honoured: 'exec httpGet sleep',
     refused: { tcpSocket: 'use exec: a hook cannot be a tcpSocket, it would always fail' },

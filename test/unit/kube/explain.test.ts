@@ -47,7 +47,7 @@ FIELD: periodSeconds <integer>
 DESCRIPTION:
     Time between questions.
 
-VERDICT:  as livenessProbe is refused: not run yet (--allow-unsupported keeps it)
+VERDICT:  honoured
 PODMAN:   yes
 DEFAULT:  10
 `)

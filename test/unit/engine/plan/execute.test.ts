@@ -15,6 +15,7 @@ const step = (id: string, after: string[] = [], order: string[] = []): Step => (
 function recording(work: (step: Step) => Promise<void>): Executors {
   const one = { sandbox: work, network: work, rootfs: work, create: work, start: work, await: work, discard: work }
   const end = {
+    hook: work,
     stop: work,
     delete: work,
     unmount: work,

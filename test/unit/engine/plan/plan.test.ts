@@ -184,6 +184,59 @@ const cases: Record<string, { input: PlanInput; steps: string[] }> = {
   },
 }
 
+Object.assign(cases, {
+  'a hook follows the start of its container, and the next one waits for it to end': {
+    input: input([
+      container('a', 'regular', { at: 'created', pid: 1, start: '1' }, { postStart: 'done' }),
+      container('b', 'regular', { at: 'created', pid: 2, start: '1' }, { dependsOn: ['a' as Id] }),
+      container('c', 'regular', { at: 'created', pid: 3, start: '1' }),
+    ]),
+    steps: ['start a (; )', 'hook a (start a; )', 'start b (hook a; hook a)', 'start c (; start b)'],
+  },
+  'a hook that nobody saw end is run again': {
+    input: input([container('a', 'regular', RUNNING, { postStart: 'due' })]),
+    steps: ['hook a (; )'],
+  },
+  'the startup probe of a sidecar gates what comes after it': {
+    input: input([
+      container('s', 'sidecar', { at: 'created', pid: 1, start: '1' }, { unstarted: true }),
+      container('a', 'regular', { at: 'created', pid: 2, start: '1' }),
+    ]),
+    steps: ['start s (; )', 'await s (start s; )', 'start a (await s; )'],
+  },
+  'a sidecar that has started gates nothing any more': {
+    input: input([
+      container('s', 'sidecar', RUNNING),
+      container('a', 'regular', { at: 'created', pid: 2, start: '1' }),
+    ]),
+    steps: ['start a (; )'],
+  },
+  'where nobody waits, the end of its startup probe calls for the next plan': {
+    input: input([container('s', 'sidecar', RUNNING, { unstarted: true }), container('a', 'regular')], {
+      patient: false,
+    }),
+    steps: [],
+  },
+  'once the pod is initialised a sidecar starts anew behind nobody': {
+    input: input([
+      container('s', 'sidecar', RUNNING, { unstarted: true }),
+      container('a', 'regular', RUNNING),
+      container('b', 'regular', { at: 'created', pid: 2, start: '1' }),
+    ]),
+    steps: ['start b (; )'],
+  },
+  'a container whose probe has failed is stopped, and nothing else': {
+    input: input([container('a', 'regular', RUNNING, { failedCheck: 'liveness' }), container('b', 'regular', RUNNING)]),
+    steps: ['stop a (; )'],
+  },
+  'what a probe has ended with code 0 starts again under OnFailure': {
+    input: input([container('a', 'regular', exited(0), { failedCheck: 'liveness', startedMs: 1 })], {
+      restartPolicy: 'OnFailure',
+    }),
+    steps: ['discard a (; )', 'rootfs a (discard a; )', 'create a (rootfs a, discard a; )', 'start a (create a; )'],
+  },
+} satisfies typeof cases)
+
 describe('planPod', () => {
   for (const [name, { input, steps }] of Object.entries(cases)) {
     test(name, () => {

@@ -1,0 +1,2 @@
+/** The process that probes. */
+export { type ProberDoors, probe } from './loop.ts'
