@@ -43,6 +43,9 @@ export function madeBy(planned: readonly Planned[], { bundle }: ApplyRequest): B
   }
 }
 
+/** Others may change what there is while images are fetched, but not for ever. */
+const MAX_ROUNDS = 3
+
 /** Fetches the images that a first plan needs or that a registry may have newer ones of, and plans again. */
 export async function prepare(
   context: EngineContext,
@@ -51,15 +54,55 @@ export async function prepare(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Prepared> {
-  const wanted = toFetch(first.planned, request)
-  if (wanted.length === 0) return first
-  const bundle = { ...request.bundle, pods: wanted }
-  const imageOf = await resolveImages(context, bundle, request.options, progress, signal)
-  // A pull takes its time, and may have made another image of a name.
-  const prepared = { ...(await look(context, request)), imageOf }
+  let prepared = first
+  let fetched: readonly PodSpec[] = []
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const made = madeBy(prepared.planned, request).pods
+    const others = round > 0 ? [] : request.bundle.pods.filter(pod => !made.includes(pod) && isAskedFor(pod))
+    if (made.every(pod => fetched.includes(pod)) && others.length === 0) break
+    const imageOf = await fetchImages(context, request, { made, others, progress }, signal)
+    fetched = [...made, ...others]
+    // A pull takes its time, and may have made another image of a name.
+    prepared = { ...(await look(context, request)), imageOf }
+  }
   await preflight(context, request, prepared)
   return prepared
 }
+
+/** A registry that does not answer is in the way of a pod that is to be made, and of no other. */
+async function fetchImages(
+  context: EngineContext,
+  request: ApplyRequest,
+  { made, others, progress }: { made: readonly PodSpec[]; others: readonly PodSpec[]; progress: Progress },
+  signal: AbortSignal,
+): Promise<ImageOf> {
+  const { bundle, options } = request
+  const calm = others.map(withLocalServing)
+  const [needed, wished] = await Promise.all([
+    resolveImages(context, { ...bundle, pods: [...made] }, options, progress, signal),
+    resolveImages(context, { ...bundle, pods: calm }, options, progress, signal),
+  ])
+  const known = new Set(made.flatMap(wantedBy).map(wishText))
+  return wanted => (known.has(wishText(wanted)) ? needed(wanted) : wished(localServing(wanted)))
+}
+
+const wishText = ({ image, pullPolicy }: Wanted): string => `${pullPolicy} ${image}`
+
+const wantedBy = ({ initContainers, containers, volumes }: PodSpec): Wanted[] => [
+  ...initContainers,
+  ...containers,
+  ...volumes.filter(volume => volume.kind === 'image'),
+]
+
+const localServing = <Of extends Wanted>(wanted: Of): Of =>
+  wanted.pullPolicy === 'Always' ? { ...wanted, pullPolicy: 'Newer' } : wanted
+
+const withLocalServing = (pod: PodSpec): PodSpec => ({
+  ...pod,
+  initContainers: pod.initContainers.map(localServing),
+  containers: pod.containers.map(localServing),
+  volumes: pod.volumes.map(volume => (volume.kind === 'image' ? localServing(volume) : volume)),
+})
 
 /** What there is, and what is to be done about it. Reads only. */
 export async function look(context: EngineContext, request: ApplyRequest): Promise<Prepared> {
@@ -67,15 +110,8 @@ export async function look(context: EngineContext, request: ApplyRequest): Promi
   return { world, wantedOf, planned: planAll(request, world, wantedOf) }
 }
 
-/** All pods of the bundle when any is made: the second plan may find more of them to make than the first one. */
-function toFetch(planned: readonly Planned[], request: ApplyRequest): PodSpec[] {
-  const made = new Set(madeBy(planned, request).pods)
-  const asks = ({ initContainers, containers, volumes }: PodSpec): boolean =>
-    [...initContainers, ...containers, ...volumes.filter(volume => volume.kind === 'image')].some((one: Wanted) =>
-      pullsAnyway(one),
-    )
-  return request.bundle.pods.filter(pod => made.has(pod) || (pod.job === undefined && asks(pod)))
-}
+/** A Job that has begun is not begun again for an image. */
+const isAskedFor = (pod: PodSpec): boolean => pod.job === undefined && wantedBy(pod).some(pullsAnyway)
 
 async function preflight(context: EngineContext, request: ApplyRequest, { planned, world }: Prepared): Promise<void> {
   const bundle = madeBy(planned, request)

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { apply, configMap, diff, envFrom, manifest, pod, secret } from '../../support/apply.ts'
 import type { Place } from '../../support/place.ts'
-import { containers, pods, readyCell, succeeds, takeDownAll, tspod } from '../../support/tspod.ts'
+import { containers, DEMO_IMAGE, pods, readyCell, succeeds, takeDownAll, tspod } from '../../support/tspod.ts'
 
 let cell: Place
 beforeAll(async () => {
@@ -126,6 +126,22 @@ describe('apply', () => {
     // By hand: the next apply takes it back.
     await succeeds(cell, ['update', '--memory', '80m', 'web-main'])
     expect((await apply(cell, manifest(changed))).told).toEqual(['pod/web configured'])
+    expect(await running()).toEqual(before)
+  }, 60_000)
+
+  test('a registry that does not answer is in the way of new pods, and not of those that stand', async () => {
+    const image = '127.0.0.1:9/demo:1'
+    await cell.sh(`containers-storage add-names --name ${image} ${DEMO_IMAGE}`)
+    const web = (imagePullPolicy: string): object => pod('web', { image, imagePullPolicy })
+    expect((await apply(cell, manifest(web('IfNotPresent')))).told).toEqual(['pod/web created'])
+    const before = await running()
+    expect((await apply(cell, manifest(web('Always')))).told).toEqual(['pod/web configured'])
+    expect((await apply(cell, manifest(web('Always')))).told).toEqual(['pod/web unchanged'])
+    expect(await running()).toEqual(before)
+    const more = manifest(web('Always'), pod('new', { image, imagePullPolicy: 'Always' }))
+    const refused = await tspod(cell, ['apply', '--app', 'shop', '-f', '-'], { input: more })
+    expect(refused.exitCode).toBe(125)
+    expect(refused.stderr).toContain('127.0.0.1:9')
     expect(await running()).toEqual(before)
   }, 60_000)
 })
