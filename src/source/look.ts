@@ -174,7 +174,8 @@ function add(looking: Looking, entry: TreeEntry, bytes: Buffer): void {
 
 function fileProblem(looking: Looking, stat: Stats): string | undefined {
   if (!stat.isFile()) return `is ${whatItIs(stat)}`
-  if (stat.size > LIMITS.manifestBytes) return tooLarge(LIMITS.manifestBytes)
+  const limit = looking.wanted.keepLinks ? LIMITS.fileBytes : LIMITS.manifestBytes
+  if (stat.size > limit) return tooLarge(limit)
   // Whoever may write to the directory can give it another name of a file that only root may read.
   if (stat.nlink > 1 && stat.uid !== looking.owner) return 'is another name of a file that is not theirs'
   return ownerProblem(looking, stat)

@@ -12,7 +12,7 @@ import { mayBeManifest } from './manifests.ts'
 import { type Material, readMaterial } from './material.ts'
 import { isObjectName, type Tip } from './mirror.ts'
 import { render } from './render.ts'
-import { fileName, type Kept, loadSnapshot, markSigned, saveSnapshot } from './store.ts'
+import { fileName, type Kept, loadSnapshot, markSigned, saveSnapshot, saveTree } from './store.ts'
 import { nameProblem, type Tree } from './tree.ts'
 import type { Snapshot, SourceDoors, SourceWish } from './types.ts'
 import { type Keys, readKeys, signerOf } from './verify.ts'
@@ -96,28 +96,41 @@ async function save(
   facts: Pick<Kept, 'revision' | 'kind' | 'root' | 'signed'>,
 ): Promise<Kept> {
   const { kustomization, notes } = material
-  const isCopied = facts.kind === 'git' && material.needsTree
-  const contents = isCopied || kustomization !== undefined ? await readAll(tree) : undefined
+  const directory = placeOf(wish, doors)
+  const { entries, where } = tree
   const files =
-    kustomization === undefined || contents === undefined
+    kustomization === undefined
       ? material.files
-      : await render({ entries: tree.entries, contents }, kustomization, tree.where, {
-          ...doors,
-          directory: placeOf(wish, doors),
-        })
+      : await render({ entries, contents: await readAll(tree, entries) }, kustomization, where, { ...doors, directory })
   const kept: Kept = {
     ...facts,
     notes,
-    files: facts.kind === 'git' ? files : files.map(({ file, text }) => ({ file: join(tree.where, file), text })),
+    files: facts.kind === 'git' ? files : files.map(({ file, text }) => ({ file: join(where, file), text })),
     ...(kustomization !== undefined && { rendered: true }),
     beside: besideOf(tree, files),
+    ...(facts.kind === 'git' && { root: await copyFor(directory, tree, material, facts.root) }),
   }
-  const copied = isCopied && contents !== undefined ? { entries: tree.entries, contents } : undefined
-  return saveSnapshot(placeOf(wish, doors), keyOf(wish, facts.revision), kept, copied)
+  return saveSnapshot(directory, keyOf(wish, facts.revision), kept)
 }
 
-const readAll = (tree: Tree): Promise<Map<string, Buffer>> =>
-  tree.read(tree.entries.filter(({ kind }) => kind !== 'submodule').map(({ path }) => path))
+/**
+ * Has what manifests may mount on the disk; answers where relative hostPaths begin. Manifests are not among it: what
+ * containers see changes only with a commit that changes it.
+ */
+async function copyFor(directory: string, tree: Tree, material: Material, path: string): Promise<string> {
+  const manifests = new Set(material.files.map(({ file }) => file))
+  const entries = tree.entries.filter(each => !manifests.has(each.path))
+  if (!material.needsTree) return join('trees', 'none', path)
+  const digest = await sha256(entries.map(each => `${each.kind} ${each.object} ${each.path}`).join('\0'))
+  const read = async () => ({ entries, contents: await readAll(tree, entries) })
+  return join(await saveTree(directory, digest, read), path)
+}
+
+const readAll = (tree: Tree, entries: Tree['entries']): Promise<Map<string, Buffer>> =>
+  tree.read(entries.filter(({ kind }) => kind !== 'submodule').map(({ path }) => path))
+
+const sha256 = async (text: string): Promise<string> =>
+  (await import('node:crypto')).createHash('sha256').update(text).digest('hex')
 
 /** What beside the manifests has a name of one, and is none. */
 function besideOf({ entries, base }: Tree, files: readonly { file: string }[]): string[] {
@@ -187,7 +200,7 @@ async function digestOf(tree: Tree, material: Material): Promise<string> {
   if (material.kustomization === undefined) {
     for (const { file, text } of material.files) add(file, text)
   } else {
-    const contents = await readAll(tree)
+    const contents = await readAll(tree, tree.entries)
     for (const { path, kind } of tree.entries) add(`${path} ${kind}`, contents.get(path) ?? '')
   }
   return `sha256:${hash.digest('hex')}`

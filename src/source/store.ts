@@ -1,10 +1,11 @@
 /**
- * Snapshots on disk: DIRECTORY/SOURCE/snapshots/KEY with manifests.json, which is read again, and tree/, which containers
- * may have mounted and therefore is never read again. A snapshot is there as a whole or not at all.
+ * Snapshots on disk, below the directory of their source: snapshots/KEY/manifests.json, which is read again, and for
+ * what containers may have mounted trees/DIGEST, which never is. A tree is named after its content, so that a commit
+ * that changes none of it gives the same paths, and no pod has to restart for it. Both are there as a whole or not at all.
  */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, posix } from 'node:path'
 import { isMissing } from '../errors.ts'
 import { removeTree, syncDirectory, type WriteOptions, writeAtomic } from '../files.ts'
 import { randomHex } from '../random.ts'
@@ -16,7 +17,7 @@ export type Kept = {
   kind: 'directory' | 'git'
   files: { file: string; text: string }[]
   notes: string[]
-  /** Directory of relative hostPaths: below tree/ unless it is absolute. */
+  /** Directory of relative hostPaths, below the source's own unless it is absolute. */
   root: string
   /** The files were made by kustomize, and are not those of the source. */
   rendered?: true
@@ -26,12 +27,12 @@ export type Kept = {
   signed?: { by: string; keys: string }
 }
 
-/** Files for tree/. */
+/** Files of a tree. */
 export type KeptTree = { entries: readonly TreeEntry[]; contents: ReadonlyMap<string, Buffer> }
 
 const MANIFESTS = 'manifests.json'
-const TREE = 'tree'
-/** Of snapshots that are not complete. */
+const TREES = 'trees'
+/** Of what is not complete. */
 const UNFINISHED = '.new-'
 const LEAVING = '.gone-'
 /** fsync of this many files at a time: the file system commits those together. */
@@ -44,37 +45,59 @@ export function loadSnapshot(directory: string, key: string): Kept | undefined {
   const path = join(snapshotsOf(directory), key)
   try {
     const kept = JSON.parse(readFileSync(join(path, MANIFESTS), 'utf8')) as Kept
-    return { ...kept, root: absoluteRoot(path, kept.root) }
+    return absolute(directory, kept)
   } catch (error) {
     if (isMissing(error) || error instanceof SyntaxError) return undefined
     throw error
   }
 }
 
-const absoluteRoot = (path: string, root: string): string => (root.startsWith('/') ? root : join(path, TREE, root))
+const absolute = (directory: string, kept: Kept): Kept =>
+  kept.root.startsWith('/') ? kept : { ...kept, root: join(directory, kept.root) }
 
 /** Puts a snapshot on the disk, for good, unless it is there already. Answers it as it is loaded. */
-export async function saveSnapshot(directory: string, key: string, kept: Kept, tree?: KeptTree): Promise<Kept> {
-  const snapshots = snapshotsOf(directory)
-  mkdirSync(snapshots, { recursive: true, mode: 0o700 })
-  const temporary = join(snapshots, `${UNFINISHED}${randomHex(6)}`)
+export async function saveSnapshot(directory: string, key: string, kept: Kept): Promise<Kept> {
+  const isGood = (): boolean => loadSnapshot(directory, key) !== undefined
+  await putWhole(snapshotsOf(directory), key, isGood, async temporary => {
+    await writeNew(join(temporary, MANIFESTS), JSON.stringify(kept), 0o600, true)
+  })
+  return absolute(directory, kept)
+}
+
+/** Puts a tree on the disk unless it is there already; answers its path below the source's directory. */
+export async function saveTree(directory: string, digest: string, read: () => Promise<KeptTree>): Promise<string> {
+  const trees = join(directory, TREES)
+  const isThere = (): boolean => existsSync(join(trees, digest))
+  if (!isThere()) {
+    const tree = await read()
+    await putWhole(trees, digest, isThere, temporary => writeTree(join(temporary, 'files'), tree))
+  }
+  return posix.join(TREES, digest, 'files')
+}
+
+/** Makes a directory with `write` and gives it its name when it is complete. */
+async function putWhole(
+  parent: string,
+  name: string,
+  isGood: () => boolean,
+  write: (temporary: string) => Promise<void>,
+): Promise<void> {
+  mkdirSync(parent, { recursive: true, mode: 0o700 })
+  const temporary = join(parent, `${UNFINISHED}${randomHex(6)}`)
   mkdirSync(temporary, { mode: 0o700 })
   try {
-    if (tree !== undefined) await writeTree(join(temporary, TREE), tree)
-    await writeNew(join(temporary, MANIFESTS), JSON.stringify(kept), 0o600, true)
+    await write(temporary)
     await syncDirectory(temporary)
-    await putInPlace(temporary, directory, key)
-    await syncDirectory(snapshots)
+    await putInPlace(temporary, join(parent, name), isGood)
+    await syncDirectory(parent)
   } catch (error) {
     await removeTree(temporary).catch(() => undefined)
     throw error
   }
-  return { ...kept, root: absoluteRoot(join(snapshots, key), kept.root) }
 }
 
-/** What is there already has been made by another run, unless it is broken: then its tree may be mounted all the same. */
-async function putInPlace(temporary: string, directory: string, key: string): Promise<void> {
-  const path = join(snapshotsOf(directory), key)
+/** What is there already has been made by another run, unless it is broken. */
+async function putInPlace(temporary: string, path: string, isGood: () => boolean): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
       await rename(temporary, path)
@@ -82,7 +105,7 @@ async function putInPlace(temporary: string, directory: string, key: string): Pr
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if ((code !== 'ENOTEMPTY' && code !== 'EEXIST') || attempt > 0) throw error
-      if (loadSnapshot(directory, key) !== undefined) return await removeTree(temporary)
+      if (isGood()) return await removeTree(temporary)
       await rename(path, join(dirname(path), `${LEAVING}${randomHex(6)}`))
     }
   }
@@ -93,7 +116,7 @@ export async function markSigned(directory: string, key: string, signed: Kept['s
   const file = join(snapshotsOf(directory), key, MANIFESTS)
   const kept = { ...(JSON.parse(readFileSync(file, 'utf8')) as Kept), signed }
   await writeAtomic(file, JSON.stringify(kept), 0o600)
-  return { ...kept, root: absoluteRoot(dirname(file), kept.root) }
+  return absolute(directory, kept)
 }
 
 /** Files with the modes that git knows, for whoever a container runs as; the directories above let nobody else in. */
@@ -139,36 +162,38 @@ async function writeNew(path: string, data: string | Uint8Array, mode: number, d
 export type Garbage = {
   /** Paths on the host that something uses: sources of mounts of all pods there are records of. */
   inUse: readonly string[]
-  /** Of snapshots that nothing uses, the newest ones that stay (default 5). */
+  /** The newest snapshots stay, so many (default 5). */
   keep?: number
   /** Revisions that stay whatever their age: what is applied, and what a rollback may want. */
   revisions?: readonly string[]
 }
 
 /**
- * Removes the snapshots of a source that nothing uses any more, and what an interrupted run has left. Answers what was
- * removed. The caller holds the lock of the source, in whose directory every hidden name is of something unfinished.
+ * Removes the old snapshots of a source, the trees that neither the others nor pods use, and what an interrupted run
+ * has left. Answers what was removed. The caller holds the lock of the source, in whose directory every hidden name is of
+ * something unfinished.
  */
-export async function collectSnapshots(
-  directory: string,
-  { inUse, keep = 5, revisions = [] }: Garbage,
-): Promise<string[]> {
-  const snapshots = snapshotsOf(directory)
-  const names = namesIn(snapshots)
-  const used = (name: string): boolean =>
-    inUse.some(path => path === join(snapshots, name) || path.startsWith(join(snapshots, name, '/')))
-  const isWhole = (name: string): boolean => !name.startsWith('.')
-  const idle = names.filter(
-    name => isWhole(name) && !used(name) && !revisions.some(rev => name.startsWith(fileName(rev))),
+export async function collectSnapshots(directory: string, garbage: Garbage): Promise<string[]> {
+  const { inUse, keep = 5, revisions = [] } = garbage
+  const names = namesIn(snapshotsOf(directory)).filter(isWhole)
+  const isKept = (name: string): boolean => revisions.some(revision => name.startsWith(fileName(revision)))
+  const age = new Map(names.map(name => [name, statSync(join(snapshotsOf(directory), name)).mtimeMs]))
+  const old = names.filter(name => !isKept(name)).sort((a, b) => (age.get(b) ?? 0) - (age.get(a) ?? 0))
+  const going = new Set(old.slice(keep))
+  const needed = names.filter(name => !going.has(name)).map(name => loadSnapshot(directory, name)?.root ?? '')
+  const isUsed = (path: string): boolean => inUse.some(each => each === path || each.startsWith(`${path}/`))
+  const trees = namesIn(join(directory, TREES))
+    .map(name => posix.join(TREES, name))
+    .filter(tree => !isUsed(join(directory, tree)) && !needed.some(root => root.startsWith(join(directory, tree, '/'))))
+  const unfinished = ['', 'snapshots'].flatMap(parent =>
+    namesIn(join(directory, parent)).flatMap(name => (isWhole(name) ? [] : [posix.join(parent, name)])),
   )
-  const age = new Map(idle.map(name => [name, statSync(join(snapshots, name)).mtimeMs]))
-  const old = idle.sort((a, b) => (age.get(b) ?? 0) - (age.get(a) ?? 0)).slice(keep)
-  const going = [...old, ...names.filter(name => !isWhole(name) && !used(name))]
-  for (const name of going) await removeTree(join(snapshots, name))
-  const left = namesIn(directory).filter(name => name.startsWith('.'))
-  for (const name of left) await removeTree(join(directory, name))
-  return [...going, ...left]
+  const all = [...[...going].map(name => posix.join('snapshots', name)), ...trees, ...unfinished]
+  for (const path of all) await removeTree(join(directory, path))
+  return all
 }
+
+const isWhole = (name: string): boolean => !name.startsWith('.')
 
 /** A revision as part of a file name. */
 export const fileName = (revision: string): string => revision.replace(':', '-')

@@ -7,6 +7,8 @@ export type TreeEntry = {
   /** A submodule is the place of another repository, which is not followed. */
   kind: 'file' | 'executable' | 'link' | 'submodule'
   bytes: number
+  /** What git calls its content. */
+  object?: string
 }
 
 export type Tree = {

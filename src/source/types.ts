@@ -80,8 +80,9 @@ export type Snapshot = {
    */
   files: { file: string; text: string }[]
   /**
-   * Directory that relative hostPaths begin at. Of a git source it is a copy that belongs to this commit alone, so that
-   * mounts of it outlive the next one; of a plain directory it is the directory.
+   * Directory that relative hostPaths begin at. Of a git source it is a copy of all but the manifests, named after its
+   * content: mounts of it outlive the next commit, and one that changes none of it gives the same directory. Of a plain
+   * directory it is the directory.
    */
   root: string
   /** Who signed it, where that was asked for. */

@@ -4,7 +4,7 @@ import * as fs from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { type GitRef, kindOfDirectory } from '../../../src/source/index.ts'
+import { collectSnapshots, type GitRef, kindOfDirectory } from '../../../src/source/index.ts'
 import { Repository, serveDaemon, serveHttp } from '../../support/repository.ts'
 import { SourceArea } from '../../support/source.ts'
 
@@ -274,20 +274,42 @@ describe('a repository by its URL', () => {
 describe('files beside the manifests', () => {
   const withFiles = { 'web/pod.yaml': 'hostPath: {path: html}\n', 'web/html/index.html': 'one', 'other/x': 'x' }
 
-  test('are copied for mounts, one copy for each commit, with the modes of git', async () => {
+  test('are copied for mounts, with the modes of git, and without manifests', async () => {
     app.write('web/html/run.sh', '#!/bin/sh')
     fs.chmodSync(area.at('app/web/html/run.sh'), 0o755)
     fs.symlinkSync('index.html', area.at('app/web/html/start'))
     app.commit(withFiles)
-    const first = await area.read({ path: 'web' })
-    const modeOf = (path: string): string => (fs.lstatSync(join(first.root, path)).mode & 0o777).toString(8)
+    const { root } = await area.read({ path: 'web' })
+    const modeOf = (path: string): string => (fs.lstatSync(join(root, path)).mode & 0o777).toString(8)
     expect(['.', 'html', 'html/index.html', 'html/run.sh'].map(modeOf)).toEqual(['755', '755', '644', '755'])
-    expect(fs.readlinkSync(join(first.root, 'html/start'))).toBe('index.html')
-    expect(fs.existsSync(join(first.root, '../other'))).toBe(false)
+    expect(fs.readlinkSync(join(root, 'html/start'))).toBe('index.html')
+    expect(fs.readdirSync(root)).toEqual(['html'])
+    expect(fs.existsSync(join(root, '../other'))).toBe(false)
+  })
+
+  test('are another copy only for a commit that changes one of them: mounts of the old one stay as they are', async () => {
+    app.commit(withFiles)
+    const first = await area.read({ path: 'web' })
+    app.commit({ 'web/pod.yaml': 'hostPath: {path: html} # changed\n', 'other/x': 'y' })
+    expect((await area.read({ path: 'web' })).root).toBe(first.root)
     app.commit({ 'web/html/index.html': 'two' })
     const second = await area.read({ path: 'web' })
     expect(fs.readFileSync(join(first.root, 'html/index.html'), 'utf8')).toBe('one')
     expect(fs.readFileSync(join(second.root, 'html/index.html'), 'utf8')).toBe('two')
+  })
+
+  test('stay while something has them mounted, or their revision is kept', async () => {
+    const read = async (text: string): Promise<string> => {
+      app.commit({ ...withFiles, 'web/html/index.html': text })
+      return (await area.read({ path: 'web' })).root
+    }
+    const [one, two, three] = [await read('one'), await read('two'), await read('three')]
+    const left = (): boolean[] => [one, two, three].map(root => fs.existsSync(root))
+    const state = area.at('state/shop')
+    await collectSnapshots(state, { inUse: [join(one, 'html')], keep: 1 })
+    expect(left()).toEqual([true, false, true])
+    await collectSnapshots(state, { inUse: [], keep: 1 })
+    expect(left()).toEqual([false, false, true])
   })
 
   test('S42 what a container writes there is not read again', async () => {

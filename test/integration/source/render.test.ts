@@ -2,21 +2,12 @@
 import * as fs from 'node:fs'
 import { createServer } from 'node:http'
 import { afterEach, beforeEach, describe, expect } from '@jest/globals'
-import { FIXED_PATH, run } from '../../../src/process.ts'
-import { findProgramIn } from '../../../src/programs.ts'
+import { kustomizeLacks } from '../../support/kustomize.ts'
 import { Repository } from '../../support/repository.ts'
 import { testUnless } from '../../support/requires.ts'
 import { SourceArea } from '../../support/source.ts'
 
-/** Older ones know no `resources` that are directories, as Debian 12's kubectl. */
-async function lacking(): Promise<string | undefined> {
-  const program = ['kustomize', 'kubectl'].find(name => findProgramIn(FIXED_PATH, name) !== undefined)
-  if (program === undefined) return 'neither kustomize nor kubectl is here'
-  const args = program === 'kubectl' ? ['version', '--client'] : ['version']
-  const { stdout } = await run({ argv: [program, ...args] })
-  return /v?(?:[4-9]|\d\d)\.\d+\.\d+\s*$/m.test(stdout) ? undefined : `${program} has a kustomize that is older than 4`
-}
-const kustomizeTest = testUnless(await lacking())
+const kustomizeTest = testUnless(await kustomizeLacks())
 
 let area: SourceArea
 let app: Repository
