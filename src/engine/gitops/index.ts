@@ -15,7 +15,7 @@ import { readPods, takeLock } from '../state/index.ts'
 import type { AppView, Engine, Gitops, ReconcileWish, RunView, SourcePlan, Told } from '../types/index.ts'
 import { judgePrune } from './decide.ts'
 import type { Hands } from './hands.ts'
-import { prepare } from './prepare.ts'
+import { type Progress, prepare, readNow } from './prepare.ts'
 import { hostPathsOf, realHands } from './real.ts'
 import { reconcileOnce } from './reconcile.ts'
 import { rollBack } from './rollback.ts'
@@ -37,7 +37,7 @@ const LOCK_TIMEOUT_MS = 15 * 60_000
 /** A source that changes while it is applied is looked at again, but not for ever. */
 const MOST_ROUNDS = 5
 
-type Applying = Pick<Engine, 'apply' | 'planApply' | 'apps' | 'removeApp'>
+type Applying = Pick<Engine, 'apply' | 'planApply' | 'settled' | 'apps' | 'removeApp'>
 
 /** All about GitOps sources of one installation. */
 export function openGitops(context: EngineContext, engine: Applying): Gitops {
@@ -148,7 +148,9 @@ async function appOfUnits(context: EngineContext, source: SourceRecord): Promise
 async function planOf(hands: Hands, name: string, wish: ReconcileWish, signal: AbortSignal): Promise<SourcePlan> {
   const source = await readSource(hands.store, name)
   const work = { hands, source, wish, told: () => undefined, signal }
-  const { snapshot, job, notes } = await prepare(work, { stage: 'source' })
+  const progress: Progress = { stage: 'source' }
+  const snapshot = await readNow(work, progress)
+  const { job, notes } = await prepare(work, snapshot, progress)
   const plan = await hands.plan(job, signal)
   const pruning = judgePrune(plan, wish.allowPrune)
   return {

@@ -1,6 +1,7 @@
 /** The part of a reconcile that changes nothing: read, validate, preflight, plan. */
 import { TspodError } from '../../errors.ts'
 import type { Bundle } from '../../model.ts'
+import { VERSION } from '../../version.ts'
 import type { ApplyRequest, PlayOptions, ReconcileWish, Stage, Told } from '../types/index.ts'
 import { judgeFiles, type Verdict } from './decide.ts'
 import type { ApplyJob, Hands, SourceSnapshot } from './hands.ts'
@@ -26,17 +27,24 @@ type Planning = {
   signal: AbortSignal
 }
 
-/** Everything before the first change. */
-export async function prepare(work: Planning, progress: Progress): Promise<Prepared> {
+/** The source as it is now. */
+export async function readNow(work: Planning, progress: Progress): Promise<SourceSnapshot> {
   const { hands, source, told, signal } = work
   told('reading the source')
   const snapshot = await hands.read(work.wish.rewind ? { ...source, rewind: true } : source, signal)
   progress.revision = snapshot.revision
-  const dirty = snapshot.dirty === undefined ? undefined : `not committed, and so not looked at: ${snapshot.dirty}`
-  if (dirty !== undefined) told(dirty)
+  if (snapshot.dirty !== undefined) told(uncommitted(snapshot.dirty))
   const atMs = hands.nowMs()
   if (source.seen?.revision !== snapshot.revision)
     await hands.store.write(tx => updateSource(tx, source.name, { seen: { revision: snapshot.revision, atMs } }))
+  return snapshot
+}
+
+const uncommitted = (dirty: string): string => `not committed, and so not looked at: ${dirty}`
+
+/** Everything else before the first change: nothing that is wrong in it has to be found half way. */
+export async function prepare(work: Planning, snapshot: SourceSnapshot, progress: Progress): Promise<Prepared> {
+  const { hands, source } = work
   const files = judgeFiles(snapshot.files.length, source.name)
   if (files.do !== 'act') throw refusal(files)
   progress.stage = 'validate'
@@ -57,11 +65,15 @@ export async function prepare(work: Planning, progress: Progress): Promise<Prepa
     })
   }
   progress.stage = 'plan'
-  const request = requestFor(source, work.wish, snapshot.revision, bundle)
+  const request = { ...requestFor(source, work.wish, snapshot.revision, bundle), inputs: inputsOf(source, snapshot) }
   const job = { source, files: snapshot.files, request }
-  const more = [...(snapshot.notes ?? []), ...(dirty === undefined ? [] : [dirty])]
+  const more = [...(snapshot.notes ?? []), ...(snapshot.dirty === undefined ? [] : [uncommitted(snapshot.dirty)])]
   return { snapshot, bundle, notes: [...more, ...notes], job }
 }
+
+/** All that a request is made of: an apply of the same, which has nothing to do, is told by this alone. */
+export const inputsOf = ({ name, prune }: SourceRecord, { files, root }: SourceSnapshot): string =>
+  JSON.stringify([VERSION, 'gitops', name, prune, root, files])
 
 /** What apply is asked for. */
 export function requestFor(

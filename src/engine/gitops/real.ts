@@ -15,7 +15,7 @@ import { type Claim, claimsOfPod } from './preflight.ts'
 import type { SourceRecord } from './store.ts'
 import { openUnitMode } from './unit-mode.ts'
 
-type Applying = Pick<Engine, 'apply' | 'planApply'>
+type Applying = Pick<Engine, 'apply' | 'planApply' | 'settled'>
 
 /** Everything the loop does, done for real. */
 export function realHands(context: EngineContext, engine: Applying): Hands {
@@ -34,6 +34,7 @@ export function realHands(context: EngineContext, engine: Applying): Hands {
     paths: wrongPaths,
     images: bundle => imagesOf(context, bundle),
     collect: (source, kept) => collect(context, source, kept),
+    settled: inputs => engine.settled(inputs),
     plan: (job, signal) => (job.source.units ? unitMode.plan(job) : engine.planApply(job.request, signal)),
     apply: (job, told, signal) =>
       job.source.units

@@ -15,7 +15,7 @@ import {
   type Verdict,
 } from './decide.ts'
 import type { Hands, SourceSnapshot } from './hands.ts'
-import { type Prepared, type Progress, prepare, refusal } from './prepare.ts'
+import { inputsOf, type Prepared, type Progress, prepare, readNow, refusal } from './prepare.ts'
 import { becomeGood, failed, failureOf, refused, view, type Work } from './results.ts'
 import { beginRun, endKilled, endRun, keepRevision, readBad, readSource, tellOfSource, updateSource } from './store.ts'
 
@@ -35,11 +35,24 @@ export async function reconcileOnce(
   if (source.suspended !== undefined) await resumed(work)
   const progress: Progress = { stage: 'source' }
   try {
-    return await bring(work, await prepare(work, progress), progress)
+    const snapshot = await readNow(work, progress)
+    const stands = await standing(work, snapshot)
+    if (stands !== undefined) return await settled(work, snapshot, undefined, stands, NOTHING_TO_DO)
+    return await bring(work, await prepare(work, snapshot, progress), progress)
   } catch (error) {
     if (!isTspodError(error) || signal.aborted || error.code === 'STORE_UNUSABLE') throw error
     return await refused(work, error, progress)
   }
+}
+
+const NOTHING_TO_DO: Verdict = { do: 'skip', reason: 'everything is as it should be' }
+
+/** The plan of a revision that was applied last and stands as it was left: no manifest has to be read for that. */
+async function standing({ hands, source }: Work, snapshot: SourceSnapshot): Promise<ApplyPlan | undefined> {
+  const isSame = source.applied?.revision === snapshot.revision && source.attempted?.revision === snapshot.revision
+  if (!isSame || source.units || source.failure !== undefined || source.drift !== undefined) return undefined
+  const report = await hands.settled(inputsOf(source, snapshot))
+  return report?.ready ? report.plan : undefined
 }
 
 /** What has become of a plan so far. */
@@ -102,7 +115,7 @@ async function judge(work: Work, plan: ApplyPlan, begun: Begun, progress: Progre
 async function settled(
   work: Work,
   snapshot: SourceSnapshot,
-  bundle: Bundle,
+  bundle: Bundle | undefined,
   plan: ApplyPlan,
   { reason }: Verdict,
 ): Promise<RunView> {
@@ -111,7 +124,7 @@ async function settled(
   const drift = changesOf(plan)
   const isNews = drift === undefined ? source.applied?.revision !== revision : source.drift !== drift
   const outcome = drift === undefined ? 'unchanged' : 'observed'
-  const images = drift === undefined && isNews ? await hands.images(bundle) : {}
+  const images = bundle !== undefined && drift === undefined && isNews ? await hands.images(bundle) : {}
   const endedMs = hands.nowMs()
   const id = await hands.store.write(async tx => {
     await endKilled(tx, source.name, beganMs)

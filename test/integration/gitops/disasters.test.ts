@@ -140,21 +140,26 @@ describe('a disaster, after which all goes on and the next good commit heals', (
   }
 })
 
-test('a pod that never gets up: what it replaced runs again, it is not tried in a loop, and the next good commit heals', async () => {
-  const never = { command: ['false'] }
-  const before = await sources.running()
-  await sources.commit('shop', { 'web.yaml': appText('web', 'two', never) })
-  expect(await sources.reconcile('shop')).toMatchObject({ exitCode: 1, run: { outcome: 'failed' } })
-  const after = await sources.running()
-  expect(Object.keys(after).sort()).toEqual(NAMES)
-  expect(await succeeds(cell, ['exec', 'web-app', 'sh', '-c', 'echo $VALUE'])).toBe('one\n')
-  expect({ ...after, web: 0 }).toEqual({ ...before, web: 0 })
-  const again = await sources.tick('shop')
-  expect(again.exitCode).toBe(1)
-  expect(again.stdout).toContain('has failed once')
-  expect(await sources.running()).toEqual(after)
-  await goodCommitHeals(after)
-})
+const failing: Record<string, object> = {
+  'gets up': { command: ['false'] },
+  'gets ready': { readinessProbe: { exec: { command: ['false'] }, periodSeconds: 1 } },
+}
+for (const [what, more] of Object.entries(failing)) {
+  test(`a pod that never ${what}: what it replaced runs again, it is not tried in a loop, and the next good commit heals`, async () => {
+    const before = await sources.running()
+    await sources.commit('shop', { 'web.yaml': appText('web', 'two', more) })
+    expect(await sources.reconcile('shop')).toMatchObject({ exitCode: 1, run: { outcome: 'failed' } })
+    const after = await sources.running()
+    expect(Object.keys(after).sort()).toEqual(NAMES)
+    expect(await succeeds(cell, ['exec', 'web-app', 'sh', '-c', 'echo $VALUE'])).toBe('one\n')
+    expect({ ...after, web: 0 }).toEqual({ ...before, web: 0 })
+    const again = await sources.tick('shop')
+    expect(again.exitCode).toBe(1)
+    expect(again.stdout).toContain('has failed once')
+    expect(await sources.running()).toEqual(after)
+    await goodCommitHeals(after)
+  })
+}
 
 describe('tspod is killed', () => {
   const MOMENTS = 8

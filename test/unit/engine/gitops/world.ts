@@ -89,6 +89,7 @@ export async function openWorld(wish: Partial<SourceWish> = {}) {
     paths: async () => [],
     images: async () => world.images,
     collect: async () => undefined,
+    settled: async () => undefined,
     plan,
     apply: async job => {
       const made = await plan(job)
