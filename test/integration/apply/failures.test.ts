@@ -157,6 +157,27 @@ describe('an apply that is interrupted', () => {
     }, 90_000)
   }
 
+  test('by ctrl-c: what it had stopped is back before it ends', async () => {
+    // Stopping takes a while, so that the signal falls into it.
+    const slow = "trap 'sleep 1; exit 0' TERM; sleep 100000 & wait"
+    const one = (value: string): string =>
+      manifest(pod('a', mode(value, { command: ['sh', '-c', slow] })), pod('b', mode(value)))
+    await apply(cell, one('old'))
+    await cell.sh('cat >/tmp/apply-int.yaml', { input: one('new') })
+    const line = `${launcher(cell)} apply --app shop -f /tmp/apply-int.yaml`
+    // Interrupted as soon as the old pod has been asked to stop.
+    const script = `${line} >/tmp/said 2>&1 & victim=$!; for i in $(seq 200); do
+      ${launcher(cell)} pod ps --format '{{.Name}} {{.Status}}' | grep -q '^b .*Running' || break; sleep 0.05; done
+      kill -INT $victim; wait $victim; echo "code $?"; cat /tmp/said`
+    const said = await cell.sh(script)
+    expect(said.stdout).toMatch(/^code (130|0)$/m)
+    const is = said.stdout.includes('code 0') ? 'new' : 'old'
+    expect(await modeOf('a-main')).toBe(`${is}\n`)
+    expect(await modeOf('b-main')).toBe(`${is}\n`)
+    expect((await apply(cell, one('new'))).exitCode).toBe(0)
+    expect(await modeOf('a-main')).toBe('new\n')
+  }, 90_000)
+
   test('by another one of the same app: one after the other, and the last one is what is there', async () => {
     await apply(cell, text('old'))
     const [first, second] = await Promise.all([apply(cell, text('one')), apply(cell, text('two'))])
