@@ -2,11 +2,14 @@
  * Having the prober there when something is to be probed (probe/prober.ts). It leaves a mark as long as it is wanted:
  * a mark without a process is of one that was killed, and whoever looks next starts another.
  */
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { servingContainers } from '../model.ts'
 import { proberMark } from '../paths.ts'
 import type { EngineContext, PodWork } from './context.ts'
 import { helperPid, settleHelper } from './timekeeper.ts'
+
+/** In the mark of a prober that was started and has not said anything itself. */
+const BEGINS = 'begins'
 
 type Needed = Pick<EngineContext, 'paths' | 'prober'>
 
@@ -21,6 +24,7 @@ export async function wakeProber(context: EngineContext): Promise<void> {
   wantProber(context)
   const { prober, paths, launcher } = context
   const pid = await context.detach([...prober, paths.root, paths.runRoot, launcher])
+  writeFileSync(proberMark(paths), `${pid} ${BEGINS}\n`, { mode: 0o600 })
   await settleHelper(context, pid, 'prober')
 }
 
@@ -42,8 +46,10 @@ export async function missProber(context: EngineContext): Promise<void> {
 /** Has a prober that is there look anew; false when there is none. */
 export function nudgeProber(context: Needed): boolean {
   const pid = proberPid(context)
+  if (pid === undefined) return false
   try {
-    return pid !== undefined && process.kill(pid, 'SIGUSR2')
+    // One that begins has not looked yet, and would not survive the signal.
+    return readFileSync(proberMark(context.paths), 'utf8').includes(BEGINS) || process.kill(pid, 'SIGUSR2')
   } catch {
     // It ended just now.
     return false

@@ -187,6 +187,7 @@ test('the example comes to be ready by all of its probes', () =>
       now => now.ready && now.health === 'healthy',
       20_000,
     )
+    expect(await succeeds(cell, ['system', 'fsck'])).toMatch(/all is well/)
     expect(await succeeds(cell, ['ps'])).toMatch(/^probed-web +probed +yes +Running +0 /m)
     expect(await succeeds(cell, ['ps', '--format', '{{.Status}}'])).toMatch(/^Up .* \(healthy\)\n$/)
     const [inspected] = [JSON.parse(await succeeds(cell, ['pod', 'inspect', 'probed']))].flat()

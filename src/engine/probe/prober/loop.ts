@@ -4,7 +4,7 @@
  * lock, as after any end. It is there as long as something is to be probed. When it is killed it leaves its mark
  * behind, and the next command starts another: see engine/prober.ts.
  */
-import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import type { Clock } from '../../../clock.ts'
 import { isTspodError } from '../../../errors.ts'
 import { expandWords } from '../../../kube/index.ts'
@@ -81,6 +81,14 @@ export async function probe(doors: ProberDoors): Promise<void> {
   }
 }
 
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
 class Prober {
   readonly #doors: ProberDoors
   readonly #store: Store
@@ -104,11 +112,10 @@ class Prober {
   }
 
   async work(): Promise<void> {
-    const { paths, pid } = this.#doors
+    const { paths } = this.#doors
     for (;;) {
-      writeFileSync(proberMark(paths), `${pid}\n`)
       await this.#round()
-      if (this.#failures === MAX_FAILURES || !this.#isOurs()) return
+      if (this.#failures >= MAX_FAILURES || !this.#isOurs()) return
       // Who starts a container meanwhile finds no mark, and starts another prober; who came before is seen now.
       rmSync(proberMark(paths), { force: true })
       if ((await readRuns(this.#store, this.#boot, this.#cache)).length === 0) return
@@ -125,6 +132,7 @@ class Prober {
     const { clock } = this.#doors
     while (this.#isOurs() && this.#failures < MAX_FAILURES) {
       this.#wake = new AbortController()
+      this.#mark()
       let pauseMs = LONGEST_SLEEP_MS
       try {
         await this.#read()
@@ -138,6 +146,13 @@ class Prober {
       }
       await clock.sleep(pauseMs, this.#wake.signal).catch(() => undefined)
     }
+  }
+
+  /** Before each look, and whatever somebody else has made of it: who finds it has us look again. */
+  #mark(): void {
+    const { paths, pid } = this.#doors
+    const text = `${pid}\n`
+    if (textOf(proberMark(paths)) !== text) writeFileSync(proberMark(paths), text, { mode: 0o600 })
   }
 
   /** Takes up what has started and lets go of what has ended, where anybody has written anything. */
