@@ -247,6 +247,7 @@ export class History {
     const some = random.pick([...running, undefined])
     const disasters: Record<string, () => void> = {
       'killed containers': () => some && kernel.end(some, 137),
+      'failed probes': () => some && this.#failProbe(some),
       'killed monitors': () => some && kernel.killMonitor(some),
       'killed processes': () => scheduler.living().forEach(actor => void scheduler.kill(actor)),
       'killed timekeepers': () => this.timekeeper.kill(),
@@ -258,6 +259,21 @@ export class History {
     const kind = random.pick(Object.keys(disasters))
     this.count(kind)
     disasters[kind]?.()
+  }
+
+  /** What the prober does with a container whose liveness probe has failed: a wish in its record, and a look, and again. */
+  #failProbe(run: Run): void {
+    const params = [run.id, run.process.pid]
+    const isUp = "id = ? AND pid = ? AND state = 'running' AND hooked = 1 AND kind IN ('regular', 'sidecar')"
+    this.database.all(`UPDATE container SET failed_check = 'liveness', ready = 0 WHERE ${isUp}`, params)
+    this.scheduler.say(`* the liveness probe of ${run.name} fails`)
+    const ask = (): void => {
+      if (this.database.all(`SELECT 1 FROM container WHERE failed_check IS NOT NULL AND ${isUp}`, params).length === 0)
+        return
+      void this.spawn(`cleanup ${run.name}`, context => cleanup(context, run.id))
+      this.scheduler.after(10_000, ask)
+    }
+    this.scheduler.after(this.random.below(200), ask)
   }
 
   #reboot(): void {

@@ -313,12 +313,14 @@ export function runsAgain(pod: Row, row: Row): boolean {
   const spec = JSON.parse(String(pod.spec)) as PodSpec
   if (row.kind === 'sidecar' || row.kind === 'infra') return true
   if (row.kind === 'service' || (row.kind === 'init' && row.exit_code === 0)) return false
+  // However gracefully it went: a probe has found it to be beyond help.
+  const code = row.failed_check !== null && row.exit_code === 0 ? 137 : Number(row.exit_code)
   const own = [...spec.initContainers, ...spec.containers].find(({ name }) => name === row.short_name)
   for (const { operator, values } of own?.restartRules ?? []) {
-    if (values.includes(Number(row.exit_code)) === (operator === 'In')) return true
+    if (values.includes(code) === (operator === 'In')) return true
   }
   const policy = own?.restartPolicy ?? spec.restartPolicy
-  return policy === 'Always' || (policy === 'OnFailure' && row.exit_code !== 0)
+  return policy === 'Always' || (policy === 'OnFailure' && code !== 0)
 }
 
 const isInitial = (row: Row): boolean => row.kind === 'init' || row.kind === 'sidecar'
