@@ -1,7 +1,7 @@
 /** Our own bare copy of a repository: the only one that is ever read. What is in it has passed git's fsck. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { isTspodError, type TspodError } from '../errors.ts'
+import { isTspodError, TspodError } from '../errors.ts'
 import { removeTree } from '../files.ts'
 import type { Finished } from '../process.ts'
 import type { Access } from './access.ts'
@@ -122,6 +122,13 @@ async function overTheWire(doors: GitDoors, origin: Origin, args: readonly strin
 function whatFailed({ remote, access }: Origin, finished: Finished): TspodError {
   const { stderr } = finished
   const details = { details: stderr.trim() }
+  if (/No space left on device|Disk quota exceeded/i.test(stderr)) {
+    const remedy = 'free some space: df -h shows where it is missing'
+    return new TspodError('HOST_EXHAUSTED', `cannot fetch ${remote.url}: ${lastWords(finished)}`, {
+      ...details,
+      remedy,
+    })
+  }
   if (/File too large|signal 25|SIGXFSZ/i.test(stderr) || finished.exitCode === 153) {
     refuse(remote.url, [{ file: 'the repository', why: 'is larger than what is taken of one' }])
   }

@@ -1,6 +1,6 @@
 /** A source, read: the newest revision of it, or one of the past, as a snapshot that lasts. */
 import { join, posix } from 'node:path'
-import { isTspodError, TspodError } from '../errors.ts'
+import { hostTrouble, isTspodError, TspodError } from '../errors.ts'
 import { removeTree } from '../files.ts'
 import { whatIsDirty } from './checkout.ts'
 import { currentTip, fetchTip, type GitFrom, gitDoors, mayRewind, mirrorOf } from './commits.ts'
@@ -19,10 +19,19 @@ import { type Keys, readKeys, signerOf } from './verify.ts'
 
 /**
  * Reads a source. The same revision once more costs next to nothing. The caller holds the lock of the source.
- * Throws with one code for each kind of failure (SOURCE_…, and MANIFEST_UNREADABLE): with each of them nothing was read.
+ * Throws with one code for each kind of failure (SOURCE_…, MANIFEST_UNREADABLE, HOST_EXHAUSTED for a full disk): with
+ * each of them nothing was read.
  */
 export async function readSnapshot(asked: SourceWish, doors: SourceDoors): Promise<Snapshot> {
   const wish = checkedWish(asked)
+  try {
+    return await readOnce(wish, doors)
+  } catch (error) {
+    throw hostTrouble(error) ?? error
+  }
+}
+
+async function readOnce(wish: SourceWish, doors: SourceDoors): Promise<Snapshot> {
   const { from, revision } = wish
   if (revision !== undefined) return finished(wish, doors, await pastRevision(wish, revision, doors))
   if (from.kind === 'directory') return finished(wish, doors, await readPlainDirectory(wish, from.dir, doors))

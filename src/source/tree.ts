@@ -84,7 +84,7 @@ export function resolveIn(
     const here = [...trail, part].join('/')
     const kind = kinds.get(here)
     if (kind !== 'link') {
-      if (kind === undefined || (kind !== 'directory' && todo.some(rest => rest !== '' && rest !== '.'))) {
+      if (kind === undefined || (kind !== 'directory' && todo.length > 0)) {
         return { problem: 'is a link that leads nowhere' }
       }
       trail.push(part)

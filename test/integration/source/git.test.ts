@@ -1,5 +1,6 @@
 /** Commits as sources: of a checkout, of a repository on this host, and over loopback. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -268,6 +269,28 @@ describe('a repository by its URL', () => {
     expect(`${error.message}${error.remedy}`).not.toContain('secret')
     expect(area.ran).toEqual([])
     expect(fs.existsSync('/tmp/tspod-canary')).toBe(false)
+  })
+})
+
+describe('a full disk', () => {
+  afterEach(() => void spawnSync('umount', [area.at('state')]))
+
+  test('ends a read with its reason, wherever it gets full, and the next one with room is as any other', async () => {
+    app.write('html/noise', randomBytes(400_000))
+    const commit = app.commit({ 'a.yaml': 'hostPath: {path: ./html}\n' })
+    fs.mkdirSync(area.at('state'), { mode: 0o700 })
+    const reached = new Set<string>()
+    // From no room for a repository to none for the copy of what is in it.
+    for (const size of ['16k', '64k', '300k', '500k', '800k']) {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=700`, 'none', area.at('state')])
+      const error = await area.failure()
+      expect([size, error.code]).toEqual([size, 'HOST_EXHAUSTED'])
+      reached.add(error.message.startsWith('cannot fetch') ? 'git' : 'ours')
+      execFileSync('mount', ['-o', 'remount,size=64m', area.at('state')])
+      expect((await area.read()).revision).toBe(commit)
+      execFileSync('umount', [area.at('state')])
+    }
+    expect(reached).toEqual(new Set(['git', 'ours']))
   })
 })
 
