@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { apply, configMap, diff, envFrom, manifest, pod, secret } from '../../support/apply.ts'
+import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
 import {
   containers,
@@ -178,6 +179,19 @@ describe('down NAME', () => {
     await apply(cell, text)
     expect(await succeeds(cell, ['exec', 'web-main', 'cat', '/v/file'])).toBe('kept\n')
     expect(await succeeds(cell, ['down', 'shop', '--volumes'])).toMatch(/Volumes removed:\ndata\n/)
+  }, 60_000)
+
+  test('leaves nothing of what applies have made, changed and brought back', async () => {
+    const text = (value: string, command: string[] = ['sh', '-c', WAIT_COMMAND]): string =>
+      manifest(secret('keys', { a: value }), pod('web', { ...envFrom('secretRef', 'keys'), command }), pod('db'))
+    await apply(cell, text('first'))
+    await succeeds(cell, ['down', 'shop'])
+    await withLeakCheck(cell, async () => {
+      await apply(cell, text('one'))
+      await apply(cell, text('two'))
+      expect((await apply(cell, text('three', ['/no/such/program']))).exitCode).toBe(1)
+      await succeeds(cell, ['down', 'shop'])
+    })
   }, 60_000)
 
   test('a pod that was removed behind the back of its app comes back', async () => {
