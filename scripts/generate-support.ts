@@ -13,11 +13,16 @@ import type { SupportRow } from '../src/kube/schema/verdicts.ts'
 const TARGET = new URL('../docs/kubernetes.md', import.meta.url)
 const FIELDS = new URL('../templates/fields.txt', import.meta.url)
 
+/** Nothing is said of a verdict that no field has. */
+const LATER = support().some(({ later }) => later)
+  ? ' *Later* is refused too, unless `--allow-unsupported` is given: then it is checked and kept, and does nothing yet.'
+  : ''
+
 const HEADER = `# Kubernetes fields
 
 Written by scripts/generate-support.ts: do not edit. \`tspod explain KIND.FIELD\` says the same on a terminal.
 
-Every field of the Kubernetes API has one verdict: **honoured**, **accepted** (it cannot have an effect on a single host; a note says so once) or **refused** with what to do instead. *Later* is refused too, unless \`--allow-unsupported\` is given: then it is checked and kept, and does nothing yet. What is not listed, below an accepted or refused field, shares its verdict. The last column is Podman 6's \`kube play\`, where "ignored" means: without a word.
+Every field of the Kubernetes API has one verdict: **honoured**, **accepted** (it cannot have an effect on a single host; a note says so once) or **refused** with what to do instead.${LATER} What is not listed, below an accepted or refused field, shares its verdict. The last column is Podman 6's \`kube play\`, where "ignored" means: without a word.
 `
 
 const VERDICTS = { honoured: '**honoured**', accepted: 'accepted', refused: 'refused' } as const
