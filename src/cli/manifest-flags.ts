@@ -9,7 +9,7 @@ export const MANIFEST_FLAGS = {
   'allow-unsupported': {
     kind: 'switch',
     initial: false,
-    help: 'keep probes and hooks, which nothing runs yet, instead of refusing them',
+    help: 'keep fields that are read and do nothing yet, instead of refusing them; in this version there are none',
   },
   'allowed-unsafe-sysctls': {
     kind: 'list',
