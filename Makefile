@@ -81,6 +81,10 @@ scale: setup-test build ## many plays at once, 250 pods on one machine
 bench: setup-test build ## compare with Podman and with the bare floor
 	@$(NODE) test/bench/bench.ts
 
+.PHONY: bench-apply
+bench-apply: setup-test build ## what apply and GitOps cost: nothing changed, one of a hundred, a commit
+	@$(NODE) test/bench/apply.ts
+
 .PHONY: install
 install: build ## below PREFIX (default /usr/local)
 	@sh scripts/install.sh install "$(PREFIX)"
