@@ -93,6 +93,7 @@ export function worldAfter(bundle: Bundle, app = 'shop'): World {
       kind,
       name,
       hash: `hash of ${name}`,
+      pods: bundle.pods.filter(({ origin }) => origin.kind === kind && origin.name === name).length,
       wave,
       ...(prune !== undefined && { protection: prune }),
       ...(content !== undefined && { content }),

@@ -20,7 +20,7 @@ export async function listApps(context: EngineContext): Promise<AppView[]> {
   return apps.map(({ name, source, revision, appliedMs }) => {
     const own = objects.filter(({ app }) => app === name)
     const views = own.flatMap(object => (pods.get(keyOf(object)) ?? []).map(({ view }) => view))
-    const missing = own.some(object => object.kind === 'Pod' && !pods.has(keyOf(object)))
+    const missing = own.some(object => (pods.get(keyOf(object))?.length ?? 0) < object.pods)
     return {
       name,
       source: { path: source, ...(revision !== undefined && { revision }) },
@@ -31,11 +31,14 @@ export async function listApps(context: EngineContext): Promise<AppView[]> {
   })
 }
 
-function viewObject({ kind, name, hash, wave, protection }: AppObjectRecord, pods: readonly ListedPod[]): AppObject {
+function viewObject(
+  { kind, name, hash, wave, protection, pods: wanted }: AppObjectRecord,
+  pods: readonly ListedPod[],
+): AppObject {
   const base = { kind, name, hash, wave, ...(protection !== undefined && { protection }) }
-  if (pods.length === 0) return kind === 'Pod' ? { ...base, phase: 'Missing', ready: 0, total: 1 } : base
+  if (pods.length === 0) return wanted > 0 ? { ...base, phase: 'Missing', ready: 0, total: wanted } : base
   const good = pods.filter(pod => isPodReady(pod, pod.containers) || pod.phase === 'Succeeded')
-  return { ...base, phase: worst(pods), ready: good.length, total: pods.length }
+  return { ...base, phase: worst(pods), ready: good.length, total: Math.max(wanted, pods.length) }
 }
 
 const WORST_FIRST: readonly PodPhase[] = ['Unknown', 'Failed', 'Pending', 'Running', 'Succeeded']

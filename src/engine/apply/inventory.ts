@@ -1,5 +1,5 @@
 /** What is kept of an app: its objects with their hashes, written before anything is made. */
-import type { Bundle, ManifestObject } from '../../model.ts'
+import type { Bundle, ManifestObject, PodSpec } from '../../model.ts'
 import { type AppObjectRecord, type Transaction, writeApp, writeAppObject } from '../state/index.ts'
 import type { ApplyRequest } from '../types/index.ts'
 import type { Hasher } from './hash.ts'
@@ -35,6 +35,7 @@ export function staleObjects(
         name: object.name,
         hash: hasher(identityOf(object, request.bundle, wantedOf)),
         wave: object.wave ?? 0,
+        pods: object.kind === 'Job' ? 0 : podsOf(object, request.bundle).length,
         ...(object.prune !== undefined && { protection: object.prune }),
         ...(content !== undefined && { content }),
       },
@@ -42,12 +43,15 @@ export function staleObjects(
   })
 }
 
+const podsOf = (object: ManifestObject, { pods }: Bundle): PodSpec[] =>
+  pods.filter(({ origin }) => origin.kind === object.kind && origin.name === object.name)
+
 /** Claims are made by name: those of pods that are no longer there would be forgotten. */
-function contentOf(object: ManifestObject, { pods }: Bundle): AppObjectRecord['content'] {
+function contentOf(object: ManifestObject, bundle: Bundle): AppObjectRecord['content'] {
   if (object.content !== undefined) return object.content
-  const claims = pods
-    .filter(({ origin }) => origin.kind === object.kind && origin.name === object.name)
-    .flatMap(({ volumes }) => volumes.flatMap(volume => (volume.kind === 'claim' ? volume.claim : [])))
+  const claims = podsOf(object, bundle).flatMap(({ volumes }) =>
+    volumes.flatMap(volume => (volume.kind === 'claim' ? volume.claim : [])),
+  )
   return claims.length === 0 ? undefined : { claims: [...new Set(claims)] }
 }
 
@@ -59,8 +63,7 @@ function identityOf(object: ManifestObject, bundle: Bundle, wantedOf: WantedOf):
   if (kind === 'PersistentVolumeClaim') return bundle.claims.find(claim => claim.name === name)
   const job = kind === 'Job' ? bundle.jobs?.find(one => one.name === name) : undefined
   if (job !== undefined) return jobContent(job)
-  const pods = bundle.pods.filter(({ origin }) => origin.kind === kind && origin.name === name)
-  return pods.map(spec => ({ ...spec, origin: { kind, name }, images: [...wantedOf(spec).images] }))
+  return podsOf(object, bundle).map(spec => ({ ...spec, origin: { kind, name }, images: [...wantedOf(spec).images] }))
 }
 
 /** Writes who owns what, and where it is from. */

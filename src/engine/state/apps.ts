@@ -13,6 +13,8 @@ export type AppObjectRecord = {
   hash: string
   wave: number
   protection?: Protection
+  /** How many pods it has when all is well; those of a Job come and go. */
+  pods: number
   content?: { [name: string]: Json }
 }
 
@@ -51,6 +53,7 @@ function objectRecord(row: Row): AppObjectRecord {
     name: String(row.name),
     hash: String(row.hash),
     wave: Number(row.wave),
+    pods: Number(row.pods),
     ...(row.protection !== null && { protection: String(row.protection) as Protection }),
     ...(row.content !== null && {
       content: JSON.parse(String(row.content)) as NonNullable<AppObjectRecord['content']>,
@@ -71,13 +74,14 @@ export async function writeApp(tx: Transaction, { name, source, revision, applie
 /** Writes one object; one of another app is this app's from now on. */
 export async function writeAppObject(tx: Transaction, object: AppObjectRecord): Promise<void> {
   await tx.run(
-    'INSERT OR REPLACE INTO app_object (kind, name, app, hash, wave, protection, content) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    'INSERT OR REPLACE INTO app_object (kind, name, app, hash, wave, pods, protection, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     [
       object.kind,
       object.name,
       object.app,
       object.hash,
       object.wave,
+      object.pods,
       object.protection ?? null,
       object.content === undefined ? null : JSON.stringify(object.content),
     ],

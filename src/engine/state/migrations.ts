@@ -271,6 +271,8 @@ export const MIGRATIONS: readonly string[] = [
     hash TEXT NOT NULL,
     wave INTEGER NOT NULL DEFAULT 0,
     protection TEXT CHECK (protection IN ('disabled', 'confirm')),
+    -- How many pods it has when all is well.
+    pods INTEGER NOT NULL DEFAULT 0,
     -- Of ConfigMaps and Services, which have no other record, what their documents say; the claims of a StatefulSet.
     content TEXT CHECK (json_valid(content)),
     PRIMARY KEY (kind, name)

@@ -200,4 +200,14 @@ describe('down NAME', () => {
     expect(await succeeds(cell, ['apps'])).toMatch(/shop +Degraded +1\/2/)
     expect((await apply(cell, manifest(pod('web'), pod('db')))).told).toEqual(['pod/web created', 'pod/db unchanged'])
   }, 60_000)
+
+  test('pods of a Deployment that were removed behind its back are missing, and come back', async () => {
+    await apply(cell, manifest(deployment(2)))
+    await succeeds(cell, ['pod', 'rm', '--force', 'web-pod-2'])
+    expect(await succeeds(cell, ['apps'])).toMatch(/shop +Degraded +1\/2/)
+    await succeeds(cell, ['kube', 'down', '-'], { input: manifest(deployment(2)) })
+    expect(await succeeds(cell, ['apps'])).toMatch(/shop +Degraded +0\/2/)
+    expect((await apply(cell, manifest(deployment(2)))).told).toEqual(['deployment/web created'])
+    expect(await succeeds(cell, ['apps'])).toMatch(/shop +Healthy +2\/2/)
+  }, 60_000)
 })
