@@ -206,8 +206,8 @@ describe('a container that works against us', () => {
       mv real d; mv d real; ln -s ${canary} d; rm d; ln -s ${canary}/f in/f; mv real/f real/g; ln -s ${canary}/f real/f; rm real/f
       mv real/g real/f; rm -f in/f; ln -s /../../../../../..${canary} in/d; rm -rf in/d; done`
     const racing = cell.sh(`${launcher(cell)} exec up-c sh -c '${loop}' >/dev/null 2>&1`, { timeoutMs: 120_000 })
-    const script = `cd ${shared}; echo new >f; mkdir -p d raced; echo new >d/f; i=0
-      while [ $i -lt 40 ]; do i=$((i+1))
+    const script = `cd ${shared}; echo new >f; mkdir -p d raced; echo new >d/f; i=0; end=$(( $(date +%s) + 80 ))
+      while [ $i -lt 40 ] && [ $(date +%s) -lt $end ]; do i=$((i+1))
         ${launcher(cell)} cp f up-c:/race/d/f; ${launcher(cell)} cp d up-c:/race/in; ${launcher(cell)} cp f up-c:/race/in/f
         ${launcher(cell)} cp up-c:/race/d/f raced/out-$i; ${launcher(cell)} cp up-c:/race/real raced/all-$i; ${launcher(cell)} cp up-c:/race/real/f raced/one-$i
       done; true`
