@@ -123,8 +123,12 @@ describe('order', () => {
   }, 60_000)
 
   test('by readiness: a pod starts when the one that it needs is ready, in play and apply alike', async () => {
+    // A start by hand takes up the old root file system.
     const probe = { exec: { command: ['test', '-e', '/tmp/ready'] }, periodSeconds: 1, failureThreshold: 1 }
-    const slow = { command: ['sh', '-c', `sleep 2; touch /tmp/ready; ${WAIT_COMMAND}`], readinessProbe: probe }
+    const slow = {
+      command: ['sh', '-c', `rm -f /tmp/ready; sleep 2; touch /tmp/ready; ${WAIT_COMMAND}`],
+      readinessProbe: probe,
+    }
     const text = manifest(pod('web', {}, needs('db')), pod('db', slow))
     const gapMs = async (): Promise<number> => {
       const rows = JSON.parse(await succeeds(cell, ['container', 'inspect', 'db-main', 'web-main'])) as Started[]
