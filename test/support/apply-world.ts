@@ -1,22 +1,9 @@
 /** A bundle, and the world after it was applied, for tests of planning. */
 import type { SeenPod, WantedOf, World } from '../../src/engine/apply/world.ts'
-import type { ApplyRequest, ListedPod, PlayOptions } from '../../src/engine/index.ts'
+import type { ApplyRequest, ListedPod } from '../../src/engine/index.ts'
 import type { AppObjectRecord, PodRecord } from '../../src/engine/state/index.ts'
 import { translate } from '../../src/kube/index.ts'
 import type { Bundle, Id, PodSpec } from '../../src/model.ts'
-
-const OPTIONS: PlayOptions = {
-  replace: false,
-  start: true,
-  networks: [],
-  ips: [],
-  macs: [],
-  logOptions: [],
-  noHosts: false,
-  noHostname: false,
-  noPodPrefix: false,
-  pull: { quiet: true },
-}
 
 export const bundleOf = (text: string, file = 'shop.yaml'): Bundle =>
   translate([{ file, text }], { baseDirectory: '/' }).bundle
@@ -25,7 +12,7 @@ export const requestOf = (bundle: Bundle, more: Partial<ApplyRequest> = {}): App
   app: 'shop',
   source: { path: '/shop.yaml' },
   bundle,
-  options: OPTIONS,
+  pull: { quiet: true },
   prune: false,
   onFailure: 'keep-old',
   ...more,

@@ -1,6 +1,6 @@
 /** What `apply` and `diff` read: files and directories of manifests, and whose they are. */
 import { basename, resolve } from 'node:path'
-import type { ApplyRequest, PlayOptions } from '../../engine/index.ts'
+import type { ApplyRequest } from '../../engine/index.ts'
 import { TspodError } from '../../errors.ts'
 import type { Bundle } from '../../model.ts'
 import { VERSION } from '../../version.ts'
@@ -58,7 +58,7 @@ export type Inputs = {
   flags: ApplyFlags
   sources: Source[]
   manifest: Awaited<ReturnType<typeof manifestOptions>>
-  pull: PlayOptions['pull']
+  pull: ApplyRequest['pull']
   inputs: string
 }
 
@@ -92,24 +92,13 @@ export async function requestOf(
     app,
     source: { path: flags.filename.map(name => placeOf(name, world.cwd)).join(' ') },
     bundle,
-    options: { ...PLAIN_OPTIONS, pull, ...(flags.runtime !== undefined && { runtime: flags.runtime }) },
+    pull,
+    ...(flags.runtime !== undefined && { runtime: flags.runtime }),
     inputs,
     prune: flags.prune,
     ...(flags.volumes && { pruneVolumes: true as const }),
     ...(flags['force-conflicts'] && { forceConflicts: true as const }),
   }
-}
-
-const PLAIN_OPTIONS: Omit<PlayOptions, 'pull'> = {
-  replace: true,
-  start: true,
-  networks: [],
-  ips: [],
-  macs: [],
-  logOptions: [],
-  noHosts: false,
-  noHostname: false,
-  noPodPrefix: false,
 }
 
 const isPlace = (name: string): boolean => name !== '-' && !/^https?:\/\//i.test(name)

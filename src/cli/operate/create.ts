@@ -1,6 +1,6 @@
 /** `tspod pod create`: pods that are made and not started, of a manifest or without containers. */
 import { resolve } from 'node:path'
-import { emptyPodSpec, type PlayOptions } from '../../engine/index.ts'
+import { emptyPodSpec, PLAIN_OPTIONS, type PlayOptions } from '../../engine/index.ts'
 import { TspodError } from '../../errors.ts'
 import { writeAtomic } from '../../files.ts'
 import type { Bundle } from '../../model.ts'
@@ -60,7 +60,12 @@ export const podCreate = defineVerb({
     const bundle = input.operands.length === 0 ? await emptyBundle(input) : await manifestBundle(input, world)
     const progress = progressLine(world.err, input.flags.quiet)
     try {
-      const report = await engine.play(bundle, { ...OPTIONS, ...wishes(input), pull }, progress.show, world.signal)
+      const report = await engine.play(
+        bundle,
+        { ...PLAIN_OPTIONS, start: false, ...wishes(input), pull },
+        progress.show,
+        world.signal,
+      )
       const ids = report.pods.map(({ id }) => `${id}\n`).join('')
       const file = input.flags['pod-id-file']
       if (file !== undefined) await writeAtomic(resolve(world.cwd, file), ids, 0o644)
@@ -87,16 +92,6 @@ function fileProblems({ flags, operands }: CreateInput): Problem[] {
   const alone = flags.name !== undefined || flags.hostname !== undefined || flags.label.length > 0
   const wrong = alone ? [{ message: '--name, --hostname and --label are for a pod without a manifest' }] : []
   return [...sourceProblems(operands), ...manifestFlagProblems(flags), ...wrong]
-}
-
-const OPTIONS: Omit<PlayOptions, 'pull' | 'replace' | 'networks'> = {
-  start: false,
-  ips: [],
-  macs: [],
-  logOptions: [],
-  noHosts: false,
-  noHostname: false,
-  noPodPrefix: false,
 }
 
 const wishes = ({ flags }: CreateInput): Pick<PlayOptions, 'replace' | 'networks' | 'runtime'> => ({

@@ -15,6 +15,7 @@ import { writeSecrets } from '../volumes/index.ts'
 import { lazyHasher } from './hash.ts'
 import { staleObjects, writeInventory } from './inventory.ts'
 import { Ledger } from './ledger.ts'
+import { playOptions } from './play-options.ts'
 import { isMade, look, madeBy, type Prepared, prepare } from './prepare.ts'
 import { removeObjects } from './remove.ts'
 import { beforeOf } from './restore.ts'
@@ -129,7 +130,7 @@ async function begin(work: Work): Promise<void> {
   const missing = request.bundle.claims.filter(({ name }) => !world.volumes.has(name))
   if (missing.length === 0) return
   const bundle = { ...madeBy([], request), claims: missing }
-  await play(context, bundle, { ...request.options, replace: false }, progress, signal)
+  await play(context, bundle, { ...playOptions(request), replace: false }, progress, signal)
 }
 
 async function isNewSource({ context, request }: Work): Promise<boolean> {

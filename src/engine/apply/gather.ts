@@ -10,6 +10,7 @@ import { loadAll } from '../view/index.ts'
 import type { WantedSettings } from './compare.ts'
 import { lazyHasher } from './hash.ts'
 import { jobContent } from './plan-data.ts'
+import { playOptions } from './play-options.ts'
 import { keyOf, type SeenPod, type StoredSecret, type StoredVolume, type WantedOf, type World } from './world.ts'
 
 /** Everything there is that a bundle may be about. */
@@ -73,7 +74,8 @@ export const imagesOf = ({ pods }: Pick<Bundle, 'pods'>): Set<string> =>
 
 /** What the pods of the bundle are to be besides their specs: what flags say, and the images that are here now. */
 export async function gatherWanted(context: EngineContext, request: ApplyRequest): Promise<WantedOf> {
-  const { bundle, options } = request
+  const { bundle } = request
+  const options = playOptions(request)
   const [ids, network] = await Promise.all([
     context.storage().then(store => findImageIds(store, imagesOf(bundle))),
     loadNetwork(context.paths, DEFAULT_NETWORK),

@@ -14,6 +14,7 @@ import {
 import type { ApplyRequest, Progress } from '../types/index.ts'
 import { gatherWanted, gatherWorld } from './gather.ts'
 import { planAll } from './plan.ts'
+import { playOptions } from './play-options.ts'
 import type { Planned, PodPlan, WantedOf, World } from './world.ts'
 
 /** A plan that can be carried out. `imageOf`: absent when no pod is made. */
@@ -76,11 +77,11 @@ async function fetchImages(
   { made, others, progress }: { made: readonly PodSpec[]; others: readonly PodSpec[]; progress: Progress },
   signal: AbortSignal,
 ): Promise<ImageOf> {
-  const { bundle, options } = request
+  const { bundle, pull } = request
   const calm = others.map(withLocalServing)
   const [needed, wished] = await Promise.all([
-    resolveImages(context, { ...bundle, pods: [...made] }, options, progress, signal),
-    resolveImages(context, { ...bundle, pods: calm }, options, progress, signal),
+    resolveImages(context, { ...bundle, pods: [...made] }, { pull }, progress, signal),
+    resolveImages(context, { ...bundle, pods: calm }, { pull }, progress, signal),
   ])
   const known = new Set(made.flatMap(wantedBy).map(wishText))
   return wanted => (known.has(wishText(wanted)) ? needed(wanted) : wished(localServing(wanted)))
@@ -119,9 +120,10 @@ async function preflight(context: EngineContext, request: ApplyRequest, { planne
   const going = planned.flatMap(({ pods }) =>
     pods.flatMap(pod => (pod.do === 'replace' || pod.do === 'remove' ? (world.pods.get(pod.name)?.spec ?? []) : [])),
   )
-  const drafts = await draftPods(context, bundle, request.options)
+  const options = playOptions(request)
+  const drafts = await draftPods(context, bundle, options)
   const names = [...bundle.pods, ...going].map(({ name }) => name)
-  await refuseContainerNames(context, bundle, request.options, names)
+  await refuseContainerNames(context, bundle, options, names)
   await refusePortsInUse(context, bundle, drafts, [], going)
 }
 

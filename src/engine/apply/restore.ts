@@ -3,7 +3,7 @@ import { TspodError } from '../../errors.ts'
 import type { Bundle } from '../../model.ts'
 import { DEFAULT_NETWORK, loadNetwork } from '../../oci/index.ts'
 import type { EngineContext } from '../context.ts'
-import { type ImageOf, play } from '../play/index.ts'
+import { type ImageOf, PLAIN_OPTIONS, play } from '../play/index.ts'
 import type { PodBefore, PodSettings } from '../state/index.ts'
 import type { PlayOptions } from '../types/index.ts'
 import { startReason } from './standing-pod.ts'
@@ -81,11 +81,9 @@ async function optionsBefore({ paths }: EngineContext, { settings, noPodPrefix }
   const { log, noHosts, noHostname, runtime } = settings
   const usual = (await loadNetwork(paths, DEFAULT_NETWORK)).name
   return {
+    ...PLAIN_OPTIONS,
     replace: true,
-    start: true,
     networks: networksOf(settings, usual),
-    ips: [],
-    macs: [],
     logDriver: log.driver,
     logOptions: [`max-size=${log.maxBytes}b`, ...(log.path === undefined ? [] : [`path=${log.path}`])],
     noHosts,

@@ -8,11 +8,9 @@ import { down, placeOf, play, tellsReady } from '../play/index.ts'
 import { awaitReady, READY_MS } from '../probe/index.ts'
 import { prune, type Work } from './execute.ts'
 import { changeLive } from './live.ts'
+import { playOptions } from './play-options.ts'
 import { isInTheWay, madeBy } from './prepare.ts'
 import type { Planned, PodPlan } from './world.ts'
-
-/** Whatever the flags of the request: what is made takes the place of what was there, and runs. */
-const ANEW = { replace: true, start: true } as const
 
 /** Brings the objects of one wave to what they should be; with another one behind it, until they are ready. */
 export async function bringWave(work: Work, planned: readonly Planned[], isFollowed: boolean): Promise<void> {
@@ -92,8 +90,7 @@ async function playAll(work: Work, whole: Bundle): Promise<void> {
   const bundle = { ...whole, pods: [...pods] }
   if (pods.length === 0) return
   try {
-    const options = { ...request.options, ...ANEW }
-    const report = await play(context, bundle, options, progress, signal, {}, prepared.imageOf)
+    const report = await play(context, bundle, playOptions(request), progress, signal, {}, prepared.imageOf)
     await startLate(context, bundle.pods, report, progress, signal)
     for (const { name, failures } of report.pods)
       if (failures.length > 0) ledger.fail(name, failures.map(({ message }) => message).join('; '))

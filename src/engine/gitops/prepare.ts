@@ -2,7 +2,7 @@
 import { TspodError } from '../../errors.ts'
 import type { Bundle } from '../../model.ts'
 import { VERSION } from '../../version.ts'
-import type { ApplyRequest, PlayOptions, ReconcileWish, Stage, Told } from '../types/index.ts'
+import type { ApplyRequest, ReconcileWish, Stage, Told } from '../types/index.ts'
 import { judgeFiles, type Verdict } from './decide.ts'
 import type { ApplyJob, Hands, SourceSnapshot } from './hands.ts'
 import { conflicts } from './preflight.ts'
@@ -87,25 +87,12 @@ export function requestFor(
     app: source.name,
     source: { path: from.kind === 'git' ? from.url : from.dir, revision },
     bundle,
-    options: PLAY_OPTIONS,
+    pull: { quiet: true },
     prune: source.prune,
     waitMs: source.timeoutMs,
     onFailure: source.onFailure,
     mayPrune: (_, protection) => protection === undefined || (protection === 'confirm' && wish.confirmPrune),
   }
-}
-
-const PLAY_OPTIONS: PlayOptions = {
-  replace: true,
-  start: true,
-  networks: [],
-  ips: [],
-  macs: [],
-  logOptions: [],
-  noHosts: false,
-  noHostname: false,
-  noPodPrefix: false,
-  pull: { quiet: true },
 }
 
 /** A verdict that keeps something from being done, as an error. */

@@ -6,6 +6,7 @@ export { type ImageOf, pull, pullsAnyway, resolveImages, type Wanted } from './i
 export { definitionOf, draftPods, type Intent, newContainer, newId, sandboxOf, writeIntent } from './intents.ts'
 export { playMore } from './more.ts'
 export { followersFirst, lateOnes, leadersFirst, placeOf, tellsReady } from './order.ts'
+export { PLAIN_OPTIONS } from './plain-options.ts'
 export { play } from './play.ts'
 export { clashOnPorts, refuseContainerNames, refusePortsInUse } from './preflight.ts'
 export { serviceEnd } from './readiness.ts'

@@ -4,7 +4,7 @@
  * engine asks it for each object that has to go, and tells what io.tspod.prune says of that object on record.
  */
 import type { Bundle, Place, Protection } from '../../model.ts'
-import type { PlayOptions } from './play.ts'
+import type { PullOptions } from '../../oci/index.ts'
 import type { PodPhase } from './views.ts'
 
 export type { Protection }
@@ -21,8 +21,9 @@ export type ApplyRequest = {
   source: AppSource
   /** All that is to be there. */
   bundle: Bundle
-  /** `replace`, `start` and `service` are not looked at. */
-  options: PlayOptions
+  pull: PullOptions
+  /** Of all pods that name none; absent: what works on this host. */
+  runtime?: string
   /**
    * Everything that the bundle and this request were made of, as text: the same text means the same request. With it
    * the next apply of the same, which has nothing to do, needs no bundle: see `Engine.settled`.

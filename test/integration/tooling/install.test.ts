@@ -26,6 +26,8 @@ beforeEach(() => {
   write('dist/main.cjs.bytecode', '')
   write('templates/exit-hook', '#!/bin/sh\n', 0o755)
   write('templates/tspod-kube@.service', 'ExecStart=@TSPOD@ play kube\n')
+  write('templates/tspod-gitops@.timer', 'Unit=tspod-gitops@%i.service\n')
+  write('templates/tspod-gitops@.path', 'Unit=tspod-gitops@%i.service\n')
   write('templates/user/tspod-kube@.service', 'ExecStart=@TSPOD@ play kube for me\n')
 })
 afterEach(() => rmSync(checkout, { recursive: true, force: true }))
@@ -44,9 +46,16 @@ test('a prefix that was not there before is not there afterwards', () => {
   expect(text('lib/tspod/bin/tspod')).toBe(text('bin/tspod'))
   expect(text('lib/systemd/system/tspod-kube@.service')).toBe(`ExecStart=${prefix}/bin/tspod play kube\n`)
   expect(text('lib/systemd/user/tspod-kube@.service')).toBe(`ExecStart=${prefix}/bin/tspod play kube for me\n`)
+  expect(filesIn(join(prefix, 'lib/systemd/system'))).toEqual([
+    'tspod-gitops@.path',
+    'tspod-gitops@.timer',
+    'tspod-kube@.service',
+  ])
   expect(text('lib/tspod/templates/user/tspod-kube@.service')).toContain('ExecStart=@TSPOD@')
   expect(filesIn(join(prefix, 'lib/tspod/templates'))).toEqual([
     'exit-hook',
+    'tspod-gitops@.path',
+    'tspod-gitops@.timer',
     'tspod-kube@.service',
     'user',
     'user/tspod-kube@.service',
