@@ -1,13 +1,14 @@
 /*
- * What systemd is told and says, and who writes a file, by system calls that Node has no door for
- * (docs/adr/0009-notify.md).
+ * What systemd is told and says, who writes a file, and locks, by system calls that Node has no door for
+ * (docs/adr/0009-notify.md, 0018-locks.md).
  *
- * Everything that can fail returns the negative errno; order, waiting and limits are src/systemd/notify.ts's.
+ * Everything that can fail returns the negative errno; order, waiting and limits are their callers'.
  *
  *   barrier(socket) -> descriptor | -errno         sends BARRIER=1; the pipe ends once all before it has been read
  *   tell(socket, text, pid) -> length | -errno     one datagram that says it comes from pid; 0 for this process
  *   attribute(path, name) -> text | -errno         an extended attribute
  *   written(fd) -> 1 | 0 | -errno                  whether somebody has the file open for writing
+ *   lock(path) -> descriptor | -errno              makes the file and locks it for as long as the descriptor is open
  */
 #include "addon.h"
 
@@ -17,6 +18,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -117,12 +119,37 @@ static napi_value written(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
+/*
+ * A lock of the open file, not of the process: it goes with the descriptor, which no program that we start inherits,
+ * and other descriptors of the file do not end it. A file that was removed while we opened it is one that nobody else
+ * will see: that counts as held.
+ */
+static napi_value lock(napi_env env, napi_callback_info info) {
+  napi_value value;
+  char path[4096];
+  size_t length;
+  arguments(env, info, 1, &value);
+  MUST(napi_get_value_string_utf8(env, value, path, sizeof(path), &length));
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return number(env, -errno);
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  struct stat held, named;
+  int why = 0;
+  if (fcntl(fd, F_OFD_SETLK, &whole) < 0) why = errno == EACCES ? EAGAIN : errno;
+  else if (fstat(fd, &held) < 0) why = errno;
+  else if (stat(path, &named) < 0 || named.st_ino != held.st_ino || named.st_dev != held.st_dev) why = EAGAIN;
+  if (why == 0) return number(env, fd);
+  close(fd);
+  return number(env, -why);
+}
+
 NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {
       {.utf8name = "barrier", .method = barrier, .attributes = napi_enumerable},
       {.utf8name = "tell", .method = tell, .attributes = napi_enumerable},
       {.utf8name = "attribute", .method = attribute, .attributes = napi_enumerable},
       {.utf8name = "written", .method = written, .attributes = napi_enumerable},
+      {.utf8name = "lock", .method = lock, .attributes = napi_enumerable},
   };
   MUST(napi_define_properties(env, exports, sizeof(functions) / sizeof(*functions), functions));
   return exports;

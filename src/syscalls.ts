@@ -1,9 +1,11 @@
 /**
  * The door to the few system calls, most of them around systemd, that Node has none for: syscalls.c makes them
- * (docs/adr/0009-notify.md). Loaded when first used.
+ * (docs/adr/0009-notify.md, 0018-locks.md). Loaded when first used.
  */
 import { createRequire } from 'node:module'
+import { constants as osConstants } from 'node:os'
 import { join } from 'node:path'
+import { systemError } from './errors.ts'
 
 /** syscalls.c: a negative answer is an errno. */
 type Addon = {
@@ -11,6 +13,7 @@ type Addon = {
   tell(socket: string, text: string, pid: number): number
   attribute(path: string, name: string): string | number
   written(fd: number): number
+  lock(path: string): number
 }
 
 /** Beside the bundle when this is the bundle; a checkout's tests take the one that `make build` put there. */
@@ -44,3 +47,14 @@ export function attributeOf(path: string, name: string): string | undefined {
  * tell, such as NFS, say false.
  */
 export const isBeingWritten = (fd: number): boolean => addon().written(fd) === 1
+
+/**
+ * Makes a file and locks it against everybody; undefined while somebody else has it, or removed it at this moment. The
+ * descriptor is the lock: closing it, or the end of this process, gives it back. Throws the system's error.
+ */
+export function lockFile(path: string): number | undefined {
+  const descriptor = addon().lock(path)
+  if (descriptor >= 0) return descriptor
+  if (descriptor === -osConstants.errno.EAGAIN) return undefined
+  throw systemError('lock', -descriptor, path)
+}

@@ -102,7 +102,7 @@ describe('imports', () => {
     ['node:child_process', []],
     ['spawn.ts', ['process.ts']],
     ['execa', ['process.ts']],
-    ['sqlite3', ['engine/state/store.ts', 'engine/state/lock.ts']],
+    ['sqlite3', ['engine/state/store.ts']],
     ['dbus-next', ['systemd/bus.ts']],
     ['sd-notify', ['systemd/notify.ts']],
     ['smol-toml', ['oci/storage.ts', 'oci/runtime/config.ts']],

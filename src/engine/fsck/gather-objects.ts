@@ -72,24 +72,30 @@ function monitors(exits: string): HostObject[] {
 export function lookAtLocks(paths: Paths): LockFacts[] {
   const directory = lockDirectory(paths)
   const names = namesIn(directory)
-  const holders = lockHolders()
+  const locked = lockedFiles()
   const wanted = new Set(names.filter(name => /\.(lock|holder)$/.test(name)).map(name => name.replace(/\.\w+$/, '')))
   return [...wanted].sort().map(name => {
-    const pid = holders.get(inodeOf(join(directory, `${name}.lock`)) ?? '')
+    const inode = inodeOf(join(directory, `${name}.lock`))
+    const pid = inode !== undefined && locked.has(inode) ? lockHolder(inode) : undefined
     const heldBy = pid === undefined ? undefined : { pid, ...holderOf(pid, join(directory, `${name}.holder`)) }
     return { name, sideFileOnly: !names.includes(`${name}.lock`), ...(heldBy !== undefined && { heldBy }) }
   })
 }
 
-/** Inode → process, of all exclusive POSIX locks (see proc_locks(5)). */
-function lockHolders(): Map<string, number> {
+/** Inodes of all files that somebody has locked for himself (see proc_locks(5)). */
+function lockedFiles(): Set<string> {
   const lines = textOf('/proc/locks').split('\n')
-  return new Map(
-    lines.flatMap(line => {
-      const [, pid, inode] = /^\d+: POSIX +\S+ +WRITE (\d+) [0-9a-f]+:[0-9a-f]+:(\d+) /.exec(line) ?? []
-      return inode === undefined ? [] : [[inode, Number(pid)] as const]
-    }),
+  return new Set(
+    lines.flatMap(line => /^\d+: OFDLCK +\S+ +WRITE -?\d+ [0-9a-f]+:[0-9a-f]+:(\d+) /.exec(line)?.[1] ?? []),
   )
+}
+
+/** The process that has the lock, which the kernel's list does not name: it belongs to an open file of that process. */
+function lockHolder(inode: string): number | undefined {
+  const has = (pid: string, fd: string): boolean =>
+    new RegExp(`^lock:.* OFDLCK .*:${inode} `, 'm').test(textOf(`/proc/${pid}/fdinfo/${fd}`))
+  const pid = namesIn('/proc').find(name => /^\d+$/.test(name) && namesIn(`/proc/${name}/fd`).some(fd => has(name, fd)))
+  return pid === undefined ? undefined : Number(pid)
 }
 
 function holderOf(pid: number, sideFile: string): { stopped: boolean; command: string } {

@@ -1,18 +1,18 @@
 /**
- * One lock per pod: a tiny SQLite file held by BEGIN EXCLUSIVE, free at once when its holder dies.
- * A side file names the holder for whoever waits; it is information, never the lock.
+ * One lock per pod: an empty file that the kernel keeps locked, free at once when its holder dies
+ * (docs/adr/0018-locks.md). A side file names the holder for whoever waits; it is information, never the lock.
  *
- * The small files are made and removed synchronously: a microsecond each, where a dozen turns of the event loop, in
- * the middle of a play that keeps it busy, come to milliseconds before the first useful step.
+ * All of it is done synchronously: a few microseconds each, where a dozen turns of the event loop, in the middle of a
+ * play that keeps it busy, come to milliseconds before the first useful step.
  */
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../clock.ts'
 import { isDiskTrouble, TspodError } from '../../errors.ts'
 import { processStart } from '../../files.ts'
 import { lockDirectory, type Paths } from '../../paths.ts'
-import { asStoreError, openDatabase } from './store.ts'
+import { lockFile } from '../../syscalls.ts'
 
 const POLL_MS = 20
 
@@ -49,16 +49,18 @@ export async function takeLock(request: LockRequest): Promise<Lock> {
   let wished = false
   try {
     for (;;) {
-      const lock = await tryLock(file)
-      if (lock !== undefined) {
+      const descriptor = lockFile(file)
+      if (descriptor !== undefined) {
         note(holderFile, `${process.pid} ${request.command}`)
+        let isReleased = false
         return {
           removeFile: async () => {
             for (const one of [holderFile, file]) rmSync(one, { force: true })
           },
+          // A file that is gone was removed with its pod; another may have a new one under the same name.
           [Symbol.asyncDispose]: async () => {
-            // A file that is gone was removed with its pod; another may have a new one under the same name.
-            await lock.release()
+            if (!isReleased) closeSync(descriptor)
+            isReleased = true
           },
         }
       }
@@ -93,54 +95,6 @@ export async function wantedBy(paths: Paths, name: string): Promise<string | und
   return start !== undefined && processStart(Number(pid)) === start
     ? `process ${pid} (${command.join(' ')})`
     : undefined
-}
-
-type Held = { release(): Promise<void> }
-
-/** The lock, or undefined when somebody else has it or the file was removed while it was being taken. */
-async function tryLock(file: string): Promise<Held | undefined> {
-  const before = made(file)
-  if (before === undefined) return undefined
-  const database = await openDatabase(file)
-  const exec = (sql: string): Promise<Error | null> => new Promise(resolve => database.exec(sql, resolve))
-  const close = (): Promise<void> => new Promise(resolve => database.close(() => resolve()))
-  const error = await exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE')
-  if (error !== null) {
-    await close()
-    // SQLite calls a file that was unlinked under it an I/O error.
-    if (identity(file) !== before || (error as { code?: string }).code === 'SQLITE_BUSY') return undefined
-    throw asStoreError(error, file)
-  }
-  // The path may have been unlinked between open and lock: then this is the lock of a file nobody else will see.
-  if (identity(file) !== before) {
-    await close()
-    return undefined
-  }
-  return {
-    release: async () => {
-      await exec('ROLLBACK')
-      await close()
-    },
-  }
-}
-
-/**
- * The identity of the lock file, created when it is not there. O_EXCL, because closing any descriptor of a file
- * drops every lock this process has on it: only a file that nobody can have locked yet may be opened and closed.
- */
-function made(file: string): string | undefined {
-  try {
-    writeFileSync(file, '', { flag: 'wx', mode: 0o600 })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
-  return identity(file)
-}
-
-/** Inode and time of birth: the number of a file that is gone is soon that of the next one. */
-function identity(file: string): string | undefined {
-  const found = statSync(file, { bigint: true, throwIfNoEntry: false })
-  return found && `${found.ino} ${found.birthtimeNs}`
 }
 
 async function lockTimeout(name: string, holderFile: string, timeoutMs: number): Promise<TspodError> {
