@@ -42,7 +42,7 @@ import { openProxies } from './proxies.ts'
 import { recordReboot, startAfterReboot } from './refresh.ts'
 import { openStore, takeLock } from './state/index.ts'
 import { tick } from './tick.ts'
-import { missTimekeeper } from './timekeeper.ts'
+import { missTimekeeper, settleHelper } from './timekeeper.ts'
 import type { Doors, Engine, ListedPod } from './types/index.ts'
 import { find, generated, inspect, loadAll } from './view/index.ts'
 import { storedSecrets } from './volumes/index.ts'
@@ -96,6 +96,8 @@ function operationsOf(context: EngineContext): Engine {
     play: async (bundle, options, progress, signal, watch) => {
       const report = await play(context, bundle, options, progress, signal, watch)
       if (options.start) await startLate(context, bundle.pods, report, progress, signal)
+      // Once whoever waits for this has been told.
+      if (report.resident) void context.clock.sleep(0).then(() => settleResolver(context))
       await tendNamed(context, bundle.jobs?.map(({ name }) => name) ?? [])
       return report
     },
@@ -138,13 +140,20 @@ function operationsOf(context: EngineContext): Engine {
     image: name => context.findImage(name),
     pull: (name, options, progress, signal) => pull(context, name, options, progress, signal),
     ...openInside(context),
-    close: () => {
+    close: async () => {
+      await settleResolver(context)
       context.manager.close()
       context.proxies.close()
       return context.store.close()
     },
   }
   return engine
+}
+
+/** Takes the resolver of all networks out of the cgroup of the command that has started the first pod. */
+async function settleResolver(context: EngineContext): Promise<void> {
+  const pid = context.networks.strayResolver()
+  if (pid !== undefined) await settleHelper(context, pid, 'resolver')
 }
 
 /** All pods; who looks at them misses a timekeeper that has been killed. */

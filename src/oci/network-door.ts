@@ -11,6 +11,7 @@ import type { Paths } from '../paths.ts'
 import type { Run } from '../process.ts'
 import { type NetworkStatus, setupNetwork, teardownNetwork } from './network.ts'
 import type { NetavarkInput } from './network-input.ts'
+import { strayResolver } from './resolver.ts'
 
 /** Runs `work` while no other process of this installation changes its networks. */
 export type Exclusive = (work: () => Promise<void>) => Promise<void>
@@ -20,6 +21,8 @@ export type NetworkDoor = {
   setup(netnsPath: string, input: NetavarkInput): Promise<NetworkStatus>
   /** See `teardownNetwork`. */
   teardown(netnsPath: string, input: NetavarkInput): Promise<void>
+  /** The resolver that a setup of this process has started, as long as it is in this process's cgroup. */
+  strayResolver(): number | undefined
 }
 
 /** netavark waits for the kernel half of its time: some more than there are processors keep them busy. */
@@ -32,6 +35,7 @@ export function networkDoor(run: Run, paths: Paths, exclusive: Exclusive): Netwo
   let setups: Job[] = []
   let teardowns: Job[] = []
   let busy = false
+  let hasSetUp = false
   /** Networks whose chains exist, because a pod of ours is on them; what other processes remove is never the last. */
   const complete = new Set<string>()
 
@@ -83,6 +87,7 @@ export function networkDoor(run: Run, paths: Paths, exclusive: Exclusive): Netwo
         keys,
         async () => {
           const status = await setupNetwork(run, paths, netnsPath, input)
+          hasSetUp = true
           for (const key of keys) complete.add(key)
           return status
         },
@@ -94,6 +99,7 @@ export function networkDoor(run: Run, paths: Paths, exclusive: Exclusive): Netwo
         [],
         () => teardownNetwork(run, paths, netnsPath, input),
       ),
+    strayResolver: () => (hasSetUp ? strayResolver(paths) : undefined),
   }
 }
 

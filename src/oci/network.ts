@@ -7,11 +7,11 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statf
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing, TspodError } from '../errors.ts'
-import { processStart } from '../files.ts'
 import { type Origin, pin, settleNetwork, unmount } from '../namespaces.ts'
 import { networkRunDirectory, type Paths } from '../paths.ts'
 import { type Finished, failureText, type Run } from '../process.ts'
 import type { NetavarkInput } from './network-input.ts'
+import { findAardvark, forgetDeadResolver, narrowPath } from './resolver.ts'
 import { makeOwned } from './user-namespace.ts'
 
 export type NamespaceKind = 'user' | 'net' | 'ipc' | 'uts'
@@ -171,17 +171,6 @@ async function teardownIn(run: Run, paths: Paths, netnsPath: string, input: Neta
   )
 }
 
-/** Where Debian, Fedora and a build from source put aardvark-dns. */
-const AARDVARK = [
-  '/usr/lib/podman/aardvark-dns',
-  '/usr/libexec/podman/aardvark-dns',
-  '/usr/local/libexec/podman/aardvark-dns',
-  '/usr/bin/aardvark-dns',
-]
-
-/** The path of aardvark-dns, or undefined: then pods have no names, but all else works. */
-export const findAardvark = (): string | undefined => AARDVARK.find(existsSync)
-
 const IPTABLES = ['/usr/sbin/iptables', '/sbin/iptables', '/usr/bin/iptables']
 
 async function netavark(
@@ -195,6 +184,7 @@ async function netavark(
   mkdirSync(config, { recursive: true, mode: 0o700 })
   forgetDeadResolver(config)
   const aardvark = findAardvark()
+  const path = narrowPath()
   return run({
     argv: [
       'netavark',
@@ -205,24 +195,12 @@ async function netavark(
       netnsPath,
     ],
     input: JSON.stringify(input),
-    // netavark's default driver is fixed when it is built; on a host with nft alone only this one can work.
-    ...(!IPTABLES.some(existsSync) && { env: { NETAVARK_FW: 'nftables' } }),
+    env: {
+      ...(path !== undefined && { PATH: path }),
+      // netavark's default driver is fixed when it is built; on a host with nft alone only this one can work.
+      ...(!IPTABLES.some(existsSync) && { NETAVARK_FW: 'nftables' }),
+    },
   })
-}
-
-/**
- * netavark believes the pid that it wrote down: when aardvark-dns died and its pid is a zombie's or somebody else's,
- * it would signal that process and start no other resolver.
- */
-function forgetDeadResolver(config: string): void {
-  const file = join(config, 'aardvark-dns', 'aardvark.pid')
-  try {
-    const pid = Number.parseInt(readFileSync(file, 'utf8'), 10)
-    if (processStart(pid) !== undefined && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'aardvark-dns') return
-  } catch (error) {
-    if (!isMissing(error)) throw error
-  }
-  rmSync(file, { force: true })
 }
 
 /**

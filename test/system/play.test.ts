@@ -67,6 +67,9 @@ describe('on Debian 13 with systemd and cgroup v2', () => {
       // The only controller that the machine has, and it is for all containers of the pod together.
       const scope = /^0::(.*\.scope)\//m.exec(cgroup.stdout)?.[1]
       expect((await machine.sh(`cat '/sys/fs/cgroup${scope}/hugetlb.2MB.max'`)).stdout).toBe(`${4 * 1024 * 1024}\n`)
+      // So does what answers for the names of all pods.
+      const resolver = await machine.sh('cat /proc/$(cat /run/tspod/net/aardvark-dns/aardvark.pid)/cgroup')
+      expect(resolver.stdout).toMatch(/^0::\/system\.slice\/tspod-resolver-\d+\.scope$/m)
       await succeeds(machine, ['kube', 'down', '-'], { input: text })
     }),
   )
