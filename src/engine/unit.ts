@@ -30,22 +30,29 @@ export const placeOf = (
 export const isHomeless = ({ hierarchies }: EngineContext, { settings: { unit } }: PodRecord): boolean =>
   unit !== undefined && !cgroupExists(hierarchies, unit.cgroup)
 
-/** `reloads`: the unit is up already, and this command is to make it what its manifest says now. */
-export type Entered = { unit: Unit; reloads: boolean }
+/**
+ * `reloads`: the unit is up already, and this command is to make it what its manifest says now. `moved` is to be
+ * waited for before anything is started in the unit; it fails with HOST_LACKS when the kernel refuses.
+ */
+export type Entered = { unit: Unit; reloads: boolean; moved: Promise<void> }
 
 /**
  * The delegated unit this command runs in; undefined outside of one. This process leaves the unit's own cgroup for
  * `control` then: controllers can be handed down only by a cgroup without processes.
- * Throws HOST_LACKS when the kernel refuses.
  */
-export async function enterUnit(context: EngineContext): Promise<Entered | undefined> {
+export function enterUnit(context: EngineContext): Entered | undefined {
   const { hierarchies, invocationId, notifySocket, cgroupPlace } = context
   if (cgroupPlace.manager !== 'systemd') return undefined
   const tree = treeOfUnits(hierarchies)
   const standing = tree && ownUnit(tree, invocationId)
   if (tree === undefined || standing === undefined) return undefined
   const { unit, inner } = standing
-  if (inner === '') await enterCgroup(hierarchies, controlBelow(unit.cgroup), process.pid, { parentExists: true })
+  const moved =
+    inner === ''
+      ? enterCgroup(hierarchies, controlBelow(unit.cgroup), process.pid, { parentExists: true })
+      : Promise.resolve()
+  // Looked at by whoever waits for it: a play that is refused before does not.
+  moved.catch(() => undefined)
   const lacks = tree.controllers === '' ? missingControllers(tree.mount, unit.cgroup) : []
   if (lacks.length > 0) {
     context.note(`${unit.name} has no ${lacks.join(', ')} controller below it: limits that need it have no effect`)
@@ -53,6 +60,7 @@ export async function enterUnit(context: EngineContext): Promise<Entered | undef
   return {
     unit: { ...unit, ...(notifySocket !== undefined && { notify: notifySocket }) },
     reloads: inner === '.control',
+    moved,
   }
 }
 

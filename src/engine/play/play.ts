@@ -56,7 +56,7 @@ async function playLocked(
   refuseRepeatedNames(bundle, asked)
   if (context.store.trouble !== undefined) throw context.store.trouble
   // Without a service container nothing would keep the unit up, and the pods in it alive.
-  const entered = asked.service && (await enterUnit(context))
+  const entered = asked.service && enterUnit(context)
   const options = entered === undefined ? asked : { ...asked, unit: entered.unit }
   const [drafts, imageOf] = await Promise.all([
     draftPods(context, bundle, options),
@@ -100,6 +100,7 @@ async function playLocked(
       work.changed = tell
       listenFor(work)
     }
+    await entered?.moved
     const pods = await beginAll({ service, works }, locks, signal)
     // By now it may have stopped: what its containers had to do was done in no time.
     const main =
