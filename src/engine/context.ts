@@ -1,6 +1,7 @@
 /** What the engine works with during one command, and what it works on for one pod. */
 import type { Id, LocalImage } from '../model.ts'
 import type {
+  BegunMonitor,
   CgroupPlace,
   Hierarchy,
   HostFacts,
@@ -53,6 +54,8 @@ export type PodWork = {
   images: Map<Id, LocalImage>
   /** Mounted root file systems by container id. */
   rootfs: Map<Id, string>
+  /** Monitors that wait for the bundles of their containers. */
+  monitors: Map<Id, Promise<BegunMonitor>>
   /** Changes of container rows, written in one transaction when the steps have ended. */
   patches: Map<Id, ContainerPatch>
   /** Changes of the pod's row, written along with them. */

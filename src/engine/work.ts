@@ -95,6 +95,7 @@ export function workOn(
     cgroup: cgroupOf(context, intent.pod),
     images: new Map(),
     rootfs: new Map(),
+    monitors: new Map(),
     patches: new Map(),
     podPatch: {},
     events: [],

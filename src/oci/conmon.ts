@@ -72,12 +72,51 @@ const CREATE_TIMEOUT_MS = 120_000
  * On any failure conmon and the runtime are ended; what the runtime left behind is the caller's to delete.
  * Throws START_FAILED with the runtime's complaint in one sentence, COMMAND_TIMEOUT, TOOL_MISSING.
  */
-export async function createContainer(input: CreateInput, clock: Clock = systemClock): Promise<Created> {
-  prepareFiles(input)
-  const { pid, start, conmonPid, conmonStart } = await monitored({ ...input, args: conmonArgs(input) }, clock)
+export async function createContainer(
+  input: CreateInput,
+  clock: Clock = systemClock,
+  begun: Promise<BegunMonitor> = beginMonitor(input),
+): Promise<Created> {
+  const args = conmonArgs(input)
+  const { pid, start, conmonPid, conmonStart } = await monitored({ ...input, args }, clock, begun)
   if (start !== undefined && conmonStart !== undefined) return { pid, start, conmonPid, conmonStart }
   endMonitor(conmonPid, undefined)
   throw startFailed(input.name, input.runtime, `${input.runtime.name} reported process ${pid}, which is not there`)
+}
+
+/** A conmon at its start pipe; `entered` tells that `beforeStart` is through, or what it has failed with. */
+export type BegunMonitor = { monitor: Monitor; entered: Promise<void> }
+
+/**
+ * Starts the conmon of a container whose bundle is still being made: it waits for `createContainer`. Who does not come
+ * to call that has to call `dismissMonitor`. Throws TOOL_MISSING, COMMAND_FAILED, UNSAFE_PATH for a log that is none.
+ */
+export async function beginMonitor(input: CreateInput): Promise<BegunMonitor> {
+  prepareFiles(input)
+  return begin({ ...input, args: conmonArgs(input) })
+}
+
+/** Ends a conmon that was begun for nothing. */
+export function dismissMonitor({ monitor }: BegunMonitor): void {
+  endMonitor(monitor.pid, undefined)
+  monitor.close()
+}
+
+async function begin(input: Monitored & { args: readonly string[] }): Promise<BegunMonitor> {
+  const monitor = await spawnMonitor(
+    [input.conmonPath, ...input.args],
+    {
+      _OCI_SYNCPIPE: String(MONITOR_SYNC_FD),
+      _OCI_STARTPIPE: String(MONITOR_START_FD),
+      ...(input.onAttachable !== undefined && { _OCI_ATTACHPIPE: String(MONITOR_ATTACH_FD) }),
+    },
+    input.bundle,
+    input.onAttachable !== undefined,
+  )
+  const entered = input.beforeStart?.(monitor.pid) ?? Promise.resolve()
+  // Looked at when the bundle is there.
+  entered.catch(() => undefined)
+  return { monitor, entered }
 }
 
 /** What conmon said; a process whose start time is missing has ended already. */
@@ -89,20 +128,15 @@ type Monitored = Pick<
 >
 
 /** Starts conmon with `args` and waits for what it says of the process it has the runtime make. Throws as `createContainer`. */
-export async function monitored(input: Monitored & { args: readonly string[] }, clock: Clock): Promise<Reported> {
+export async function monitored(
+  input: Monitored & { args: readonly string[] },
+  clock: Clock,
+  begun: Promise<BegunMonitor> = begin(input),
+): Promise<Reported> {
   const files = filesOf(input)
-  const monitor = await spawnMonitor(
-    [input.conmonPath, ...input.args],
-    {
-      _OCI_SYNCPIPE: String(MONITOR_SYNC_FD),
-      _OCI_STARTPIPE: String(MONITOR_START_FD),
-      ...(input.onAttachable !== undefined && { _OCI_ATTACHPIPE: String(MONITOR_ATTACH_FD) }),
-    },
-    input.bundle,
-    input.onAttachable !== undefined,
-  )
+  const { monitor, entered } = await begun
   try {
-    const answer = await converse(monitor, input, clock)
+    const answer = await converse(monitor, entered, input, clock)
     const { pid, message } = parseAnswer(answer)
     if (pid === undefined || pid <= 0) throw await refusal(message, input, monitor, files, clock)
     const conmonPid = readPid(files.conmonPid)
@@ -204,9 +238,14 @@ const unsafeLog = (path: string, cause?: unknown): TspodError =>
  * Lets conmon go and waits for its answer, undefined when it ended without one. It also waits for the process it was
  * spawned as, which writes the pid file before it ends.
  */
-async function converse(monitor: Monitor, input: Monitored, clock: Clock): Promise<string | undefined> {
+async function converse(
+  monitor: Monitor,
+  entered: Promise<void>,
+  input: Monitored,
+  clock: Clock,
+): Promise<string | undefined> {
   try {
-    await input.beforeStart?.(monitor.pid)
+    await entered
   } catch (error) {
     // A conmon that did not like its arguments is gone by now: then that is the reason, not what came of it.
     if (processStart(monitor.pid) === undefined) return undefined

@@ -21,9 +21,12 @@ export {
 export { type CheckpointFacts, readArchive, writeArchive } from './checkpoint-archive.ts'
 export { type ConfigPart, commitImage } from './commit.ts'
 export {
+  type BegunMonitor,
+  beginMonitor,
   type Created,
   type CreateInput,
   createContainer,
+  dismissMonitor,
   type LogDriver,
   type LogTarget,
   type Reported,

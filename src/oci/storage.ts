@@ -116,9 +116,10 @@ export type RootChange = { kind: 'changed' | 'added' | 'deleted'; path: string }
 export type RootfsDoor = {
   /**
    * Makes a writable layer on top of `image` and mounts it, with `maps` for a user namespace: its directory then still
-   * is the host's root's. Repeating it for the same id is harmless.
+   * is the host's root's. Repeating it for the same id is harmless. `mounting` is called when there is nothing left but
+   * to wait for the mount.
    */
-  create(image: LocalImage, id: Id, name: string, maps?: IdMaps): Promise<string>
+  create(image: LocalImage, id: Id, name: string, maps?: IdMaps, mounting?: () => void): Promise<string>
   /** Mounts what `create` made, after a restart or a reboot, and returns the path. */
   remount(id: Id): Promise<string>
   /** Unmounts, however often it was mounted, and keeps; not mounted, or gone, is success. */
@@ -159,7 +160,7 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
     return layer
   }
   return {
-    async create(image, id, name, maps) {
+    async create(image, id, name, maps, mounting) {
       layReserve(store)
       const metadata = JSON.stringify({ tspod: { root: owner, name } })
       // The store's names are shared with Podman and Buildah: ours cannot meet theirs.
@@ -176,7 +177,10 @@ export function rootfsDoor(run: Run, store: Store, owner: string): RootfsDoor {
         image.id,
       )
       if (made.exitCode !== 0 && !/already in use/.test(made.stderr)) throw createFailed(image, made)
-      return mount(id).catch(error => {
+      const mounted = mount(id)
+      // Once the program has been started.
+      if (mounting !== undefined) queueMicrotask(mounting)
+      return mounted.catch(error => {
         throw maps !== undefined && maps.uids.length + maps.gids.length > 2 ? noSeveralRanges(error) : error
       })
     },

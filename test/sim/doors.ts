@@ -258,7 +258,7 @@ export const bundleFor: typeof bundles.bundleFor = async (_work, record) =>
     if (record.kind !== 'infra' && record.kind !== 'service' && kernel.layers.get(record.id) !== 'mounted') {
       rules.accuse(`${record.name}: created without its root file system`)
     }
-    return { conmonPath: 'conmon', log: [], tty: false, stdin: false, imageId: 'i', command: [], stopSignal: 'SIGTERM' }
+    return { imageId: 'i', command: [], stopSignal: 'SIGTERM' }
   })
 
 // Marks, locks, clocks, other processes of tspod.

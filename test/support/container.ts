@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
 import type { Id } from '../../src/model.ts'
 import {
+  type BegunMonitor,
+  beginMonitor,
   type Created,
   type CreateInput,
   cgroupExists,
@@ -39,7 +41,9 @@ export type Lab = {
   logPath: string
   /** Writes the config for a line of shell, or for an argv as it is; the cgroup is the lab's own unless given. */
   configure(command: string | string[], cgroupsPath?: string): void
-  create(changes?: Partial<CreateInput>): Promise<Created>
+  create(changes?: Partial<CreateInput>, begun?: Promise<BegunMonitor>): Promise<Created>
+  /** Starts the monitor of a container to come. */
+  begin(): Promise<BegunMonitor>
   start(): Promise<void>
   /** The verdict once the container is not running any more, undefined after `timeoutMs`. */
   wait(created: Created, timeoutMs?: number): Promise<Verdict | undefined>
@@ -67,21 +71,22 @@ export async function makeLab(wanted?: string): Promise<Lab> {
   const hierarchies = readHierarchies()
   const cgroup = podCgroup({ manager: 'cgroupfs' }, { name, id })
   const logPath = join(paths.logRoot, '0.log')
+  const inputWith = (changes: Partial<CreateInput> = {}): CreateInput => ({
+    ...{ runtime, id, name, bundle, exitDir: exitDirectory(paths), tty: false, stdin: false, exitHook: [] },
+    conmonPath: findProgram('conmon') ?? '/usr/bin/conmon',
+    runDir: join(directory, 'c'),
+    log: [{ driver: 'k8s-file', path: logPath, maxBytes: 0 }],
+    beforeStart: pid => enterCgroup(hierarchies, cgroup.control, pid),
+    ...changes,
+  })
   return {
     ...{ directory, paths, id, runtime, cgroup, logPath },
     configure: (command, cgroupsPath = containerCgroup(cgroup, 'c')) => {
       const args = typeof command === 'string' ? ['/bin/busybox', 'sh', '-c', command] : command
       writeFileSync(join(bundle, 'config.json'), JSON.stringify(config(args, cgroupsPath, limited)))
     },
-    create: changes =>
-      createContainer({
-        ...{ runtime, id, name, bundle, exitDir: exitDirectory(paths), tty: false, stdin: false, exitHook: [] },
-        conmonPath: findProgram('conmon') ?? '/usr/bin/conmon',
-        runDir: join(directory, 'c'),
-        log: [{ driver: 'k8s-file', path: logPath, maxBytes: 0 }],
-        beforeStart: pid => enterCgroup(hierarchies, cgroup.control, pid),
-        ...changes,
-      }),
+    create: (changes, begun) => createContainer(inputWith(changes), systemClock, begun),
+    begin: () => beginMonitor(inputWith()),
     start: () => startContainer(run, runtime, id, name),
     wait: async (created, timeoutMs = 20_000) => {
       const monitor = { pid: created.conmonPid, start: created.conmonStart }

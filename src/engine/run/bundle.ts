@@ -12,7 +12,6 @@ import {
   containerCgroup,
   findProgram,
   type Identity,
-  type LogTarget,
   type OciConfig,
   type ResolvedMount,
   readHostDevices,
@@ -26,41 +25,32 @@ import { type PodWork, placesOf } from '../context.ts'
 import { visibleCommand } from '../redact.ts'
 import { type ContainerRecord, specNamed } from '../state/index.ts'
 import { mountsOf } from '../volumes/index.ts'
-import { logTargets } from './log-path.ts'
 import { reachableRoot, rootOf } from './roots.ts'
 import { podHostname, type SandboxFiles, usernsOf } from './sandbox.ts'
 import { envFileValue, runtimeFact, withSubPaths } from './self.ts'
 
 export type ReadyBundle = {
-  conmonPath: string
-  log: LogTarget[]
-  tty: boolean
-  stdin: boolean | 'once'
   imageId: string
   command: string[]
   stopSignal: string
 }
 
 /**
- * Prepares everything `conmon` needs to create `record`.
+ * Writes the bundle of `record`.
  * @throws SECURITY_REFUSED, VOLUME_INVALID, TOOL_MISSING and what mounting the image may throw.
  */
 export async function bundleFor(work: PodWork, record: ContainerRecord, files: SandboxFiles): Promise<ReadyBundle> {
-  const conmonPath = findProgram('conmon')
-  if (conmonPath === undefined) {
-    throw new TspodError('TOOL_MISSING', 'conmon is not installed', { remedy: 'install it: apt install conmon' })
-  }
   const { run } = placesOf(work, record.id)
   await mkdir(run, { recursive: true, mode: 0o700 })
-  const ready =
+  const { config, ...ready } =
     record.kind === 'infra' || record.kind === 'service'
       ? await pauseBundle(work, record, run)
       : await workloadBundle(work, record, run, files)
-  await writeFile(join(run, 'config.json'), JSON.stringify(ready.config), { mode: 0o600 })
-  return { ...ready, conmonPath, log: logTargets(work.context.paths, work.pod, record, work.context.journal) }
+  await writeFile(join(run, 'config.json'), JSON.stringify(config), { mode: 0o600 })
+  return ready
 }
 
-type Built = Omit<ReadyBundle, 'conmonPath' | 'log'> & { config: OciConfig }
+type Built = ReadyBundle & { config: OciConfig }
 
 async function workloadBundle(
   work: PodWork,
@@ -112,8 +102,6 @@ async function workloadBundle(
   if (changed !== undefined) config.linux.resources = withLimits(config.linux.resources, changed)
   return {
     config,
-    tty: container.tty,
-    stdin: container.stdin && container.stdinOnce ? 'once' : container.stdin,
     imageId: image.id,
     // What is kept for people to look at: a secret stands there as the manifest has it, `$(PASSWORD)`.
     command: visibleCommand(args, container),
@@ -192,7 +180,7 @@ async function pauseBundle(work: PodWork, record: ContainerRecord, run: string):
     },
     work.context.host,
   )
-  return { config, tty: false, stdin: false, imageId: '', command: ['/catatonit', '-P'], stopSignal: 'SIGTERM' }
+  return { config, imageId: '', command: ['/catatonit', '-P'], stopSignal: 'SIGTERM' }
 }
 
 function namespacesOf(work: PodWork): SpecInput['namespaces'] {

@@ -26,7 +26,7 @@ import { holdPod, unholdPod } from './hold.ts'
 import { isFailing } from './hooks.ts'
 import { advance } from './lifecycle.ts'
 import { atStart } from './progress.ts'
-import { startExecutors } from './start.ts'
+import { dismissMonitors, startExecutors } from './start.ts'
 import { watchStorage } from './storage-limits.ts'
 
 /** A pod whose containers end as fast as they start must not keep one process busy for ever. */
@@ -57,6 +57,7 @@ async function rounds(work: PodWork, fresh: boolean): Promise<Reconciled> {
     if (!fresh || round > 0) await writeIntent(work, planned.steps)
     const done = await execute(planned.steps, executorsOf(work, fresh && round === 0))
     await Promise.all(work.begun.splice(0))
+    await dismissMonitors(work)
     const { failures, skipped } = done
     all.failures.push(...failures)
     all.skipped.push(...skipped)

@@ -71,13 +71,8 @@ function requireSameIds(pod: string, { path = '', uids, gids }: UsernsSettings):
 export async function attachNetwork(work: PodWork): Promise<void> {
   const { sandbox, context } = work
   if (sandbox.network === undefined) return
-  const attached = context.networks.setup(join(sandbox.namespaces, 'net'), sandbox.network as NetavarkInput)
-  if (work.cgroup.scope !== undefined) void context.clock.sleep(NETAVARK_STARTS_MS).then(context.manager.prepare)
-  await attached
+  await context.networks.setup(join(sandbox.namespaces, 'net'), sandbox.network as NetavarkInput)
 }
-
-/** Connecting to systemd takes 20 ms of this thread: better spent while netavark works than before it was started. */
-const NETAVARK_STARTS_MS = 12
 
 /** Prepares volumes and managed files; safe to repeat for a pod that has them already. */
 export async function prepareSandboxFiles(work: PodWork): Promise<SandboxFiles> {

@@ -18,6 +18,7 @@ import { processStart } from '../../../src/files.ts'
 import {
   type Created,
   deleteContainer,
+  dismissMonitor,
   isAlive,
   isKnown,
   killCgroup,
@@ -55,6 +56,26 @@ describe('a container', () => {
         .map(line => line.split(' ').slice(1).join(' '))
         .sort(),
     ).toEqual(['stderr F err', 'stdout F out'])
+  })
+
+  test('has a monitor that may be there before its bundle', async () => {
+    const begun = lab.begin()
+    await (await begun).entered
+    expect(existsSync(join(lab.directory, 'bundle/config.json'))).toBe(false)
+    lab.configure('exit 4')
+    const created = await lab.create({}, begun)
+    await lab.start()
+    expect(await lab.wait(created)).toMatchObject({ is: 'exited', exit: { code: 4 } })
+  })
+
+  test('that never comes leaves no monitor, and no end of one on record', async () => {
+    const begun = await lab.begin()
+    await begun.entered
+    dismissMonitor(begun)
+    for (let attempt = 0; attempt < 40 && processesNaming(lab.directory).length > 0; attempt++)
+      await systemClock.sleep(25)
+    expect(processesNaming(lab.directory)).toEqual([])
+    expect(readExit(exitDirectory(lab.paths), lab.id)).toBeUndefined()
   })
 
   test('killed by a signal: 128 + its number', async () => {
