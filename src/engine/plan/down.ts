@@ -46,17 +46,10 @@ export function planRemoval(input: PlanInput): Step[] {
   const cgroup = steps.add({ do: 'cgroup', because }, [], deletes)
   const unpin = steps.add({ do: 'unpin', because }, [], [disconnect])
   const volumes = steps.add({ do: 'volumes', because }, [], stops)
-  // The steps above need what is in these files when they have to be repeated.
-  const files = steps.add({ do: 'files', because }, [
-    ...stops,
-    ...deletes,
-    ...erased,
-    cgroup,
-    disconnect,
-    unpin,
-    volumes,
-  ])
-  steps.add({ do: 'forget', because }, [files])
+  // The steps before need what is in these files when they have to be repeated. Beside the network, which takes longest.
+  const files = steps.add({ do: 'files', because }, [...stops, ...deletes, ...erased, volumes])
+  const run = steps.add({ do: 'rundir', because }, [files, cgroup, disconnect, unpin])
+  steps.add({ do: 'forget', because }, [run])
   return steps.list
 }
 

@@ -105,7 +105,9 @@ export type StepKinds =
   | { do: 'disconnect' }
   | { do: 'unpin' }
   | { do: 'volumes' }
+  /** All that it has on disks but its run directory. */
   | { do: 'files' }
+  | { do: 'rundir' }
   | { do: 'forget' }
 
 /**

@@ -1,7 +1,7 @@
 /** `kube down`: pods, secrets and, with force, volumes go; what is already gone is fine. */
 import type { Id } from '../../model.ts'
 import type { EngineContext } from '../context.ts'
-import { removeIdleServices, settleService, tearDown } from '../run/index.ts'
+import { removeIdleServices, removeService, settleService, tearDown } from '../run/index.ts'
 import { type PodRecord, podsMadeBy, readPod, readPods } from '../state/index.ts'
 import { nudgeTimekeeper } from '../timekeeper.ts'
 import type { DownOptions, DownReport, DownRequest, Watch } from '../types/index.ts'
@@ -84,7 +84,7 @@ export async function down(
 }
 
 /**
- * Stops a service as soon as the containers of its last pod have ended, while that pod's network is taken down. What
+ * Removes a service as soon as the containers of its last pod have ended, while that pod's network is taken down. What
  * this fails with is met again when the pods are gone.
  */
 function earlySettler(
@@ -98,7 +98,7 @@ function earlySettler(
       resting.push(id)
       if (service === undefined) return
       const isLast = pods.every(pod => pod.service !== service || resting.includes(pod.id))
-      if (isLast) settling.push(settleService(context, service, resting).catch(() => undefined))
+      if (isLast) settling.push(removeService(context, service, resting).catch(() => undefined))
     },
     settled: () => Promise.all(settling),
   }

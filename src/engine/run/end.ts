@@ -53,6 +53,7 @@ type Ending =
   | 'unpin'
   | 'volumes'
   | 'files'
+  | 'rundir'
   | 'forget'
 
 /** States of a container whose stop has not come to its end. */
@@ -64,12 +65,17 @@ export function endExecutors(work: PodWork): Pick<Executors, Ending> {
   const { run, paths, clock, hierarchies } = context
   return {
     stop: step => stop(work, containerOf(work, step.container)),
-    delete: step => deleteRun(work, containerOf(work, step.container)),
+    delete: async step => {
+      // netavark is started first, whose work is what everything waits for in the end.
+      if (work.sandbox.network !== undefined) await clock.sleep(0)
+      await deleteRun(work, containerOf(work, step.container))
+    },
     unmount: async step => {
       await releaseRoot(work, step.container)
       await (await context.rootfs()).unmount(step.container)
     },
     erase: async step => {
+      if (work.sandbox.network !== undefined) await clock.sleep(0)
       await releaseRoot(work, step.container)
       await (await context.rootfs()).remove(step.container)
     },
@@ -95,6 +101,7 @@ export function endExecutors(work: PodWork): Pick<Executors, Ending> {
       await removeEphemeral(context, pod.spec)
     },
     files: () => removeFiles(work),
+    rundir: () => removeTree(placesOf(work, pod.id).pod),
     forget: async () => {
       for (const record of work.containers) noteEvent(work, record, { action: 'remove', reason: '' })
       noteEvent(work, undefined, { action: 'remove', reason: 'Removed' })
@@ -280,15 +287,12 @@ async function drop(work: PodWork, record: ContainerRecord): Promise<void> {
 
 async function removeFiles(work: PodWork): Promise<void> {
   const { paths } = work.context
-  await Promise.all(
-    work.containers.flatMap(({ id }) => {
+  await Promise.all([
+    ...work.containers.flatMap(({ id }) => {
       const { run, exits } = placesOf(work, id)
       return [removeTree(run), removeTree(join(exits, id)), removeTree(notifyDirectory(paths, id))]
     }),
-  )
-  await Promise.all([
     removeTree(podDirectory(paths, work.pod.id)),
     removeTree(podLogDirectory(paths, work.pod.name, work.pod.id)),
-    removeTree(placesOf(work, work.pod.id).pod),
   ])
 }

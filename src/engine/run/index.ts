@@ -9,7 +9,14 @@ export { observe, watched } from './observe.ts'
 export { atStart } from './progress.ts'
 export { observeEnds, type Reconciled, reconcile } from './reconcile.ts'
 export { enterPodCgroup, ownNamespaces, prepareSandboxFiles } from './sandbox.ts'
-export { removeIdleServices, reviveService, settleService, startService, writeService } from './service.ts'
+export {
+  removeIdleServices,
+  removeService,
+  reviveService,
+  settleService,
+  startService,
+  writeService,
+} from './service.ts'
 export { makeContainer, startExecutors } from './start.ts'
 export { evictOver } from './storage-limits.ts'
 export { tearDown } from './teardown.ts'

@@ -113,10 +113,9 @@ export async function reviveService(context: EngineContext, { service, goal }: P
 /**
  * Stops the service once all its pods are at rest, with the exit code that their containers' codes make; has it run as
  * long as one is not, should a stop that failed have wanted it otherwise.
- * @param resting pods whose containers have ended, as this process knows before it is on record.
  */
-export async function settleService(context: EngineContext, id: Id, resting: readonly Id[] = []): Promise<void> {
-  if (!(await isIdle(context, id, resting))) {
+export async function settleService(context: EngineContext, id: Id): Promise<void> {
+  if (!(await isIdle(context, id))) {
     const service = await readPodById(context.store, id)
     if (service?.goal === 'stopped') await startService(context, id)
     if (service !== undefined) await tellStanding(context, service)
@@ -124,7 +123,7 @@ export async function settleService(context: EngineContext, id: Id, resting: rea
   }
   await withService(context, id, 'stopping the service', async work => {
     // A pod may have been started while this waited for the lock.
-    if (!(await isIdle(context, id, resting)) || work.pod.goal === 'removed') return
+    if (!(await isIdle(context, id)) || work.pod.goal === 'removed') return
     work.pod.goal = 'stopped'
     work.stopping = { signal: await endSignal(context, work.pod), graceMs: SERVICE_GRACE_MS }
     await context.store.write(async tx => {
@@ -135,8 +134,24 @@ export async function settleService(context: EngineContext, id: Id, resting: rea
   })
 }
 
+/**
+ * Stops and removes a service ahead of its pods, all of which are being removed: their containers have ended, and the
+ * rest of them needs no service. Does nothing where one of them goes on.
+ * @param resting pods whose containers have ended, as this process knows before it is on record.
+ */
+export async function removeService(context: EngineContext, id: Id, resting: readonly Id[]): Promise<void> {
+  await withService(context, id, 'removing the service', async (work, lock) => {
+    if (!(await isIdle(context, id, resting))) return
+    work.stopping = { signal: await endSignal(context, work.pod), graceMs: SERVICE_GRACE_MS }
+    await context.store.write(tx =>
+      tx.run("UPDATE pod SET service = NULL WHERE service = ? AND goal = 'removed'", [id]),
+    )
+    await tearDown(work, lock)
+  })
+}
+
 /** Every pod of the service has stopped or finished; one that was created and never started may still be. */
-async function isIdle({ store, boot }: EngineContext, id: Id, resting: readonly Id[]): Promise<boolean> {
+async function isIdle({ store, boot }: EngineContext, id: Id, resting: readonly Id[] = []): Promise<boolean> {
   const busy = await store.all(
     `SELECT pod.id AS id FROM pod JOIN sandbox ON sandbox.pod = pod.id
      WHERE pod.service = ? AND NOT (pod.goal <> 'created' AND (sandbox.state = 'down' OR sandbox.boot <> ?))`,

@@ -25,7 +25,7 @@ function recording(work: (step: Step) => Promise<void>): Executors {
     disconnect: work,
     unpin: work,
   }
-  return { ...one, ...end, volumes: work, files: work, forget: work }
+  return { ...one, ...end, volumes: work, files: work, rundir: work, forget: work }
 }
 
 test('what is independent runs at once, what depends waits', async () => {
