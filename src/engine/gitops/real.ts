@@ -1,5 +1,4 @@
 /** The loop's hands on this host. */
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type TranslateOptions, translate } from '../../kube/index.ts'
 import { type Bundle, servingContainers } from '../../model.ts'
@@ -90,6 +89,7 @@ async function hostState(context: EngineContext, app: string): Promise<string> {
   )
   const others = (await owned(context)).filter(each => each.app !== app).map(({ pod }) => pod.name)
   const facts = [context.boot, ...images.sort(), ...others.sort()]
+  const { createHash } = process.getBuiltinModule('node:crypto')
   return createHash('sha256').update(facts.join('\n')).digest('hex')
 }
 

@@ -50,7 +50,7 @@ describe('S18 kernel parameters', () => {
   const ofHost = async (): Promise<string> =>
     (
       await cell.sh(
-        "sysctl -a 2>/dev/null | grep -vE 'random|_stat|-nr|nr_|dentry-state|netns|conntrack_count|inode-state|\\.(eth0|lo|uplink|veth[a-z0-9]*|tspod[a-z0-9]*)\\.|cpu|sched|ip_forward|forwarding|ns_last_pid|max_newidle|route_localnet|perf' | sort",
+        "sysctl -a 2>/dev/null | grep -vE 'random|quota|_stat|-nr|nr_|dentry-state|netns|conntrack_count|inode-state|\\.(eth0|lo|uplink|veth[a-z0-9]*|tspod[a-z0-9]*)\\.|cpu|sched|ip_forward|forwarding|ns_last_pid|max_newidle|route_localnet|perf' | sort",
       )
     ).stdout
 
