@@ -55,12 +55,20 @@ export type Units = {
   /** Has systemd read its files again. */
   reload(): Promise<void>
   show(unit: string): Promise<UnitState>
+  /**
+   * Has systemd start a unit at a time, by a timer of that name which is gone afterwards, or with the next boot. One of
+   * that name that waits already is put in its place.
+   */
+  startAt(request: TimerRequest): Promise<void>
   /** When a timer elapses next; undefined while it does not wait for that. */
   nextElapse(timer: string): Promise<number | undefined>
   /** The loaded units whose names match a pattern of fnmatch(3). */
   list(pattern: string): Promise<ListedUnit[]>
   close(): void
 }
+
+/** `name`: of the timer, and of a service that does nothing but want `unit`. */
+export type TimerRequest = { name: string; unit: string; atMs: number; description: string }
 
 /** Whose systemd: the host's, or that of the user with this number. */
 export type Scope = 'system' | { uid: number }
@@ -158,6 +166,19 @@ export function openUnits(clock: Clock, scope: Scope, connect: Connect = openBus
     disable: units => linked('DisableUnitFiles', [[...units], false], 'asb'),
     reload: async () => void (await call('Reload', '', [])),
     show,
+    async startAt(request) {
+      const timer = `${request.name}.timer`
+      const { variant } = await jobs.connect()
+      const typed = (properties: Property[]) => properties.map(([name, type, value]) => [name, variant(type, value)])
+      const { timer: own, service } = timerProperties(request)
+      await this.act('stop', timer, new AbortController().signal)
+      const body = [timer, 'fail', typed(own), [[`${request.name}.service`, typed(service)]]]
+      const result = await jobs.run('StartTransientUnit', 'ssa(sv)a(sa(sv))', body, {}).catch(error => {
+        throw refused('StartTransientUnit', timer, error)
+      })
+      if (result !== 'done')
+        throw refused('StartTransientUnit', timer, new BusError(result, `its job ended with "${result}"`))
+    },
     nextElapse,
     async list(pattern) {
       const [rows] = await call('ListUnitsByPatterns', 'asas', [[], [pattern]])
@@ -172,6 +193,34 @@ export function openUnits(clock: Clock, scope: Scope, connect: Connect = openBus
     close: jobs.close,
   }
 }
+
+type Property = [name: string, type: string, value: unknown]
+
+/** What a timer and its service are made of, as names, D-Bus types and values. Pure. */
+export function timerProperties({ unit, atMs, description }: TimerRequest): {
+  timer: Property[]
+  service: Property[]
+} {
+  // A second that has begun is over: it must not come too early.
+  const at = new Date(Math.ceil(atMs / 1000) * 1000).toISOString()
+  return {
+    timer: [
+      ['Description', 's', description],
+      ['TimersCalendar', 'a(ss)', [['OnCalendar', `${at.slice(0, 10)} ${at.slice(11, 19)} UTC`]]],
+      ['AccuracyUSec', 't', ACCURACY_US],
+      ['RemainAfterElapse', 'b', false],
+    ],
+    // A timer of this kind can start no service but that of its own name.
+    service: [
+      ['Description', 's', description],
+      ['Type', 's', 'oneshot'],
+      ['Wants', 'as', [unit]],
+      ['ExecStart', 'a(sasb)', [['/bin/true', ['/bin/true'], false]]],
+    ],
+  }
+}
+
+const ACCURACY_US = 1_000_000n
 
 type Properties = Readonly<Record<string, { value: unknown } | undefined>>
 

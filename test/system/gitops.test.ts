@@ -216,14 +216,20 @@ describe('the life of a source', () => {
     await succeeds(machine, ['gitops', 'resume', 'shop'])
     await succeeds(machine, ['gitops', 'reconcile', 'shop'])
     expect(await values()).toBe('web=two')
+    // The interval is half an hour: the end of a suspension has a timer of its own.
+    await succeeds(machine, ['gitops', 'suspend', 'shop', '--until', '+1h'])
+    await succeeds(machine, ['gitops', 'suspend', 'shop', '--until', '+3s'])
+    await sources.commit('shop', { 'web.yaml': appText('web', 'three') })
+    await becomes('web=three')
+    await succeeds(machine, ['gitops', 'suspend', 'shop', '--until', '+1h'])
     await succeeds(machine, ['gitops', 'remove', 'shop'])
-    expect(await values()).toBe('web=two')
+    expect(await values()).toBe('web=three')
     const left = await sources.sh(
       'ls -d /etc/systemd/system/tspod-gitops@shop* /etc/systemd/system/*.wants/tspod-gitops@* 2>/dev/null || true',
     )
     expect(left).toBe('')
     expect(
-      (await machine.exec(['systemctl', 'list-units', '--all', '--plain', '--no-legend', 'tspod-gitops@*'])).stdout,
+      (await machine.exec(['systemctl', 'list-units', '--all', '--plain', '--no-legend', 'tspod-gitops*'])).stdout,
     ).toBe('')
   })
 

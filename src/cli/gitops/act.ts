@@ -6,7 +6,7 @@ import { parseSince } from '../since.ts'
 import { defineVerb } from '../verb.ts'
 import { authorOf, FORMAT_FLAG, gitopsOf, teller } from './common.ts'
 import { runOutcome } from './reconcile.ts'
-import { unwatchSource } from './watch.ts'
+import { unwatchSource, wakeSource } from './watch.ts'
 
 const SUSPEND_FLAGS = {
   reason: { kind: 'text', value: 'TEXT', help: 'why, for everybody who will ask' },
@@ -42,6 +42,7 @@ export const suspend = defineVerb({
       author: authorOf(world),
       ...(untilMs !== undefined && { untilMs }),
     })
+    await wakeSource(name, untilMs, world)
     return { stdout: `${name}\n` }
   },
 })
@@ -59,6 +60,7 @@ export const resume = defineVerb({
   flags: {},
   async run({ operands: [name = ''] }, world) {
     await (await gitopsOf(world)).resume(name)
+    await wakeSource(name, undefined, world)
     return { stdout: `${name}\n` }
   },
 })
@@ -116,6 +118,7 @@ export const remove = defineVerb({
   async run({ flags, operands: [name = ''] }, world) {
     const gitops = await gitopsOf(world)
     await gitops.history(name, 1)
+    await wakeSource(name, undefined, world)
     const warning = await unwatchSource(name, world)
     const { failures } = await gitops.remove(name, { prune: flags.prune }, world.signal)
     if (failures.length === 0) return { stdout: `${name}\n`, stderr: warning }

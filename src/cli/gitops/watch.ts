@@ -85,6 +85,19 @@ export async function unwatchSource(name: string, world: World): Promise<string>
   }
 }
 
+/** Has systemd reconcile a source when its suspension ends, however long its interval is; without an end nothing waits. */
+export async function wakeSource(name: string, untilMs: number | undefined, world: World): Promise<void> {
+  const place = placeOf(false, world)
+  const { service, timer } = gitopsUnits(name)
+  if (!systemdPresent() || !existsSync(dropInOf(place, timer))) return
+  const wake = `tspod-gitops-resume-${name}`
+  await withUnits(place, world, units =>
+    untilMs === undefined
+      ? units.act('stop', `${wake}.timer`, world.signal)
+      : units.startAt({ name: wake, unit: service, atMs: untilMs, description: `End of the suspension of ${name}` }),
+  )
+}
+
 /** When systemd reconciles sources the next time, by their names. */
 export async function nextRuns(sources: readonly SourceView[], world: World): Promise<Map<string, number>> {
   const place = placeOf(false, world)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { type Clock, systemClock } from '../../../src/clock.ts'
 import { type Bus, BusError, type Call, openBus, type Signal } from '../../../src/systemd/bus.ts'
-import { openUnits, reasonOf, unitState } from '../../../src/systemd/units.ts'
+import { openUnits, reasonOf, timerProperties, unitState } from '../../../src/systemd/units.ts'
 
 const UNIT = 'tspod-kube@web.service'
 const JOB = '/org/freedesktop/systemd1/job/7'
@@ -294,6 +294,35 @@ describe('a bus that is of no use', () => {
     expect(await answering(() => undefined, hurried())).toMatchObject({
       code: 'HOST_LACKS',
       message: expect.stringContaining('Hello got no answer within 25 s'),
+    })
+  })
+})
+
+describe('a unit that is to be started at a time', () => {
+  const request = { name: 'wake', unit: UNIT, atMs: Date.UTC(2026, 11, 24, 18, 0, 0, 1), description: 'd' }
+
+  test('has a timer in the place of an older one, and a service that wants it', async () => {
+    const { units, calls } = unitsOn({ StopUnit: begins('done'), StartTransientUnit: begins('done') })
+    await units.startAt(request)
+    const made = calls.find(({ member }) => member === 'StartTransientUnit')
+    expect(calls.findIndex(({ member }) => member === 'StopUnit')).toBeLessThan(calls.indexOf(made as Call))
+    expect(made?.body?.slice(0, 2)).toEqual(['wake.timer', 'fail'])
+    expect(made?.body?.[3]).toMatchObject([['wake.service', expect.anything()]])
+  })
+
+  test('is not started too early', () => {
+    const { timer, service } = timerProperties(request)
+    expect(timer).toContainEqual(['TimersCalendar', 'a(ss)', [['OnCalendar', '2026-12-24 18:00:01 UTC']]])
+    expect(service).toContainEqual(['Wants', 'as', [UNIT]])
+  })
+
+  test('systemd may refuse it, or fail', async () => {
+    const refuses = { StopUnit: begins('done'), StartTransientUnit: fails('DBus.Error.AccessDenied', 'no') }
+    await expect(unitsOn(refuses).units.startAt(request)).rejects.toMatchObject({ code: 'NOT_ROOT' })
+    const ends = { StopUnit: begins('done'), StartTransientUnit: begins('failed') }
+    await expect(unitsOn(ends).units.startAt(request)).rejects.toMatchObject({
+      code: 'COMMAND_FAILED',
+      message: expect.stringContaining('wake.timer'),
     })
   })
 })
