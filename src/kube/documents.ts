@@ -12,6 +12,7 @@ import {
   quote,
   readDocuments,
   type SourceFile,
+  type TreeMemory,
 } from './yaml/index.ts'
 
 /** A document with its kind; `kind` is empty when it could not be told. */
@@ -22,11 +23,11 @@ export function readKinds(
   sources: readonly SourceFile[],
   issues: Issues,
   notes: Notes,
-  allowUnsupported = false,
+  { allowUnsupported = false, memory }: { allowUnsupported?: boolean; memory?: TreeMemory } = {},
 ): KindDocument[] {
   return sources.flatMap(source => {
     const context: DocumentContext = { source, issues, notes, allowUnsupported }
-    return readDocuments(source, issues).flatMap(node => unlist(new Field(context, node, firstKey(node))))
+    return readDocuments(source, issues, memory).flatMap(node => unlist(new Field(context, node, firstKey(node))))
   })
 }
 

@@ -29,6 +29,7 @@ import {
   quote,
   renderIssues,
   SourceFile,
+  type TreeMemory,
 } from './yaml/index.ts'
 
 export { parseAnnotations } from './flags.ts'
@@ -45,7 +46,7 @@ export {
   volumeDocument,
 } from './write/index.ts'
 export type { FieldValidation, Mistake } from './yaml/index.ts'
-export { subdomainProblem } from './yaml/index.ts'
+export { rememberTrees, subdomainProblem } from './yaml/index.ts'
 
 /** Where the kubelet and Podman look for profiles of seccomp. */
 const SECCOMP_ROOT = '/var/lib/kubelet/seccomp'
@@ -79,6 +80,8 @@ export type TranslateOptions = {
   podSecurity?: Policy
   /** A flag puts all pods into the network of the host. */
   hostNetwork?: boolean
+  /** What is known of sources that were read before. */
+  memory?: TreeMemory
 }
 
 /** `notes`: one line for each field that was accepted and has no effect. */
@@ -116,7 +119,7 @@ function read(sources: readonly SourceText[], options: TranslateOptions): Read {
   const configFiles = (options.configMaps ?? []).map(({ file, text }) => new SourceFile(file, text))
   const reader = new BundleReader(options)
   const pods = collecting(issues, () => {
-    const documents = readKinds(files, issues, notes, options.allowUnsupported)
+    const documents = readKinds(files, issues, notes, options)
     reader.readConfigFiles(readKinds(configFiles, issues, notes), documents)
     const read = reader.read(documents, issues)
     if (issues.list.length === 0) checkSomething(documents, issues, files[0])

@@ -8,6 +8,7 @@
 import { Composer, type CST, type Document, isAlias, isMap, isScalar, isSeq, Lexer, type Pair, Parser } from 'yaml'
 import type { Issue, Issues, SourceFile, Span } from './issue.ts'
 import { badCharacter, syntaxProblem } from './syntax.ts'
+import type { TreeMemory } from './trees.ts'
 
 export type ScalarNode = Span & { kind: 'scalar'; text: string; plain: boolean; tag?: string }
 export type MapNode = Span & { kind: 'map'; entries: Map<string, Entry> }
@@ -39,10 +40,14 @@ const FILLER = '\uffff'
 
 /**
  * The documents of a source, without the empty ones. Mistakes go to `issues`; a document that has some is left
- * out, because what the parser made of it is a guess.
+ * out, because what the parser made of it is a guess. `memory` is asked first, and told what was read.
  */
-export function readDocuments(source: SourceFile, issues: Issues): YamlNode[] {
+export function readDocuments(source: SourceFile, issues: Issues, memory?: TreeMemory): YamlNode[] {
+  const known = memory?.recall(source.text)
+  if (known !== undefined) return known
+  let isClean = true
   const report: Report = (code, span, message, remedy, path = '') => {
+    isClean = false
     const issue = { code, source, span, path, message, ...(remedy === undefined ? {} : { remedy }) }
     if (code === 'DUPLICATE_KEY') issues.addField(issue)
     else issues.add(issue)
@@ -56,6 +61,8 @@ export function readDocuments(source: SourceFile, issues: Issues): YamlNode[] {
   let nodes = 0
   // The failsafe schema leaves every scalar a string: what it means depends on the field (scalar.ts).
   const composer = new Composer({ schema: 'failsafe', resolveKnownTags: false, uniqueKeys: false, prettyErrors: false })
+  /** Of a text with aliases trees share branches, which is what keeps them small. */
+  let hasAliases = false
   /** False when a limit was met. */
   const take = (composed: Iterable<Document.Parsed>): boolean => {
     for (const document of composed) {
@@ -63,6 +70,7 @@ export function readDocuments(source: SourceFile, issues: Issues): YamlNode[] {
       const builder = new Builder(report, nodes)
       const tree = builder.document(document)
       nodes = builder.nodes
+      hasAliases ||= builder.hasAliases
       if (builder.stopped) return false
       if (tree !== undefined) documents.push(tree)
     }
@@ -75,6 +83,7 @@ export function readDocuments(source: SourceFile, issues: Issues): YamlNode[] {
     report('YAML_LIMIT', { start: stopped.at, end: stopped.at + 1 }, stopped.message, remedy)
     return []
   }
+  if (isClean && !hasAliases) memory?.keep(source.text, documents)
   return documents
 }
 
@@ -157,6 +166,7 @@ class Builder {
   readonly #path: string[] = []
   nodes: number
   stopped = false
+  hasAliases = false
 
   constructor(report: Report, nodes: number) {
     this.#report = report
@@ -255,6 +265,7 @@ class Builder {
   }
 
   #alias(name: string, span: Span): YamlNode {
+    this.hasAliases = true
     const target = this.#anchors.get(name)
     if (target === undefined) this.#report('YAML_SYNTAX', span, `no anchor &${name} before this alias`)
     else if (target === 'open') this.#report('YAML_SYNTAX', span, `*${name} contains itself`)
