@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { accessTo } from './access.ts'
 import { checkedOut } from './checkout.ts'
 import { rewound, vanished } from './failure.ts'
-import type { GitDoors } from './git.ts'
-import { askRemote, fetchObject, isAncestor, isObjectName, type Origin, type Tip } from './mirror.ts'
+import { type GitDoors, git } from './git.ts'
+import { askRemote, fetchObject, isAncestor, isInPieces, isObjectName, type Origin, type Tip } from './mirror.ts'
 import type { SourceDoors, SourceFrom, SourceWish } from './types.ts'
 import { localRemote, parseRemote } from './url.ts'
 
@@ -52,8 +52,15 @@ export async function fetchTip(
 export const mayRewind = ({ applied, allowRewind }: SourceWish, from: GitFrom): boolean =>
   applied === undefined || allowRewind === true || from.kind === 'checkout' || 'commit' in from.ref
 
+/** Has git pack our copy, where that has come to many pieces. What it fails with is no fault of the source. */
+export async function tidyMirror(doors: SourceDoors, directory: string): Promise<void> {
+  const mirror = mirrorOf(directory)
+  if (!isInPieces(mirror)) return
+  await git(gitDoors(doors), mirror, ['gc', '--quiet'])
+}
+
 /** Programs, and when to stop. */
-export const gitDoors = ({ run, signal }: SourceDoors): GitDoors => ({ run, signal })
+export const gitDoors = ({ run, signal, fetching }: SourceDoors): GitDoors => ({ run, signal, fetching })
 
 function originOf(wish: SourceWish, from: GitFrom, doors: SourceDoors, directory: string): Origin {
   const remote = from.kind === 'git' ? parseRemote(from.url) : localRemote(join(from.dir, '.git'))

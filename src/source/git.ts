@@ -12,7 +12,7 @@ import { fetchFailure } from './failure.ts'
 import { LIMITS } from './tree.ts'
 
 /** What git runs with, besides its repository. */
-export type GitDoors = { run: Run; signal?: AbortSignal | undefined }
+export type GitDoors = { run: Run; signal?: AbortSignal | undefined; fetching?: (() => void) | undefined }
 
 export type GitCall = {
   /** On top of the environment that every call has. */
@@ -42,6 +42,8 @@ const SETTINGS: Record<string, string> = {
   'transfer.fsckObjects': 'true',
   'fetch.recurseSubmodules': 'false',
   'submodule.recurse': 'false',
+  // Not in the middle of a fetch, which something waits for: see `tidyMirror`.
+  'maintenance.auto': 'false',
   'gc.autoDetach': 'false',
   'protocol.version': '2',
   'http.lowSpeedLimit': '1000',

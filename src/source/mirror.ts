@@ -1,7 +1,7 @@
 /** Our own bare copy of a repository: the only one that is ever read. What is in it has passed git's fsck. */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { isTspodError, TspodError } from '../errors.ts'
+import { isMissing, isTspodError, TspodError } from '../errors.ts'
 import { removeTree } from '../files.ts'
 import type { Finished } from '../process.ts'
 import type { Access } from './access.ts'
@@ -105,7 +105,9 @@ async function overTheWire(doors: GitDoors, origin: Origin, args: readonly strin
   try {
     // Asking takes no repository, and one that is damaged would be in the way.
     const where = args[0] === 'ls-remote' ? '/nonexistent' : mirror
-    const finished = await git(doors, where, args, { ...access, timeoutMs })
+    const running = git(doors, where, args, { ...access, timeoutMs })
+    if (args[0] === 'fetch') doors.fetching?.()
+    const finished = await running
     if (finished.exitCode === 0) return finished.stdout
     throw whatFailed(origin, finished)
   } catch (error) {
@@ -186,4 +188,23 @@ const noRef = (remote: Remote, name: string): TspodError =>
 export async function isAncestor(doors: GitDoors, mirror: string, old: string, young: string): Promise<boolean> {
   const { exitCode } = await git(doors, mirror, ['merge-base', '--is-ancestor', old, young])
   return exitCode === 0
+}
+
+/** Packs, and loose objects of one of 256 kinds, from which on git itself would tidy up. */
+const MANY_PACKS = 50
+const MANY_LOOSE = 27
+
+/** True for a mirror in so many pieces that reading it gets slow. */
+export function isInPieces(mirror: string): boolean {
+  const packs = namesIn(join(mirror, 'objects/pack')).filter(name => name.endsWith('.pack'))
+  return packs.length > MANY_PACKS || namesIn(join(mirror, 'objects/17')).length > MANY_LOOSE
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
 }

@@ -2,9 +2,9 @@
 import { join, posix } from 'node:path'
 import { hostTrouble, isTspodError, TspodError } from '../errors.ts'
 import { removeTree } from '../files.ts'
-import { whatIsDirty } from './checkout.ts'
+import { checkedOut, whatIsDirty } from './checkout.ts'
 import { currentTip, fetchTip, type GitFrom, gitDoors, mayRewind, mirrorOf } from './commits.ts'
-import { decryptFiles } from './decrypt.ts'
+import { decryptFiles, isEncrypted } from './decrypt.ts'
 import { readDirectory } from './directory.ts'
 import { vanished } from './failure.ts'
 import { readCommit } from './git-tree.ts'
@@ -29,6 +29,11 @@ export async function readSnapshot(asked: SourceWish, doors: SourceDoors): Promi
   } catch (error) {
     throw hostTrouble(error) ?? error
   }
+}
+
+/** The revision that `readSnapshot` would answer. Of a checkout it costs two small files. Throws as that does. */
+export async function revisionNow(wish: SourceWish, doors: SourceDoors): Promise<string> {
+  return wish.from.kind === 'checkout' ? checkedOut(wish.from.dir) : (await readSnapshot(wish, doors)).revision
 }
 
 async function readOnce(wish: SourceWish, doors: SourceDoors): Promise<Snapshot> {
@@ -168,7 +173,11 @@ async function pastRevision(wish: SourceWish, revision: string, doors: SourceDoo
 async function finished(wish: SourceWish, doors: SourceDoors, kept: Kept): Promise<Snapshot> {
   const { revision, kind, root, notes, signed } = kept
   const files = await decryptFiles(kept.files, wish.credentials ?? {}, { ...doors, directory: placeOf(wish, doors) })
-  return { revision, kind, files, root, notes, ...(wish.verifyFile !== undefined && signed && { signer: signed.by }) }
+  return {
+    ...{ revision, kind, files, root, notes },
+    ...(kept.files.some(isEncrypted) && { decrypted: true as const }),
+    ...(wish.verifyFile !== undefined && signed && { signer: signed.by }),
+  }
 }
 
 /** The wish with its path as git writes paths. Throws USAGE for a name or a path that is none. */

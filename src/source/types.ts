@@ -67,6 +67,8 @@ export type SourceDoors = {
   /** Where kustomize, kubectl and sops are looked for, if elsewhere than other programs. */
   searchPath?: string
   signal?: AbortSignal
+  /** Called when there is something new, and nothing to do until git has fetched it. */
+  fetching?: () => void
 }
 
 /** A source as it was at one moment. */
@@ -79,6 +81,8 @@ export type Snapshot = {
    * its path there.
    */
   files: { file: string; text: string }[]
+  /** Some of them are encrypted in the source: as they are here they are in memory only. */
+  decrypted?: true
   /**
    * Directory that relative hostPaths begin at. Of a git source it is a copy of all but the manifests, named after its
    * content: mounts of it outlive the next commit, and one that changes none of it gives the same directory. Of a plain

@@ -5,6 +5,7 @@ import { lockApp, planOf } from './execute.ts'
 import { look } from './prepare.ts'
 import { objectsOfApp, removeObjects } from './remove.ts'
 
+export { lookAhead } from './ahead.ts'
 export { listApps as apps } from './apps.ts'
 export { execute as apply } from './execute.ts'
 export { settled } from './settled.ts'

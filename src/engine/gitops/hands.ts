@@ -17,6 +17,8 @@ export type SourceSnapshot = {
   dirty?: string
   /** What was left out, and why. */
   notes?: string[]
+  /** Some of the files are encrypted in the source, and are never to be on a disk as they are here. */
+  decrypted?: true
 }
 
 export type Hands = {
@@ -24,8 +26,14 @@ export type Hands = {
   nowMs(): number
   /** Everything wrong with a source is a TspodError. */
   read(source: SourceRecord, signal: AbortSignal): Promise<SourceSnapshot>
-  /** Throws MANIFEST_INVALID with every mistake. */
-  translate(files: SourceSnapshot['files'], root: string): Promise<{ bundle: Bundle; notes: string[] }>
+  /** The revision that `read` would answer. */
+  revision(source: SourceRecord, signal: AbortSignal): Promise<string>
+  /** Throws MANIFEST_INVALID with every mistake. What is read of the files is kept with the source `keptWith`, if any. */
+  translate(
+    files: SourceSnapshot['files'],
+    root: string,
+    keptWith?: string,
+  ): Promise<{ bundle: Bundle; notes: string[] }>
   /** What of the host has a say in whether an apply succeeds; the same text while nothing has changed. */
   host(app: string): Promise<string>
   /** What pods on this host have that only one can have. */
@@ -35,7 +43,7 @@ export type Hands = {
   /** Names of images → ids, of those that are here. */
   images(bundle: Bundle): Promise<Record<string, string>>
   /** Lets go of snapshots that neither a pod nor a rollback needs any more. */
-  collect(source: string, kept: readonly string[]): Promise<void>
+  collect(source: string, kept: readonly string[], signal: AbortSignal): Promise<void>
   /** What an apply of these inputs would report, when they were applied last and all of it stands. */
   settled(inputs: string): Promise<ApplyReport | undefined>
   plan(job: ApplyJob, signal: AbortSignal): Promise<ApplyPlan>

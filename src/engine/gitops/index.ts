@@ -120,13 +120,13 @@ async function settle(
     const run = await reconcileOnce(hands, name, wish, told, signal)
     if (run.outcome === 'skipped') return run
     const source = await readSource(hands.store, name)
-    if (run.outcome === 'applied') await hands.collect(name, await keptRevisions(hands.store, name))
+    if (run.outcome === 'applied') await hands.collect(name, await keptRevisions(hands.store, name), signal)
     if (round === MOST_ROUNDS || source.from.kind === 'git') return run
-    const now = await hands.read(source, signal).catch(error => {
+    const now = await hands.revision(source, signal).catch(error => {
       if (isTspodError(error)) return undefined
       throw error
     })
-    if (now === undefined || now.revision === run.revision) return run
+    if (now === undefined || now === run.revision) return run
     told('the source has changed meanwhile')
   }
 }

@@ -48,7 +48,11 @@ export async function prepare(work: Planning, snapshot: SourceSnapshot, progress
   const files = judgeFiles(snapshot.files.length, source.name)
   if (files.do !== 'act') throw refusal(files)
   progress.stage = 'validate'
-  const { bundle, notes } = await hands.translate(snapshot.files, snapshot.root)
+  const { bundle, notes } = await hands.translate(
+    snapshot.files,
+    snapshot.root,
+    snapshot.decrypted ? undefined : source.name,
+  )
   progress.stage = 'preflight'
   const rivals = conflicts(bundle, source.name, await hands.claims())
   if (rivals.length > 0) {

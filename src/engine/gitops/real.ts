@@ -1,15 +1,18 @@
 /** The loop's hands on this host. */
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type TranslateOptions, translate } from '../../kube/index.ts'
-import { type Bundle, servingContainers } from '../../model.ts'
+import { writeAtomic } from '../../files.ts'
+import { rememberTrees, type TranslateOptions, translate } from '../../kube/index.ts'
+import { type Bundle, servingContainers, type VolumeSpec } from '../../model.ts'
 import { findImage, listImages } from '../../oci/index.ts'
 import { gitopsDirectory } from '../../paths.ts'
-import { collectSnapshots, readSnapshot } from '../../source/index.ts'
+import { collectSnapshots, readSnapshot, revisionNow, tidyMirror } from '../../source/index.ts'
+import { systemdPresent } from '../../systemd/index.ts'
 import type { EngineContext } from '../context.ts'
 import { type PodRecord, readPods } from '../state/index.ts'
 import type { Engine } from '../types/index.ts'
 import { hostPathProblem, storedSecrets } from '../volumes/index.ts'
-import type { Hands } from './hands.ts'
+import type { Hands, SourceSnapshot } from './hands.ts'
 import { type Claim, claimsOfPod } from './preflight.ts'
 import type { SourceRecord } from './store.ts'
 import { openUnitMode } from './unit-mode.ts'
@@ -24,15 +27,13 @@ export function realHands(context: EngineContext, engine: Applying): Hands {
     store,
     nowMs: () => clock.nowMs(),
     read: (source, signal) => readSnapshot(snapshotWish(source), sourceDoors(context, signal)),
-    translate: async (files, root) => {
-      const options: TranslateOptions = { baseDirectory: root, storedSecret: await storedSecrets(context) }
-      return translate(files, options)
-    },
+    revision: (source, signal) => revisionNow(snapshotWish(source), sourceDoors(context, signal)),
+    translate: (files, root, keptWith) => translateFiles(context, { files, root, keptWith }),
     host: app => hostState(context, app),
     claims: () => allClaims(context),
     paths: wrongPaths,
     images: bundle => imagesOf(context, bundle),
-    collect: (source, kept) => collect(context, source, kept),
+    collect: (source, kept, signal) => collect(context, source, kept, signal),
     settled: inputs => engine.settled(inputs),
     plan: (job, signal) => (job.source.units ? unitMode.plan(job) : engine.planApply(job.request, signal)),
     apply: (job, told, signal) =>
@@ -53,13 +54,40 @@ const snapshotWish = ({ name, from, path, recursive, credentials, verify, applie
   ...(rewind && { allowRewind: true }),
 })
 
-const sourceDoors = ({ run, clock, paths, environment }: EngineContext, signal: AbortSignal) => ({
-  run,
-  clock,
-  directory: gitopsDirectory(paths),
-  env: environment ?? {},
+const sourceDoors = (context: EngineContext, signal: AbortSignal) => ({
+  run: context.run,
+  clock: context.clock,
+  directory: gitopsDirectory(context.paths),
+  env: context.environment ?? {},
   signal,
+  // What it fails with is met again when it is needed.
+  fetching: () => void getReady(context).catch(() => undefined),
 })
+
+/** What an apply of something new will need, and what takes 50 ms of this thread. */
+async function getReady(context: EngineContext): Promise<void> {
+  process.getBuiltinModule('node:crypto')
+  if (systemdPresent()) context.manager.prepare()
+  await (await import('../apply/index.ts')).lookAhead(context)
+}
+
+type Files = { files: SourceSnapshot['files']; root: string; keptWith: string | undefined }
+
+/** Translates the files of a source; what YAML the last revision had in common with them is not read again. */
+async function translateFiles(context: EngineContext, { files, root, keptWith }: Files) {
+  const options: TranslateOptions = { baseDirectory: root, storedSecret: await storedSecrets(context) }
+  if (keptWith === undefined) return translate(files, options)
+  const file = join(gitopsDirectory(context.paths), keptWith, 'read.json')
+  const memory = rememberTrees(await readFile(file, 'utf8').catch(() => undefined))
+  const translation = translate(files, { ...options, memory })
+  const toStore = memory.toStore()
+  if (toStore !== undefined && toStore.length <= MAX_KEPT)
+    await writeAtomic(file, toStore, 0o600, { durable: false }).catch(() => rm(file, { force: true }))
+  return translation
+}
+
+/** In characters. Of more than a hundred times what people write it is not worth to be read, either. */
+const MAX_KEPT = 16 * 1024 * 1024
 
 /** All pods with the app that each is of: its object's, or that of the unit that has played it. */
 async function owned({ store }: EngineContext): Promise<{ pod: PodRecord; app: string | undefined }[]> {
@@ -93,9 +121,16 @@ async function hostState(context: EngineContext, app: string): Promise<string> {
   return createHash('sha256').update(facts.join('\n')).digest('hex')
 }
 
-async function collect(context: EngineContext, source: string, revisions: readonly string[]): Promise<void> {
+async function collect(
+  context: EngineContext,
+  source: string,
+  revisions: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   const inUse = hostPathsOf(await readPods(context.store))
-  await collectSnapshots(join(gitopsDirectory(context.paths), source), { inUse, revisions })
+  const directory = join(gitopsDirectory(context.paths), source)
+  await collectSnapshots(directory, { inUse, revisions })
+  await tidyMirror(sourceDoors(context, signal), directory)
 }
 
 /** What pods have mounted, or will mount again. */
@@ -104,9 +139,18 @@ export const hostPathsOf = (pods: readonly PodRecord[]): string[] =>
 
 async function wrongPaths({ pods }: Bundle): Promise<string[]> {
   const wrong: string[] = []
+  // Pods of a source have many paths in common.
+  const problems = new Map<string, Promise<string | undefined>>()
+  const problemOf = (volume: VolumeSpec & { kind: 'hostPath' }): Promise<string | undefined> => {
+    const { path, type } = volume
+    const key = `${type} ${path}`
+    const problem = problems.get(key) ?? hostPathProblem(volume)
+    problems.set(key, problem)
+    return problem
+  }
   for (const { name, volumes, origin } of pods) {
     for (const volume of volumes) {
-      const problem = volume.kind === 'hostPath' ? await hostPathProblem(volume) : undefined
+      const problem = volume.kind === 'hostPath' ? await problemOf(volume) : undefined
       if (problem !== undefined) wrong.push(`${origin.place.file}:${origin.place.line}: pod ${name}: ${problem}`)
     }
   }

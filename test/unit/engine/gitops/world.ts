@@ -83,6 +83,7 @@ export async function openWorld(wish: Partial<SourceWish> = {}) {
       if (world.trouble !== undefined) throw world.trouble
       return snapshot()
     },
+    revision: async () => snapshot().revision,
     translate: async (files, root) => translate(files, { baseDirectory: root }),
     host: async () => world.host,
     claims: async () => world.others,

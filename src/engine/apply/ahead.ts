@@ -1,0 +1,35 @@
+/** Looking at what there is before it is needed, while this process has nothing else to do. */
+import type { EngineContext } from '../context.ts'
+import { gatherWorld } from './gather.ts'
+import type { World } from './world.ts'
+
+/** Longer ago, and whoever has to act looks anew: containers come and go without a word in the store. */
+const FRESH_MS = 1000
+
+type Gather = (context: EngineContext) => Promise<World>
+type Ahead = { atMs: number; version: unknown; world: Promise<World> }
+
+const ahead = new WeakMap<EngineContext, Ahead>()
+
+/** Begins to look. */
+export async function lookAhead(context: EngineContext, gather: Gather = gatherWorld): Promise<void> {
+  const atMs = context.clock.monotonicMs()
+  const version = await versionOf(context)
+  const world = gather(context)
+  // Whoever needs it meets the failure again.
+  world.catch(() => undefined)
+  ahead.set(context, { atMs, version, world })
+}
+
+/** What there is: as it was a moment ago, where no other process has changed the store since, or as it is now. */
+export async function worldOf(context: EngineContext, gather: Gather = gatherWorld): Promise<World> {
+  const known = ahead.get(context)
+  ahead.delete(context)
+  if (known === undefined || context.clock.monotonicMs() - known.atMs > FRESH_MS) return gather(context)
+  return (await versionOf(context)) === known.version ? known.world : gather(context)
+}
+
+/** Another one whenever another connection has written (SQLite's data_version). */
+async function versionOf({ store }: EngineContext): Promise<unknown> {
+  return (await store.all('PRAGMA data_version'))[0]?.data_version
+}
