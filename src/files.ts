@@ -328,7 +328,8 @@ function ignoreMissing(error: unknown): undefined {
 export function processStart(pid: number): string | undefined {
   let text: string
   try {
-    text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // Whatever a process calls itself: Node reads UTF-8 in one call, and anything else in five.
+    text = readFileSync(`/proc/${pid}/stat`, 'utf8')
   } catch {
     return undefined
   }

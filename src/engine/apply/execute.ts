@@ -7,10 +7,12 @@
  */
 import { TspodError } from '../../errors.ts'
 import type { EngineContext } from '../context.ts'
+import { once } from '../once.ts'
 import { play } from '../play/index.ts'
-import { awaitReady, readinessOf } from '../probe/index.ts'
+import { readinessOf } from '../probe/index.ts'
 import { dropBefore, keepBefore, readBefore, type Transaction, takeLock } from '../state/index.ts'
 import type { ApplyPlan, ApplyReport, ApplyRequest, Progress } from '../types/index.ts'
+import { type Loaded, loadAll } from '../view/index.ts'
 import { writeSecrets } from '../volumes/index.ts'
 import { lazyHasher } from './hash.ts'
 import { staleObjects, writeInventory } from './inventory.ts'
@@ -33,6 +35,8 @@ export type Work = {
   ledger: Ledger
   progress: Progress
   signal: AbortSignal
+  /** All pods as they are, for as long as nothing has been done about one since. */
+  seen?: Loaded[]
 }
 
 /** Brings what runs to what the bundle of the request says. */
@@ -63,12 +67,13 @@ export async function execute(
   if (work.ledger.hasFailed) await giveWay(work)
   await end(work)
   if (signal.aborted) throw interrupted(work)
+  const seen = once(async () => work.seen ?? loadAll(context))
   const report = {
     plan: planOf(request, prepared),
     results: work.ledger.results(),
-    ready: await isReady(work),
+    ready: await isReady(work, seen),
   }
-  await settle(context, request, report)
+  await settle(context, request, report, seen)
   return report
 }
 
@@ -147,8 +152,10 @@ async function relabelVolumes(tx: Transaction, { request, prepared }: Work, name
 }
 
 /** Objects that are no longer wanted: those of the last wave first, which is how the plan lists them. */
-export async function prune({ context, request, ledger, signal }: Work, gone: readonly Planned[]): Promise<void> {
+export async function prune(work: Work, gone: readonly Planned[]): Promise<void> {
+  const { context, request, ledger, signal } = work
   const left = gone.filter(one => !ledger.isDone(one))
+  if (left.length > 0) delete work.seen
   const objects = left.map(({ object }) => object)
   const { failures } = await removeObjects(
     context,
@@ -171,7 +178,7 @@ async function end({ context, request, prepared, ledger }: Work): Promise<void> 
   await context.store.write(tx => dropBefore(tx, stands))
 }
 
-async function isReady({ context, request, prepared, ledger, signal }: Work): Promise<boolean> {
+async function isReady({ request, prepared, ledger }: Work, seen: () => Promise<Loaded[]>): Promise<boolean> {
   if (ledger.hasFailed) return false
   const names = new Set<string>(request.bundle.pods.map(({ name }) => name))
   const isIdle = prepared.planned.every(({ pods }) => pods.every(pod => pod.do === 'nothing'))
@@ -179,9 +186,10 @@ async function isReady({ context, request, prepared, ledger, signal }: Work): Pr
     const seen = [...prepared.world.pods.values()].filter(({ record }) => names.has(record.name))
     return seen.every(({ view }) => isWell(readinessOf(view, view.containers)))
   }
-  const rows = await context.store.all("SELECT id, name FROM pod WHERE kind = 'pod'")
-  const ids = rows.filter(row => names.has(String(row.name))).map(row => String(row.id))
-  return [...(await awaitReady(context, ids, 0, signal)).values()].every(isWell)
+  const loaded = await seen()
+  return loaded
+    .filter(({ pod }) => pod.kind === 'pod' && names.has(pod.name))
+    .every(({ view }) => isWell(readinessOf(view, view.containers)))
 }
 
 const isWell = (state: string): boolean => state === 'ready' || state === 'done'

@@ -1,5 +1,5 @@
 /** Before the first change: images are here, and everything that can be refused has been. */
-import type { Bundle, PodSpec } from '../../model.ts'
+import type { Bundle, ContainerSpec, PodSpec } from '../../model.ts'
 import type { EngineContext } from '../context.ts'
 import {
   clashOnPorts,
@@ -12,7 +12,8 @@ import {
   type Wanted,
 } from '../play/index.ts'
 import type { ApplyRequest, Progress } from '../types/index.ts'
-import { gatherWanted, gatherWorld } from './gather.ts'
+import { worldOf } from './ahead.ts'
+import { gatherWanted } from './gather.ts'
 import { planAll } from './plan.ts'
 import { playOptions } from './play-options.ts'
 import type { Planned, PodPlan, WantedOf, World } from './world.ts'
@@ -62,12 +63,28 @@ export async function prepare(
     const others = round > 0 ? [] : request.bundle.pods.filter(pod => !made.includes(pod) && isAskedFor(pod))
     if (made.every(pod => fetched.includes(pod)) && others.length === 0) break
     const imageOf = await fetchImages(context, request, { made, others, progress }, signal)
+    if (isAsPlanned(prepared, [...made, ...others], imageOf)) {
+      prepared = { ...prepared, imageOf }
+      break
+    }
     fetched = [...made, ...others]
     // A pull takes its time, and may have made another image of a name.
     prepared = { ...(await look(context, request)), imageOf }
   }
   await preflight(context, request, prepared)
   return prepared
+}
+
+/** Nothing had to be fetched, which takes no time, and every name means the image that it was planned with. */
+function isAsPlanned({ wantedOf }: Prepared, pods: readonly PodSpec[], imageOf: ImageOf): boolean {
+  return pods.every(pod => {
+    const { images } = wantedOf(pod)
+    const isSame = (wanted: Wanted): boolean => imageOf(wanted).present
+    const isSameImage = (container: ContainerSpec): boolean =>
+      isSame(container) && imageOf(container).image.id === images.get(container.name)
+    const volumes = pod.volumes.filter(volume => volume.kind === 'image')
+    return [...pod.initContainers, ...pod.containers].every(isSameImage) && volumes.every(isSame)
+  })
 }
 
 /** A registry that does not answer is in the way of a pod that is to be made, and of no other. */
@@ -107,7 +124,7 @@ const withLocalServing = (pod: PodSpec): PodSpec => ({
 
 /** What there is, and what is to be done about it. Reads only. */
 export async function look(context: EngineContext, request: ApplyRequest): Promise<Prepared> {
-  const [world, wantedOf] = await Promise.all([gatherWorld(context), gatherWanted(context, request)])
+  const [world, wantedOf] = await Promise.all([worldOf(context), gatherWanted(context, request)])
   return { world, wantedOf, planned: planAll(request, world, wantedOf) }
 }
 

@@ -9,7 +9,7 @@ import { pullsAnyway, type Wanted } from '../play/index.ts'
 import { readinessOf } from '../probe/index.ts'
 import { type AppObjectRecord, readAppObjects } from '../state/index.ts'
 import type { ApplyReport, ApplyRequest, ApplyResult, PlannedObject } from '../types/index.ts'
-import { loadAll } from '../view/index.ts'
+import { type Loaded, loadAll } from '../view/index.ts'
 import { same } from './differences.ts'
 import { lazyHasher } from './hash.ts'
 import { startReason } from './standing-pod.ts'
@@ -34,8 +34,13 @@ type Standing = {
 }
 
 /** Remembers that nothing is left to do; an app for which a registry has to be asked is never settled. */
-export async function settle(context: EngineContext, request: ApplyRequest, report: ApplyReport): Promise<void> {
-  const settled = await settledBy(context, request, report)
+export async function settle(
+  context: EngineContext,
+  request: ApplyRequest,
+  report: ApplyReport,
+  seen: () => Promise<Loaded[]>,
+): Promise<void> {
+  const settled = await settledBy(context, request, report, seen)
   const text = settled === undefined ? null : JSON.stringify(settled)
   const [row] = await context.store.all('SELECT settled FROM app WHERE name = ?', [request.app])
   if (row === undefined || row.settled === text) return
@@ -46,6 +51,7 @@ async function settledBy(
   context: EngineContext,
   { app, inputs, bundle }: ApplyRequest,
   { plan, results }: ApplyReport,
+  seen: () => Promise<Loaded[]>,
 ): Promise<Settled | undefined> {
   if (inputs === undefined || results.some(({ outcome }) => ['failed', 'rolled back', 'skipped'].includes(outcome)))
     return
@@ -66,7 +72,12 @@ async function settledBy(
     digest: lazyHasher(context)(inputs),
     objects: stays.map(unchanged),
     results: stays.map(({ kind, name, action }) => ({ kind, name, outcome: action === 'keep' ? 'kept' : 'unchanged' })),
-    standing: await standingOf(context, app, new Set(bundle.claims.map(({ name }) => name))),
+    standing: await standingOf(
+      context,
+      app,
+      new Set(bundle.claims.map(({ name }) => name)),
+      await podsOf(context, app, await seen()),
+    ),
   }
 }
 
@@ -79,7 +90,7 @@ export async function settled(context: EngineContext, inputs: string): Promise<A
     const app = String(row.name)
     const { standing, objects, results, ...kept } = JSON.parse(String(row.settled)) as Settled
     if (kept.digest !== digest) continue
-    const pods = await podsOf(context, app)
+    const pods = await podsOf(context, app, await loadAll(context))
     const now = await standingOf(context, app, new Set(standing.volumes), pods)
     if (!same(standing, now) || !(await areWell(context, pods))) return undefined
     const ready = pods.every(({ view }) => ['ready', 'done'].includes(readinessOf(view, view.containers)))
@@ -90,8 +101,8 @@ export async function settled(context: EngineContext, inputs: string): Promise<A
 
 type Pod = Pick<SeenPod, 'record' | 'containers' | 'view'>
 
-async function podsOf(context: EngineContext, app: string): Promise<Pod[]> {
-  const [loaded, owners] = await Promise.all([loadAll(context), readAppObjects(context.store)])
+async function podsOf(context: EngineContext, app: string, loaded: readonly Loaded[]): Promise<Pod[]> {
+  const owners = await readAppObjects(context.store)
   const own = new Set(owners.filter(owner => owner.app === app).map(keyOf))
   return loaded
     .filter(({ pod }) => pod.kind === 'pod' && own.has(keyOf(pod.spec.origin)))
@@ -102,10 +113,9 @@ async function standingOf(
   context: EngineContext,
   app: string,
   claims: ReadonlySet<string>,
-  known?: readonly Pod[],
+  pods: readonly Pod[],
 ): Promise<Standing> {
   const { store } = context
-  const pods = known ?? (await podsOf(context, app))
   const [secrets, volumes, owners] = await Promise.all([
     store.all('SELECT name, id FROM secret ORDER BY name'),
     store.all('SELECT name FROM volume ORDER BY name'),

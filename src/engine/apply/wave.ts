@@ -15,6 +15,7 @@ import type { Planned, PodPlan } from './world.ts'
 /** Brings the objects of one wave to what they should be; with another one behind it, until they are ready. */
 export async function bringWave(work: Work, planned: readonly Planned[], isFollowed: boolean): Promise<void> {
   const { request, prepared, ledger } = work
+  delete work.seen
   const pods = planned.flatMap(({ pods: own }) => own)
   await changeAll(work, pods)
   await takeDown(
@@ -138,17 +139,16 @@ async function idsOf({ store }: EngineContext, names: readonly string[]): Promis
 }
 
 /** A pod that is not ready in time has failed. */
-async function untilReady(
-  { context, ledger, progress, signal }: Work,
-  pods: readonly PodPlan[],
-  waitMs: number,
-): Promise<void> {
+async function untilReady(work: Work, pods: readonly PodPlan[], waitMs: number): Promise<void> {
+  const { context, ledger, progress, signal } = work
   const ids = await idsOf(
     context,
     pods.filter(pod => pod.do !== 'remove').map(({ name }) => name),
   )
   progress({ object: '', text: `waiting until ${ids.size} pods are ready` })
-  const found = await awaitReady(context, [...ids.keys()], waitMs, signal)
+  const found = await awaitReady(context, [...ids.keys()], waitMs, signal, loaded => {
+    work.seen = loaded
+  })
   for (const [id, state] of found) {
     const name = ids.get(id) ?? ''
     if (state === 'failed') ledger.fail(name, 'it has ended')

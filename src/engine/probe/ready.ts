@@ -1,7 +1,7 @@
 /** When pods are ready, and one way to wait for it. Source: Kubernetes' conditions ContainersReady and Ready. */
 import type { EngineContext } from '../context.ts'
 import type { ContainerView, PodReadiness, PodView } from '../types/index.ts'
-import { loadAll } from '../view/index.ts'
+import { type Loaded, loadAll } from '../view/index.ts'
 
 /** Records change when a container starts and when a probe changes its mind: a look costs a few milliseconds. */
 const LOOK_MS = 250
@@ -28,18 +28,21 @@ export function readinessOf(pod: Asked, containers: readonly Serving[]): PodRead
 /**
  * Waits at most `timeoutMs` until each of these pods is ready or cannot come to be it any more, and answers what each
  * is then; a pod that is gone is `failed`. Takes no lock and changes nothing. Throws the reason of `signal`.
+ * @param looked is given all pods as they were at the last look.
  */
 export async function awaitReady(
   context: EngineContext,
   ids: readonly string[],
   timeoutMs: number,
   signal: AbortSignal,
+  looked: (loaded: Loaded[]) => void = () => undefined,
 ): Promise<Map<string, PodReadiness>> {
   const { clock } = context
   const endMs = clock.monotonicMs() + timeoutMs
   for (;;) {
     signal.throwIfAborted()
-    const pods = new Map((await loadAll(context)).map(({ view }) => [view.id as string, view]))
+    const loaded = await loadAll(context)
+    const pods = new Map(loaded.map(({ view }) => [view.id as string, view]))
     const found = new Map(
       ids.map(id => {
         const pod = pods.get(id)
@@ -47,7 +50,10 @@ export async function awaitReady(
       }),
     )
     const leftMs = endMs - clock.monotonicMs()
-    if (leftMs <= 0 || ![...found.values()].includes('waiting')) return found
+    if (leftMs <= 0 || ![...found.values()].includes('waiting')) {
+      looked(loaded)
+      return found
+    }
     await clock.sleep(Math.min(LOOK_MS, leftMs), signal)
   }
 }

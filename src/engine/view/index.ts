@@ -1,5 +1,5 @@
 /** What users see of pods and containers, secrets hidden. */
 export { inspect } from './inspect.ts'
 export { generated } from './manifest.ts'
-export { find, loadAll, oneContainer } from './query.ts'
+export { find, type Loaded, loadAll, oneContainer } from './query.ts'
 export { stateOf } from './view.ts'
