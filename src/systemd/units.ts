@@ -3,6 +3,7 @@ import { type Clock, kernelMicroseconds } from '../clock.ts'
 import { TspodError } from '../errors.ts'
 import { type Bus, BusError, openBus, userBusSocket } from './bus.ts'
 import { MANAGER, openJobs } from './jobs.ts'
+import { startTimer, type TimerRequest } from './timer.ts'
 
 export type UnitAction = 'start' | 'stop' | 'restart' | 'reload'
 
@@ -66,9 +67,6 @@ export type Units = {
   list(pattern: string): Promise<ListedUnit[]>
   close(): void
 }
-
-/** `name`: of the timer, and of a service that does nothing but want `unit`. */
-export type TimerRequest = { name: string; unit: string; atMs: number; description: string }
 
 /** Whose systemd: the host's, or that of the user with this number. */
 export type Scope = 'system' | { uid: number }
@@ -146,83 +144,50 @@ export function openUnits(clock: Clock, scope: Scope, connect: Connect = openBus
     return changes.map(([kind, path, target]) => ({ kind, path, target }))
   }
 
+  const act: Units['act'] = async (action, unit, signal) => {
+    let result: string
+    try {
+      result = await jobs.run(METHOD[action], 'ss', [unit, 'replace'], { signal })
+    } catch (error) {
+      if (action === 'stop' && error instanceof BusError && error.type === NO_SUCH_UNIT) return
+      throw refused(action, unit, error)
+    }
+    // A start that is done may have failed by now: the unit itself says so.
+    if (result === 'done') return
+    const state = await show(unit)
+    const isThere = action === 'stop' ? state.active === 'inactive' : state.active === 'active'
+    if (result === 'lost' && isThere) return
+    throw jobFailed(action, state, RESULTS[result] ?? `its job ended with "${result}"`)
+  }
+
   return {
-    async act(action, unit, signal) {
-      let result: string
-      try {
-        result = await jobs.run(METHOD[action], 'ss', [unit, 'replace'], { signal })
-      } catch (error) {
-        if (action === 'stop' && error instanceof BusError && error.type === NO_SUCH_UNIT) return
-        throw refused(action, unit, error)
-      }
-      // A start that is done may have failed by now: the unit itself says so.
-      if (result === 'done') return
-      const state = await show(unit)
-      const isThere = action === 'stop' ? state.active === 'inactive' : state.active === 'active'
-      if (result === 'lost' && isThere) return
-      throw jobFailed(action, state, RESULTS[result] ?? `its job ended with "${result}"`)
-    },
+    act,
     enable: units => linked('EnableUnitFiles', [[...units], false, false], 'asbb'),
     disable: units => linked('DisableUnitFiles', [[...units], false], 'asb'),
     reload: async () => void (await call('Reload', '', [])),
     show,
-    async startAt(request) {
-      const timer = `${request.name}.timer`
-      const { variant } = await jobs.connect()
-      const typed = (properties: Property[]) => properties.map(([name, type, value]) => [name, variant(type, value)])
-      const { timer: own, service } = timerProperties(request)
-      await this.act('stop', timer, new AbortController().signal)
-      const body = [timer, 'fail', typed(own), [[`${request.name}.service`, typed(service)]]]
-      const result = await jobs.run('StartTransientUnit', 'ssa(sv)a(sa(sv))', body, {}).catch(error => {
-        throw refused('StartTransientUnit', timer, error)
-      })
-      if (result !== 'done')
-        throw refused('StartTransientUnit', timer, new BusError(result, `its job ended with "${result}"`))
+    startAt: async request => {
+      await act('stop', `${request.name}.timer`, new AbortController().signal)
+      await startTimer(jobs, request).catch(error => Promise.reject(refused('start', `${request.name}.timer`, error)))
     },
     nextElapse,
     async list(pattern) {
       const [rows] = await call('ListUnitsByPatterns', 'asas', [[], [pattern]])
-      return (rows as string[][]).map(([unit = '', description = '', load = '', active = '', sub = '']) => ({
-        unit,
-        description,
-        load,
-        active,
-        sub,
-      }))
+      return (rows as string[][]).map(listedUnit)
     },
     close: jobs.close,
   }
 }
 
-type Property = [name: string, type: string, value: unknown]
-
-/** What a timer and its service are made of, as names, D-Bus types and values. Pure. */
-export function timerProperties({ unit, atMs, description }: TimerRequest): {
-  timer: Property[]
-  service: Property[]
-} {
-  // A second that has begun is over: it must not come too early.
-  const at = new Date(Math.ceil(atMs / 1000) * 1000).toISOString()
-  return {
-    timer: [
-      ['Description', 's', description],
-      ['TimersCalendar', 'a(ss)', [['OnCalendar', `${at.slice(0, 10)} ${at.slice(11, 19)} UTC`]]],
-      ['AccuracyUSec', 't', ACCURACY_US],
-      ['RemainAfterElapse', 'b', false],
-    ],
-    // A timer of this kind can start no service but that of its own name.
-    service: [
-      ['Description', 's', description],
-      ['Type', 's', 'oneshot'],
-      ['Wants', 'as', [unit]],
-      ['ExecStart', 'a(sasb)', [['/bin/true', ['/bin/true'], false]]],
-    ],
-  }
-}
-
-const ACCURACY_US = 1_000_000n
-
 type Properties = Readonly<Record<string, { value: unknown } | undefined>>
+
+const listedUnit = ([unit = '', description = '', load = '', active = '', sub = '']: string[]): ListedUnit => ({
+  unit,
+  description,
+  load,
+  active,
+  sub,
+})
 
 /** Systemd's way to say "no such number": all ones. */
 const NO_NUMBER = 2 ** 64 - 1
