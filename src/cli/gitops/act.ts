@@ -1,6 +1,6 @@
 /** `tspod gitops suspend`, `resume`, `rollback` and `remove`. */
 import { EXIT_OWN_ERROR } from '../../errors.ts'
-import type { FlagTable } from '../flags.ts'
+import type { FlagTable, Problem } from '../flags.ts'
 import { printable } from '../output.ts'
 import { parseSince } from '../since.ts'
 import { defineVerb } from '../verb.ts'
@@ -14,54 +14,74 @@ const SUSPEND_FLAGS = {
 } as const satisfies FlagTable
 
 export const suspend = defineVerb({
-  operands: 'NAME',
-  count: { minimum: 1, maximum: 1 },
+  operands: 'NAME [OBJECT...]',
+  count: { minimum: 1, maximum: Number.POSITIVE_INFINITY },
   description:
     'Nothing is reconciled until `tspod gitops resume`, or until the time given: what runs goes on as it is, and what ' +
-    'somebody changes by hand stays changed. Who has suspended it, and why, stands in `tspod gitops status`.',
+    'somebody changes by hand stays changed. With objects, such as pod/web, these alone are left alone and the rest ' +
+    'goes on. Who has suspended what, and why, stands in `tspod gitops status`.',
   examples: [
     {
       does: 'For the length of an incident',
       line: 'tspod gitops suspend shop --reason incident-7 --until +2h',
     },
+    { does: 'One pod alone', line: "tspod gitops suspend shop pod/db --reason 'somebody looks into it'" },
   ],
   flags: SUSPEND_FLAGS,
-  check: ({ flags: { until } }) =>
-    until === undefined || parseSince(until, 0) !== undefined
+  check: ({ flags: { until }, operands: [, ...objects] }) => [
+    ...objectProblems(objects),
+    ...(until === undefined || parseSince(until, 0) !== undefined
       ? []
       : [
           {
             message: `invalid argument "${until}" for "--until" flag: no time`,
             remedy: 'write +2h, or 2026-12-24T18:00:00Z',
           },
-        ],
-  async run({ flags, operands: [name = ''] }, world) {
+        ]),
+  ],
+  async run({ flags, operands: [name = '', ...objects] }, world) {
     const untilMs = flags.until === undefined ? undefined : timeAhead(flags.until, world.clock.nowMs())
-    await (await gitopsOf(world)).suspend(name, {
+    const suspension = {
       reason: printable(flags.reason ?? 'no reason given'),
       author: authorOf(world),
       ...(untilMs !== undefined && { untilMs }),
-    })
-    await wakeSource(name, untilMs, world)
-    return { stdout: `${name}\n` }
+    }
+    const endMs = await (await gitopsOf(world)).suspend(name, suspension, objects.map(objectOf))
+    await wakeSource(name, endMs, world)
+    return { stdout: `${[name, ...objects].join(' ')}\n` }
   },
 })
+
+const OBJECT = /^[A-Za-z]+\/[^/\s]+$/
+
+const objectProblems = (objects: readonly string[]): Problem[] =>
+  objects
+    .filter(object => !OBJECT.test(object))
+    .map(object => ({ message: `"${printable(object)}" is no object`, remedy: 'write KIND/NAME, for example pod/web' }))
+
+/** `Pod/web` is `pod/web`. */
+const objectOf = (text: string): string => text.replace(/^[A-Za-z]+/, kind => kind.toLowerCase())
 
 /** An end lies ahead: `2h` means what `+2h` does. */
 const timeAhead = (text: string, nowMs: number): number | undefined =>
   parseSince(/^\d[\dhmsd.]*[hmsd]$/.test(text) ? `+${text}` : text, nowMs)
 
 export const resume = defineVerb({
-  operands: 'NAME',
-  count: { minimum: 1, maximum: 1 },
+  operands: 'NAME [OBJECT...]',
+  count: { minimum: 1, maximum: Number.POSITIVE_INFINITY },
   description:
-    'Ends a suspension. The next reconcile, which may be the one of the timer, brings it to its newest revision.',
-  examples: [{ does: 'Go on', line: 'tspod gitops resume shop' }],
+    'Ends the suspension of a source, or of the objects that are named. The next reconcile, which may be the one of ' +
+    'the timer, brings it to its newest revision.',
+  examples: [
+    { does: 'Go on', line: 'tspod gitops resume shop' },
+    { does: 'With that pod, too', line: 'tspod gitops resume shop pod/db' },
+  ],
   flags: {},
-  async run({ operands: [name = ''] }, world) {
-    await (await gitopsOf(world)).resume(name)
-    await wakeSource(name, undefined, world)
-    return { stdout: `${name}\n` }
+  check: ({ operands: [, ...objects] }) => objectProblems(objects),
+  async run({ operands: [name = '', ...objects] }, world) {
+    const endMs = await (await gitopsOf(world)).resume(name, objects.map(objectOf))
+    await wakeSource(name, endMs, world)
+    return { stdout: `${[name, ...objects].join(' ')}\n` }
   },
 })
 

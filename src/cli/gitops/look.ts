@@ -1,5 +1,5 @@
 /** `tspod gitops list`, `status`, `history` and `diff`: what is known of sources, and what they would do. */
-import type { RunView, SourceView } from '../../engine/index.ts'
+import type { RunView, SourceView, Suspension } from '../../engine/index.ts'
 import type { FlagTable } from '../flags.ts'
 import { printable, printableLines } from '../output.ts'
 import { age, json, table, timestamp } from '../table.ts'
@@ -103,7 +103,7 @@ const originOf = ({ from, path }: SourceView): string => {
 function sourceJson(source: SourceView, nextMs: number | undefined, nowMs: number): object {
   const at = (when: { revision: string; atMs: number } | undefined): object | null =>
     when === undefined ? null : { ...when, at: timestamp(when.atMs), atMs: undefined }
-  const { suspended, seen, attempted, applied, checkedMs, failure, ...rest } = source
+  const { suspended, held = {}, seen, attempted, applied, checkedMs, failure, ...rest } = source
   return {
     ...rest,
     status: standingOf(source, nowMs),
@@ -112,15 +112,8 @@ function sourceJson(source: SourceView, nextMs: number | undefined, nowMs: numbe
     applied: at(applied),
     checked: timestamp(checkedMs),
     next: timestamp(nextMs),
-    suspended:
-      suspended === undefined
-        ? null
-        : {
-            reason: suspended.reason,
-            author: suspended.author,
-            since: timestamp(suspended.sinceMs),
-            until: timestamp(suspended.untilMs),
-          },
+    suspended: suspended === undefined ? null : suspensionJson(suspended),
+    held: Object.entries(held).map(([object, suspension]) => ({ object, ...suspensionJson(suspension) })),
     failure:
       failure === undefined
         ? null
@@ -134,15 +127,24 @@ function sourceJson(source: SourceView, nextMs: number | undefined, nowMs: numbe
   }
 }
 
+const suspensionJson = ({ reason, author, sinceMs, untilMs }: Suspension): object => ({
+  reason,
+  author,
+  since: timestamp(sinceMs),
+  until: timestamp(untilMs),
+})
+
 function statusText(source: SourceView, nextMs: number | undefined, nowMs: number): string {
-  const { suspended, seen, applied, attempted, checkedMs, failure, drift, app } = source
+  const { suspended, held = {}, seen, applied, attempted, checkedMs, failure, drift, app } = source
   const ago = (ms: number): string => `${age(nowMs - ms)} ago`
   const standing = standingOf(source, nowMs)
-  const until = suspended?.untilMs === undefined ? '' : `, until ${timestamp(suspended.untilMs)}`
+  const suspension = ({ author, sinceMs, untilMs, reason }: Suspension): string =>
+    `by ${author} ${ago(sinceMs)}${untilMs === undefined ? '' : `, until ${timestamp(untilMs)}`}: ${reason}`
   const signed = applied?.signer === undefined ? '' : `, signed by ${applied.signer}`
   const rows: [label: string, text: string | undefined][] = [
     ['Status', standing === 'Suspended' ? 'SUSPENDED: nothing is reconciled' : standing],
-    ['Suspended', suspended && `by ${suspended.author} ${ago(suspended.sinceMs)}${until}: ${suspended.reason}`],
+    ['Suspended', suspended && suspension(suspended)],
+    ...Object.entries(held).map(([object, one]): [string, string] => ['LEFT ALONE', `${object}, ${suspension(one)}`]),
     ['Source', originOf(source)],
     [
       'Applied',

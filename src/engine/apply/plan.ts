@@ -192,10 +192,12 @@ function planGone(request: ApplyRequest, objects: readonly ManifestObject[], wor
   return gone
     .sort((a, b) => b.wave - a.wave || KINDS.indexOf(b.kind) - KINDS.indexOf(a.kind))
     .map(record => {
-      const why = keepReason(request, record)
+      const held = request.held?.(record)
+      const why = held ?? keepReason(request, record)
       const pods = [...world.pods.values()].filter(({ spec }) => isOf(spec, record))
       const base = { kind: record.kind, name: record.name, wave: record.wave, changes: [] }
-      const because = ['the sources no longer have it', ...(why === undefined ? [] : [why])]
+      const because =
+        held === undefined ? ['the sources no longer have it', ...(why === undefined ? [] : [why])] : [held]
       if (why !== undefined) return { object: { ...base, action: 'keep', effect: 'none', because }, pods: [] }
       return {
         object: { ...base, action: 'prune', effect: 'delete', because },

@@ -46,9 +46,13 @@ export const retryAt = (code: string, tries: number, nowMs: number): number | un
 /** Whether the source is looked at. What somebody asks for by name is no reason to end a suspension: it may be an emergency. */
 export function judgeSuspension(suspended: Suspension | undefined, nowMs: number): Verdict {
   if (suspended === undefined || isOver(suspended, nowMs)) return { do: 'act', reason: '' }
-  const { author, reason, untilMs } = suspended
+  return { do: 'skip', reason: suspensionText(suspended) }
+}
+
+/** Who, until when, and why. */
+export function suspensionText({ author, reason, untilMs }: Suspension): string {
   const until = untilMs === undefined ? '' : ` until ${new Date(untilMs).toISOString()}`
-  return { do: 'skip', reason: `suspended by ${author}${until}: ${reason}` }
+  return `suspended by ${author}${until}: ${reason}`
 }
 
 /** Whether a suspension has run out. */

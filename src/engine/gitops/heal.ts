@@ -29,7 +29,7 @@ export async function heal({ hands, source, told, signal }: Healing): Promise<Ap
     }
     const job = { source, files: kept.files, request: { ...request, agree } }
     const { results } = await hands.apply(job, told, signal)
-    return results.filter(({ outcome }) => outcome !== 'unchanged')
+    return results.filter(({ outcome }) => outcome !== 'unchanged' && outcome !== 'kept')
   } catch (error) {
     // The reason why the source is not applied is the one to tell.
     if (!isTspodError(error)) throw error

@@ -28,8 +28,8 @@ import {
   readSources,
   type SourceRecord,
   tellOfSource,
-  updateSource,
 } from './store.ts'
+import { resume, suspend } from './suspend.ts'
 import { openUnitMode } from './unit-mode.ts'
 
 /** A reconcile waits for an apply to become ready: whoever comes second may have to wait as long. */
@@ -70,22 +70,8 @@ export function openGitops(context: EngineContext, engine: Applying): Gitops {
       await readSource(store, name)
       return readRuns(store, name, limit)
     },
-    suspend: async (name, suspension) => {
-      await readSource(store, name)
-      const sinceMs = clock.nowMs()
-      await write(async tx => {
-        await updateSource(tx, name, { suspended: { ...suspension, sinceMs } })
-        const message = `${suspension.author}: ${suspension.reason}`
-        await tellOfSource(tx, name, { action: 'suspend', reason: 'Suspended', warning: true, message }, sinceMs)
-      })
-    },
-    resume: async name => {
-      if ((await readSource(store, name)).suspended === undefined) return
-      await write(async tx => {
-        await updateSource(tx, name, { suspended: null })
-        await tellOfSource(tx, name, { action: 'resume', reason: 'Resumed', message: '' }, clock.nowMs())
-      })
-    },
+    suspend: (name, suspension, objects) => suspend(context, name, suspension, objects),
+    resume: (name, objects) => resume(context, name, objects),
     rollback: async (name, to, author, told, signal) => {
       await readSource(store, name)
       await using _lock = await lockSource(context, name, told, signal)

@@ -5,6 +5,7 @@ import { VERSION } from '../../version.ts'
 import type { ApplyRequest, ReconcileWish, Stage, Told } from '../types/index.ts'
 import { judgeFiles, type Verdict } from './decide.ts'
 import type { ApplyJob, Hands, SourceSnapshot } from './hands.ts'
+import { heldBecause, withoutHeld } from './held.ts'
 import { conflicts } from './preflight.ts'
 import { type SourceRecord, updateSource } from './store.ts'
 
@@ -76,8 +77,8 @@ export async function prepare(work: Planning, snapshot: SourceSnapshot, progress
 }
 
 /** All that a request is made of: an apply of the same, which has nothing to do, is told by this alone. */
-export const inputsOf = ({ name, prune }: SourceRecord, { files, root }: SourceSnapshot): string =>
-  JSON.stringify([VERSION, 'gitops', name, prune, root, files])
+export const inputsOf = ({ name, prune, held }: SourceRecord, { files, root }: SourceSnapshot): string =>
+  JSON.stringify([VERSION, 'gitops', name, prune, held ?? {}, root, files])
 
 /** What apply is asked for. */
 export function requestFor(
@@ -90,7 +91,8 @@ export function requestFor(
   return {
     app: source.name,
     source: { path: from.kind === 'git' ? from.url : from.dir, revision },
-    bundle,
+    bundle: withoutHeld(bundle, source.held),
+    held: heldBecause(source.held),
     pull: { quiet: true },
     prune: source.prune,
     waitMs: source.timeoutMs,

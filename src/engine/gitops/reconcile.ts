@@ -15,9 +15,20 @@ import {
   type Verdict,
 } from './decide.ts'
 import type { Hands, SourceSnapshot } from './hands.ts'
+import { withoutExpired } from './held.ts'
 import { inputsOf, type Prepared, type Progress, prepare, readNow, refusal } from './prepare.ts'
 import { becomeGood, failed, failureOf, refused, view, type Work } from './results.ts'
-import { beginRun, endKilled, endRun, keepRevision, readBad, readSource, tellOfSource, updateSource } from './store.ts'
+import {
+  beginRun,
+  endKilled,
+  endRun,
+  keepRevision,
+  readBad,
+  readSource,
+  type SourceRecord,
+  tellOfSource,
+  updateSource,
+} from './store.ts'
 
 /** Reconciles a source once. Throws what is no fault of the source: a store that cannot be written, an interruption. */
 export async function reconcileOnce(
@@ -27,8 +38,8 @@ export async function reconcileOnce(
   told: Told,
   signal: AbortSignal,
 ): Promise<RunView> {
-  const source = await readSource(hands.store, name)
   const beganMs = hands.nowMs()
+  const source = await releaseExpired(hands, await readSource(hands.store, name), beganMs)
   const suspension = judgeSuspension(source.suspended, beganMs)
   if (suspension.do !== 'act') return view(source, beganMs, 'skipped', suspension.reason, source.applied?.revision)
   const work: Work = { hands, source, wish, told, signal, beganMs }
@@ -166,6 +177,22 @@ async function applied(work: Work, prepared: Prepared, { id, reason, facts }: Ap
     await tellOfSource(tx, source.name, { ...event, message: said, revision }, endedMs)
   })
   return { id, ...view(source, beganMs, 'applied', said, revision), endedMs, ...facts }
+}
+
+/** Lets go of objects whose suspensions have run out. */
+async function releaseExpired(hands: Hands, source: SourceRecord, nowMs: number): Promise<SourceRecord> {
+  if (withoutExpired(source.held, nowMs) === undefined) return source
+  return hands.store.write(async tx => {
+    // Suspensions are written without the source's lock.
+    const now = await readSource(tx, source.name)
+    const held = withoutExpired(now.held, nowMs)
+    if (held === undefined) return now
+    const released = Object.keys(now.held ?? {}).filter(object => !(object in held))
+    const message = `the suspension has run out: ${released.join(', ')}`
+    await updateSource(tx, source.name, { held })
+    await tellOfSource(tx, source.name, { action: 'resume', reason: 'Resumed', message }, nowMs)
+    return { ...now, held }
+  })
 }
 
 async function resumed({ hands, source, beganMs }: Work): Promise<void> {

@@ -67,6 +67,7 @@ export type SourcePatch = {
   attempted?: { revision: string; atMs: number }
   applied?: { revision: string; atMs: number; signer?: string }
   suspended?: Suspension | null
+  held?: Readonly<Record<string, Suspension>> | null
   failure?: SourceFailure | null
   drift?: string | null
 }
@@ -84,6 +85,7 @@ export async function updateSource(tx: Transaction, name: string, patch: SourceP
   }
   if (patch.applied !== undefined) set.push(['signer', patch.applied.signer ?? null])
   if (patch.suspended !== undefined) set.push(['suspension', jsonOf(patch.suspended)])
+  if (patch.held !== undefined) set.push(['held', jsonOf(patch.held)])
   if (patch.failure !== undefined) set.push(['failure', jsonOf(patch.failure)])
   if (set.length === 0) return
   const columns = set.map(([column]) => `${column} = ?`).join(', ')
@@ -106,6 +108,7 @@ function sourceOf(row: Row): SourceRecord {
   return {
     ...(JSON.parse(String(row.wish)) as SourceWish),
     ...(row.suspension !== null && { suspended: JSON.parse(String(row.suspension)) as Suspension }),
+    ...(row.held !== null && { held: JSON.parse(String(row.held)) as Record<string, Suspension> }),
     ...(seen !== undefined && { seen }),
     ...(attempted !== undefined && { attempted }),
     ...(applied !== undefined && {

@@ -290,4 +290,8 @@ export const MIGRATIONS: readonly string[] = [
   -- What the last apply has left, when nothing was left to do: whoever asks for the same again is answered by it.
   ALTER TABLE app ADD COLUMN settled TEXT CHECK (json_valid(settled));
   `,
+  `
+  -- Objects of a source that are left alone for a while, by their names: who wants that, and why.
+  ALTER TABLE gitops_source ADD COLUMN held TEXT CHECK (json_valid(held));
+  `,
 ]

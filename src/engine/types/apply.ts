@@ -44,6 +44,8 @@ export type ApplyRequest = {
   forceConflicts?: true
   /** Asked once the plan is known, before anything is changed or fetched; false ends it there, without results. */
   agree?(plan: ApplyPlan): Promise<boolean>
+  /** Why an object of the app is left alone, wherever it has gone; undefined for one that is not. */
+  held?(object: ObjectName): string | undefined
   /** Whether an object may be pruned; absent: what io.tspod.prune says on record, where `confirm` means no. */
   mayPrune?(object: ObjectName, protection: Protection | undefined): boolean
 }

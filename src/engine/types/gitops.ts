@@ -85,6 +85,8 @@ type At = { revision: string; atMs: number }
 /** A source and how it stands. */
 export type SourceView = SourceWish & {
   suspended?: Suspension
+  /** Objects that are left alone, as `pod/web`, while the rest goes on. */
+  held?: Readonly<Record<string, Suspension>>
   /** The newest revision that could be read. */
   seen?: At
   attempted?: At
@@ -125,8 +127,17 @@ export type Gitops = {
   reconcile(name: string, wish: ReconcileWish, told: Told, signal: AbortSignal): Promise<RunView>
   /** Newest first. */
   history(name: string, limit: number): Promise<RunView[]>
-  suspend(name: string, suspension: Omit<Suspension, 'sinceMs'>): Promise<void>
-  resume(name: string): Promise<void>
+  /**
+   * Of the whole source, or of these of its objects alone (`pod/web`). Answers when the first suspension that is in
+   * force ends by itself. Throws NO_SUCH_OBJECT for an object that it does not own, USAGE for one of a source of units.
+   */
+  suspend(
+    name: string,
+    suspension: Omit<Suspension, 'sinceMs'>,
+    objects: readonly string[],
+  ): Promise<number | undefined>
+  /** Ends suspensions: that of the whole source where no object is named. Answers as `suspend`. */
+  resume(name: string, objects: readonly string[]): Promise<number | undefined>
   /** Applies an earlier revision again, and suspends; absent `to`: the one before. */
   rollback(name: string, to: string | undefined, author: string, told: Told, signal: AbortSignal): Promise<RunView>
   /** `prune`: all that it has applied goes as well, but for volumes. */

@@ -282,6 +282,12 @@ describe('what the sources no longer have', () => {
     expect(brief(confirmed)).toContain('pod/db prune delete')
   })
 
+  test('is left alone where somebody says so, also by who prunes', () => {
+    const held = ({ name }: { name: string }): string | undefined => (name === 'db' ? 'suspended by ada: x' : undefined)
+    const objects = plan(less, worldAfter(bundleOf(TEXT)), { prune: true, held })
+    expect(one(objects, 'db')).toMatchObject({ action: 'keep', because: ['suspended by ada: x'] })
+  })
+
   test('of another app is nobody else’s business', () => {
     const world = worldAfter(bundleOf(TEXT), 'other')
     expect(

@@ -248,3 +248,35 @@ test('a suspension that has run out ends by itself', async () => {
   expect(await fake.tick()).toMatchObject({ outcome: 'applied' })
   expect(await fake.events()).toContain('Resumed')
 })
+
+describe('an object that is suspended', () => {
+  const hold = async (untilMs?: number): Promise<void> => {
+    const { updateSource } = await import('../../../../src/engine/gitops/store.ts')
+    const suspension = { reason: 'x', author: 'ada', sinceMs: 0, ...(untilMs !== undefined && { untilMs }) }
+    await fake.hands.store.write(tx => updateSource(tx, 'shop', { held: { 'pod/a': suspension } }))
+  }
+
+  test('is left alone while the rest goes on, whatever becomes of it in the source', async () => {
+    await applied({ 'a.yaml': pod('a'), 'b.yaml': pod('b') })
+    await hold()
+    fake.commit({ 'a.yaml': pod('a', 'localhost/a:2'), 'b.yaml': pod('b', 'localhost/a:2') })
+    expect(await fake.tick()).toMatchObject({ outcome: 'applied', reason: 'change pod/b' })
+    expect(running()).toBe('a=1 b=2')
+    fake.world.running.set('a', 'localhost/a:by-hand')
+    expect(await fake.tick()).toMatchObject({ outcome: 'unchanged' })
+    fake.commit({ 'b.yaml': pod('b', 'localhost/a:2') })
+    expect(await fake.tick()).toMatchObject({ outcome: 'unchanged' })
+    expect(running()).toBe('a=by-hand b=2')
+  })
+
+  test('goes on when its time is up', async () => {
+    await applied({ 'a.yaml': pod('a') })
+    await hold(5000)
+    fake.commit({ 'a.yaml': pod('a', 'localhost/a:2') })
+    expect(await fake.tick()).toMatchObject({ outcome: 'unchanged' })
+    fake.world.nowMs = 6000
+    expect(await fake.tick()).toMatchObject({ outcome: 'applied', reason: expect.stringContaining('change pod/a') })
+    expect(await fake.source()).toMatchObject({ held: {} })
+    expect(await fake.events()).toContain('Resumed')
+  })
+})

@@ -74,7 +74,9 @@ export async function openWorld(wish: Partial<SourceWish> = {}) {
       return object(name, runs === undefined ? 'create' : runs === image ? 'unchanged' : 'configure')
     })
     const gone = [...world.running.keys()].filter(name => !pods.has(name))
-    return { app: 'shop', objects: [...there, ...gone.map(name => object(name, job.request.prune ? 'prune' : 'keep'))] }
+    const isKept = (name: string): boolean =>
+      job.request.held?.({ kind: 'Pod', name }) !== undefined || !job.request.prune
+    return { app: 'shop', objects: [...there, ...gone.map(name => object(name, isKept(name) ? 'keep' : 'prune'))] }
   }
   const hands: Hands = {
     store,

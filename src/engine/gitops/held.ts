@@ -1,0 +1,45 @@
+/** Objects of a source that are suspended while the rest of it goes on. Pure. */
+import type { Bundle } from '../../model.ts'
+import type { ObjectName, Suspension } from '../types/index.ts'
+import { isOver, suspensionText } from './decide.ts'
+
+/** By the object as people write it, `pod/web`. */
+export type Held = Readonly<Record<string, Suspension>>
+
+/** What people call an object. */
+export const objectKey = ({ kind, name }: ObjectName): string => `${kind.toLowerCase()}/${name}`
+
+/** Those that go on, where some have run out; undefined where none has. */
+export function withoutExpired(held: Held | undefined, nowMs: number): Held | undefined {
+  const all = Object.entries(held ?? {})
+  const left = all.filter(([, suspension]) => !isOver(suspension, nowMs))
+  return left.length === all.length ? undefined : Object.fromEntries(left)
+}
+
+/** Why an object is left alone; undefined for one that is not. */
+export const heldBecause =
+  (held: Held | undefined) =>
+  (object: ObjectName): string | undefined => {
+    const suspension = held?.[objectKey(object)]
+    return suspension === undefined ? undefined : suspensionText(suspension)
+  }
+
+/**
+ * The bundle without what is left alone: nothing of that is made, changed or started. Others see what they refer to as
+ * their own manifests have it, ConfigMaps too.
+ */
+export function withoutHeld(bundle: Bundle, held: Held | undefined): Bundle {
+  if (held === undefined) return bundle
+  const isHeld = (object: ObjectName): boolean => objectKey(object) in held
+  const named = (kind: string) => (one: { name: string }) => !isHeld({ kind, name: one.name })
+  const { jobs, objects } = bundle
+  return {
+    ...bundle,
+    pods: bundle.pods.filter(({ origin }) => !isHeld(origin)),
+    workloads: bundle.workloads.filter(workload => !isHeld(workload)),
+    secrets: bundle.secrets.filter(named('Secret')),
+    claims: bundle.claims.filter(named('PersistentVolumeClaim')),
+    ...(jobs !== undefined && { jobs: jobs.filter(named('Job')) }),
+    ...(objects !== undefined && { objects: objects.filter(object => !isHeld(object)) }),
+  }
+}
