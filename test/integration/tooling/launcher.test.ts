@@ -54,6 +54,17 @@ test('arguments arrive as they are, and nobody else may read what is written', (
   expect(lines).toContain('umask 0077')
 })
 
+test('Node has more room for what holds all manifests at once, and for nothing else', () => {
+  const sizes = ['--min-semi-space-size=8', '--initial-old-space-size=64']
+  for (const args of [['apply', '-f', 'a b'], ['diff'], ['gitops', 'reconcile']]) {
+    const lines = told(launcher, args, {})
+    expect(lines.slice(0, 3 + args.length)).toEqual([...sizes, `${home}/bin/../dist/tspod.cjs`, ...args])
+  }
+  for (const args of [['container', 'cleanup', 'apply'], ['kube', 'play'], []]) {
+    expect(told(launcher, args, {})[0]).toBe(`${home}/bin/../dist/tspod.cjs`)
+  }
+})
+
 test('it works through a link from anywhere', () => {
   const link = join(home, 'elsewhere')
   symlinkSync('bin/tspod', link)
