@@ -98,9 +98,8 @@ const apart: Plugin = {
 const slim: Plugin = {
   name: 'slim',
   setup({ onResolve, onLoad }) {
-    const importer = /\/node_modules\/dbus-next\//
-    onResolve({ filter: /^(crypto|xml2js)$/ }, ({ path, importer: who }) =>
-      importer.test(who) ? { path, namespace: 'slim' } : undefined,
+    onResolve({ filter: /^(crypto|xml2js)$/ }, ({ path, importer }) =>
+      importer.includes('/node_modules/dbus-next/') ? { path, namespace: 'slim' } : undefined,
     )
     onLoad({ filter: /^crypto$/, namespace: 'slim' }, () => ({
       contents: `const { getBuiltinModule } = process

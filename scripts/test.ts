@@ -13,7 +13,7 @@ import { join } from 'node:path'
 
 type Kind = { inBand: boolean; limitMinutes: number }
 
-/** Integration tests have cells of their own; those that share one booted machine run one file after the other. */
+/** Integration tests have cells or names of their own; system tests share one booted machine, one file after the other. */
 const KINDS: Record<string, Kind> = {
   unit: { inBand: false, limitMinutes: 5 },
   golden: { inBand: false, limitMinutes: 5 },

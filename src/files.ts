@@ -12,6 +12,7 @@ import {
   fstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
 } from 'node:fs'
@@ -337,4 +338,14 @@ export function processStart(pid: number): string | undefined {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   const [state, start] = [fields[0], fields[19]]
   return state === 'Z' || state === 'X' ? undefined : start
+}
+
+/** The names in a directory; none when it is not there. */
+export function entryNames(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
 }

@@ -66,3 +66,6 @@ export function goQuote(text: string): string {
   })
   return `"${escaped}"`
 }
+
+/** An object as kubectl writes it: `pod/web`. */
+export const objectLabel = ({ kind, name }: { kind: string; name: string }): string => `${kind.toLowerCase()}/${name}`

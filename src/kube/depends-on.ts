@@ -1,7 +1,9 @@
 /** Which pods wait for which: the annotation `io.tspod.depends-on: "pod/db, deployment/cache"`, across all documents. */
+
 import { firstPods } from '../job.ts'
 import type { JobSpec, PodName, PodSpec } from '../model.ts'
 import { startOrder } from '../order.ts'
+import { objectLabel } from '../words.ts'
 import type { Setting } from './metadata.ts'
 import type { ReadPod } from './pod/index.ts'
 import { didYouMean, quote } from './yaml/index.ts'
@@ -9,7 +11,7 @@ import { didYouMean, quote } from './yaml/index.ts'
 const HOW = 'write pod/NAME or deployment/NAME; of containers of one pod io.tspod.depends-on/CONTAINER: "OTHER"'
 
 /** `kind/name` as kubectl writes it. */
-const labelOf = ({ origin }: PodSpec): string => `${origin.kind.toLowerCase()}/${origin.name}`
+const labelOf = ({ origin }: PodSpec): string => objectLabel(origin)
 
 /** Puts what the annotations say into the pods, notes what is not there, and reports what goes round in a circle. */
 export function applyDependencies(pods: readonly ReadPod[], jobs: readonly JobSpec[], incomplete: boolean): void {

@@ -1,7 +1,7 @@
 /** A command in a running container under a conmon of its own, which records how it ended. */
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
-import { type CreateInput, exitCommand, monitored, type Reported, runtimeArgsOf } from './conmon.ts'
+import { begin, type CreateInput, exitCommand, monitored, type Reported, runtimeArgsOf } from './conmon.ts'
 
 export type ExecInput = Pick<
   CreateInput,
@@ -22,8 +22,10 @@ export type ExecInput = Pick<
  * `directory`, which `onAttachable` is the time for.
  * Throws START_FAILED with the runtime's complaint, COMMAND_TIMEOUT, TOOL_MISSING.
  */
-export const execMonitored = (input: ExecInput, clock: Clock): Promise<Reported> =>
-  monitored({ ...input, bundle: input.directory, runDir: input.directory, args: execConmonArgs(input) }, clock)
+export function execMonitored(input: ExecInput, clock: Clock): Promise<Reported> {
+  const whole = { ...input, bundle: input.directory, runDir: input.directory }
+  return monitored(whole, clock, begin({ ...whole, args: execConmonArgs(input) }))
+}
 
 /** conmon's arguments. Pure. */
 export function execConmonArgs(input: ExecInput): string[] {

@@ -77,8 +77,7 @@ export async function createContainer(
   clock: Clock = systemClock,
   begun: Promise<BegunMonitor> = beginMonitor(input),
 ): Promise<Created> {
-  const args = conmonArgs(input)
-  const { pid, start, conmonPid, conmonStart } = await monitored({ ...input, args }, clock, begun)
+  const { pid, start, conmonPid, conmonStart } = await monitored(input, clock, begun)
   if (start !== undefined && conmonStart !== undefined) return { pid, start, conmonPid, conmonStart }
   endMonitor(conmonPid, undefined)
   throw startFailed(input.name, input.runtime, `${input.runtime.name} reported process ${pid}, which is not there`)
@@ -102,7 +101,8 @@ export function dismissMonitor({ monitor }: BegunMonitor): void {
   monitor.close()
 }
 
-async function begin(input: Monitored & { args: readonly string[] }): Promise<BegunMonitor> {
+/** Starts conmon with `args`, for `monitored`. Throws TOOL_MISSING, COMMAND_FAILED. */
+export async function begin(input: Monitored & { args: readonly string[] }): Promise<BegunMonitor> {
   const monitor = await spawnMonitor(
     [input.conmonPath, ...input.args],
     {
@@ -127,12 +127,8 @@ type Monitored = Pick<
   'runtime' | 'name' | 'bundle' | 'conmonPath' | 'runDir' | 'beforeStart' | 'onAttachable' | 'timeoutMs' | 'restore'
 >
 
-/** Starts conmon with `args` and waits for what it says of the process it has the runtime make. Throws as `createContainer`. */
-export async function monitored(
-  input: Monitored & { args: readonly string[] },
-  clock: Clock,
-  begun: Promise<BegunMonitor> = begin(input),
-): Promise<Reported> {
+/** Lets a conmon go and waits for what it says of the process it has the runtime make. Throws as `createContainer`. */
+export async function monitored(input: Monitored, clock: Clock, begun: Promise<BegunMonitor>): Promise<Reported> {
   const files = filesOf(input)
   const { monitor, entered } = await begun
   try {

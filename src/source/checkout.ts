@@ -2,10 +2,10 @@
  * A checkout that somebody else keeps up to date. What is read of it by us are a few small files below .git, plainly;
  * the commit that they name is then fetched as from any other repository, and its working files never count.
  */
-import { lstatSync, readdirSync, type Stats } from 'node:fs'
+import { lstatSync, type Stats } from 'node:fs'
 import { join, posix } from 'node:path'
 import { isMissing, isTspodError, type TspodError } from '../errors.ts'
-import { readBeneath, readPlain } from '../files.ts'
+import { entryNames, readBeneath, readPlain } from '../files.ts'
 import { empty, fetchFailure, refuse, unstable, vanished } from './failure.ts'
 import { mayBeManifest } from './manifests.ts'
 import { isObjectName } from './mirror.ts'
@@ -115,7 +115,7 @@ export function whatIsDirty(
     return now.equals(Buffer.from(text)) ? [] : [`${file} differs from the commit`]
   })
   const known = new Set([...files.map(({ file }) => file), ...beside])
-  const added = namesIn(join(dir, base))
+  const added = entryNames(join(dir, base))
     .filter(mayBeManifest)
     .map(name => posix.join(base, name))
     .filter(file => !known.has(file))
@@ -132,15 +132,6 @@ function workingFile(dir: string, file: string, bytes: number): Buffer | undefin
     return readBeneath(dir, file, bytes)
   } catch (error) {
     if (isTspodError(error, 'UNSAFE_PATH')) return Buffer.alloc(bytes + 1)
-    throw error
-  }
-}
-
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path)
-  } catch (error) {
-    if (isMissing(error)) return []
     throw error
   }
 }

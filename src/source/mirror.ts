@@ -1,8 +1,8 @@
 /** Our own bare copy of a repository: the only one that is ever read. What is in it has passed git's fsck. */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { isMissing, isTspodError, TspodError } from '../errors.ts'
-import { removeTree } from '../files.ts'
+import { isTspodError, TspodError } from '../errors.ts'
+import { entryNames, removeTree } from '../files.ts'
 import type { Finished } from '../process.ts'
 import type { Access } from './access.ts'
 import { fetchFailure, refuse, vanished } from './failure.ts'
@@ -196,15 +196,6 @@ const MANY_LOOSE = 27
 
 /** True for a mirror in so many pieces that reading it gets slow. */
 export function isInPieces(mirror: string): boolean {
-  const packs = namesIn(join(mirror, 'objects/pack')).filter(name => name.endsWith('.pack'))
-  return packs.length > MANY_PACKS || namesIn(join(mirror, 'objects/17')).length > MANY_LOOSE
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
+  const packs = entryNames(join(mirror, 'objects/pack')).filter(name => name.endsWith('.pack'))
+  return packs.length > MANY_PACKS || entryNames(join(mirror, 'objects/17')).length > MANY_LOOSE
 }

@@ -3,11 +3,11 @@
  * what containers may have mounted trees/DIGEST, which never is. A tree is named after its content, so that a commit
  * that changes none of it gives the same paths, and no pod has to restart for it. Both are there as a whole or not at all.
  */
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
 import { isMissing } from '../errors.ts'
-import { removeTree, syncDirectory, type WriteOptions, writeAtomic } from '../files.ts'
+import { entryNames, removeTree, syncDirectory, type WriteOptions, writeAtomic } from '../files.ts'
 import { randomHex } from '../random.ts'
 import type { TreeEntry } from './tree.ts'
 
@@ -175,18 +175,18 @@ export type Garbage = {
  */
 export async function collectSnapshots(directory: string, garbage: Garbage): Promise<string[]> {
   const { inUse, keep = 5, revisions = [] } = garbage
-  const names = namesIn(snapshotsOf(directory)).filter(isWhole)
+  const names = entryNames(snapshotsOf(directory)).filter(isWhole)
   const isKept = (name: string): boolean => revisions.some(revision => name.startsWith(fileName(revision)))
   const age = new Map(names.map(name => [name, statSync(join(snapshotsOf(directory), name)).mtimeMs]))
   const old = names.filter(name => !isKept(name)).sort((a, b) => (age.get(b) ?? 0) - (age.get(a) ?? 0))
   const going = new Set(old.slice(keep))
   const needed = names.filter(name => !going.has(name)).map(name => loadSnapshot(directory, name)?.root ?? '')
   const isUsed = (path: string): boolean => inUse.some(each => each === path || each.startsWith(`${path}/`))
-  const trees = namesIn(join(directory, TREES))
+  const trees = entryNames(join(directory, TREES))
     .map(name => posix.join(TREES, name))
     .filter(tree => !isUsed(join(directory, tree)) && !needed.some(root => root.startsWith(join(directory, tree, '/'))))
   const unfinished = ['', 'snapshots'].flatMap(parent =>
-    namesIn(join(directory, parent)).flatMap(name => (isWhole(name) ? [] : [posix.join(parent, name)])),
+    entryNames(join(directory, parent)).flatMap(name => (isWhole(name) ? [] : [posix.join(parent, name)])),
   )
   const all = [...[...going].map(name => posix.join('snapshots', name)), ...trees, ...unfinished]
   for (const path of all) await removeTree(join(directory, path))
@@ -197,12 +197,3 @@ const isWhole = (name: string): boolean => !name.startsWith('.')
 
 /** A revision as part of a file name. */
 export const fileName = (revision: string): string => revision.replace(':', '-')
-
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
-}

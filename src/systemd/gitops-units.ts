@@ -3,13 +3,15 @@
 /** In the order of importance: what is called, and what calls it. */
 export const GITOPS_TEMPLATES = ['tspod-gitops@.service', 'tspod-gitops@.timer', 'tspod-gitops@.path'] as const
 
-export type GitopsUnits = { service: string; timer: string; path: string }
+/** `resume`: of the timer that waits for the end of a suspension, without its ending. */
+export type GitopsUnits = { service: string; timer: string; path: string; resume: string }
 
 /** The units of a source; its name has only letters, digits and dashes. */
 export const gitopsUnits = (name: string): GitopsUnits => ({
   service: `tspod-gitops@${name}.service`,
   timer: `tspod-gitops@${name}.timer`,
   path: `tspod-gitops@${name}.path`,
+  resume: `tspod-gitops-resume-${name}`,
 })
 
 const MARK = '# Written by `tspod gitops add`\n'

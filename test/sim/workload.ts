@@ -1,4 +1,5 @@
 /** Random pods and the ways their containers behave. */
+import { PLAIN_OPTIONS } from '../../src/engine/play/plain-options.ts'
 import type { PlayOptions } from '../../src/engine/types/api.ts'
 import type { Bundle, ContainerName, ContainerSpec, PodName, PodSpec } from '../../src/model.ts'
 import { containerSpec, podSpec } from '../support/spec-input.ts'
@@ -24,15 +25,9 @@ export function randomWorkload(random: Random): Workload {
     ? { name: 'play-service', propagation: random.pick(['none', 'any', 'all'] as const) }
     : undefined
   const options: PlayOptions = {
-    replace: false,
+    ...PLAIN_OPTIONS,
     start: !random.chance(0.08),
     networks: random.chance(0.15) ? ['host'] : [],
-    ips: [],
-    macs: [],
-    logOptions: [],
-    noHosts: false,
-    noHostname: false,
-    noPodPrefix: false,
     pull: {} as PlayOptions['pull'],
     ...(service !== undefined && { service }),
   }

@@ -138,7 +138,6 @@ export const remove = defineVerb({
   async run({ flags, operands: [name = ''] }, world) {
     const gitops = await gitopsOf(world)
     await gitops.history(name, 1)
-    await wakeSource(name, undefined, world)
     const warning = await unwatchSource(name, world)
     const { failures } = await gitops.remove(name, { prune: flags.prune }, world.signal)
     if (failures.length === 0) return { stdout: `${name}\n`, stderr: warning }

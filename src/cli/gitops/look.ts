@@ -1,5 +1,7 @@
 /** `tspod gitops list`, `status`, `history` and `diff`: what is known of sources, and what they would do. */
+
 import type { RunView, SourceView, Suspension } from '../../engine/index.ts'
+import { objectLabel } from '../../words.ts'
 import type { FlagTable } from '../flags.ts'
 import { printable, printableLines } from '../output.ts'
 import { age, json, table, timestamp } from '../table.ts'
@@ -168,8 +170,8 @@ function statusText(source: SourceView, nextMs: number | undefined, nowMs: numbe
     ['Drift', drift],
     ['Health', app?.health],
   ]
-  const objects = (app?.objects ?? []).map(({ kind, name, phase, ready, total }) => [
-    `  ${kind.toLowerCase()}/${name}`,
+  const objects = (app?.objects ?? []).map(({ phase, ready, total, ...object }) => [
+    `  ${objectLabel(object)}`,
     phase ?? '',
     total === undefined ? '' : `${ready ?? 0}/${total}`,
   ])

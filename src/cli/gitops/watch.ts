@@ -67,10 +67,11 @@ export async function rewatch(source: SourceView, world: World): Promise<void> {
 /** Takes the units of a source away; answers what could not be done. */
 export async function unwatchSource(name: string, world: World): Promise<string> {
   const place = placeOf(false, world)
-  const { timer, path } = gitopsUnits(name)
+  const { timer, path, resume } = gitopsUnits(name)
   if (![timer, path].some(unit => existsSync(dropInOf(place, unit)))) return ''
   try {
     await withUnits(place, world, async units => {
+      await units.act('stop', `${resume}.timer`, world.signal)
       for (const unit of [timer, path]) {
         await units.act('stop', unit, world.signal)
         await removeDropIn(place, unit)
@@ -88,13 +89,12 @@ export async function unwatchSource(name: string, world: World): Promise<string>
 /** Has systemd reconcile a source when its suspension ends, however long its interval is; without an end nothing waits. */
 export async function wakeSource(name: string, untilMs: number | undefined, world: World): Promise<void> {
   const place = placeOf(false, world)
-  const { service, timer } = gitopsUnits(name)
+  const { service, timer, resume } = gitopsUnits(name)
   if (!systemdPresent() || !existsSync(dropInOf(place, timer))) return
-  const wake = `tspod-gitops-resume-${name}`
   await withUnits(place, world, units =>
     untilMs === undefined
-      ? units.act('stop', `${wake}.timer`, world.signal)
-      : units.startAt({ name: wake, unit: service, atMs: untilMs, description: `End of the suspension of ${name}` }),
+      ? units.act('stop', `${resume}.timer`, world.signal)
+      : units.startAt({ name: resume, unit: service, atMs: untilMs, description: `End of the suspension of ${name}` }),
   )
 }
 

@@ -183,8 +183,8 @@ async function isReady({ request, prepared, ledger }: Work, seen: () => Promise<
   const names = new Set<string>(request.bundle.pods.map(({ name }) => name))
   const isIdle = prepared.planned.every(({ pods }) => pods.every(pod => pod.do === 'nothing'))
   if (isIdle) {
-    const seen = [...prepared.world.pods.values()].filter(({ record }) => names.has(record.name))
-    return seen.every(({ view }) => isWell(readinessOf(view, view.containers)))
+    const own = [...prepared.world.pods.values()].filter(({ record }) => names.has(record.name))
+    return own.every(({ view }) => isWell(readinessOf(view, view.containers)))
   }
   const loaded = await seen()
   return loaded

@@ -2,8 +2,10 @@
  * What an apply has to do: a bundle and what there is come in, a plan that people can read and one that can be carried
  * out come out. Pure.
  */
+
 import { TspodError } from '../../errors.ts'
 import type { ManifestObject, PodSpec } from '../../model.ts'
+import { objectLabel } from '../../words.ts'
 import type { AppObjectRecord } from '../state/index.ts'
 import type { ApplyRequest, ObjectName, PlannedObject } from '../types/index.ts'
 import { type ChangedSecrets, comparePod } from './compare.ts'
@@ -221,7 +223,7 @@ function refuseConflicts(request: ApplyRequest, objects: readonly ManifestObject
   const { app, bundle } = request
   const complaints = objects.flatMap(object => {
     const owner = world.owners.get(keyOf(object))
-    return owner === undefined || owner.app === app ? [] : `${label(object)} belongs to app ${owner.app}`
+    return owner === undefined || owner.app === app ? [] : `${objectLabel(object)} belongs to app ${owner.app}`
   })
   for (const { name, origin } of bundle.pods) {
     const standing = world.pods.get(name)
@@ -231,7 +233,7 @@ function refuseConflicts(request: ApplyRequest, objects: readonly ManifestObject
     if (owner?.app === app) continue
     if (owner !== undefined) {
       if (maker.kind !== origin.kind || maker.name !== origin.name)
-        complaints.push(`pod/${name} is one of ${label(maker)}, which belongs to app ${owner.app}`)
+        complaints.push(`pod/${name} is one of ${objectLabel(maker)}, which belongs to app ${owner.app}`)
     } else complaints.push(`pod/${name} was made by kube play, from ${maker.place.file}`)
   }
   if (complaints.length === 0) return
@@ -240,6 +242,3 @@ function refuseConflicts(request: ApplyRequest, objects: readonly ManifestObject
     remedy: 'give yours other names, take theirs down, or take them over with --force-conflicts; nothing was changed',
   })
 }
-
-/** An object as kubectl writes it. */
-export const label = ({ kind, name }: ObjectName): string => `${kind.toLowerCase()}/${name}`

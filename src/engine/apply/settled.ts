@@ -76,7 +76,7 @@ async function settledBy(
       context,
       app,
       new Set(bundle.claims.map(({ name }) => name)),
-      await podsOf(context, app, await seen()),
+      await podsOf(context, app, seen()),
     ),
   }
 }
@@ -90,7 +90,7 @@ export async function settled(context: EngineContext, inputs: string): Promise<A
     const app = String(row.name)
     const { standing, objects, results, ...kept } = JSON.parse(String(row.settled)) as Settled
     if (kept.digest !== digest) continue
-    const pods = await podsOf(context, app, await loadAll(context))
+    const pods = await podsOf(context, app, loadAll(context))
     const now = await standingOf(context, app, new Set(standing.volumes), pods)
     if (!same(standing, now) || !(await areWell(context, pods))) return undefined
     const ready = pods.every(({ view }) => ['ready', 'done'].includes(readinessOf(view, view.containers)))
@@ -101,8 +101,8 @@ export async function settled(context: EngineContext, inputs: string): Promise<A
 
 type Pod = Pick<SeenPod, 'record' | 'containers' | 'view'>
 
-async function podsOf(context: EngineContext, app: string, loaded: readonly Loaded[]): Promise<Pod[]> {
-  const owners = await readAppObjects(context.store)
+async function podsOf(context: EngineContext, app: string, loading: Promise<readonly Loaded[]>): Promise<Pod[]> {
+  const [loaded, owners] = await Promise.all([loading, readAppObjects(context.store)])
   const own = new Set(owners.filter(owner => owner.app === app).map(keyOf))
   return loaded
     .filter(({ pod }) => pod.kind === 'pod' && own.has(keyOf(pod.spec.origin)))

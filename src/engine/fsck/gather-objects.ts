@@ -1,8 +1,8 @@
 /** Things on this host that carry our mark, and locks; whether a record tells of them is judged elsewhere. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMissing } from '../../errors.ts'
-import { processStart } from '../../files.ts'
+import { entryNames, processStart } from '../../files.ts'
 import type { Id } from '../../model.ts'
 import { podCgroups } from '../../oci/index.ts'
 import { copyDirectory, exitDirectory, lockDirectory, type Paths } from '../../paths.ts'
@@ -114,15 +114,8 @@ function inodeOf(path: string): string | undefined {
   }
 }
 
-/** Names in a directory; none when it is not there. */
-export function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory).sort()
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
-}
+/** Names in a directory, sorted; none when it is not there. */
+export const namesIn = (directory: string): string[] => entryNames(directory).sort()
 
 /** The text of a file that may go at any moment; empty then. */
 export function textOf(path: string): string {

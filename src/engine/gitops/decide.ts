@@ -2,6 +2,7 @@
  * What a tick does with a source, decided from what is known so far. Pure: the loop asks at each step, and does what it
  * is told.
  */
+import { objectLabel } from '../../words.ts'
 import type { ApplyPlan, ReconcileWish, SourceFailure, Suspension } from '../types/index.ts'
 
 /** `skip`: all is as it should be, nothing is to be done. `refuse`: something is wrong, and nothing may be done. */
@@ -104,7 +105,7 @@ export function judgePrune(plan: ApplyPlan, allowed: number | undefined): Verdic
   const going = there.filter(({ action }) => action === 'prune')
   const isMany = going.length >= BUDGET_COUNT && going.length > there.length * BUDGET_SHARE
   if (going.length === 0 || !isMany || (allowed ?? 0) >= going.length) return { do: 'act', reason: '' }
-  const names = going.map(({ kind, name }) => `${kind.toLowerCase()}/${name}`)
+  const names = going.map(objectLabel)
   return {
     do: 'refuse',
     reason: `${going.length} of ${there.length} objects would be removed: ${listed(names)}`,
@@ -124,9 +125,7 @@ export const listed = (names: readonly string[]): string =>
 export function changesOf(plan: ApplyPlan): string | undefined {
   const words = { create: 'create', start: 'start', configure: 'change', prune: 'remove' } as const
   const parts = Object.entries(words).flatMap(([action, word]) => {
-    const names = plan.objects
-      .filter(each => each.action === action)
-      .map(({ kind, name }) => `${kind.toLowerCase()}/${name}`)
+    const names = plan.objects.filter(each => each.action === action).map(objectLabel)
     return names.length === 0 ? [] : [`${word} ${listed(names)}`]
   })
   return parts.length === 0 ? undefined : parts.join('; ')

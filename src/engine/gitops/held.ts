@@ -1,13 +1,12 @@
 /** Objects of a source that are suspended while the rest of it goes on. Pure. */
+
 import type { Bundle } from '../../model.ts'
+import { objectLabel } from '../../words.ts'
 import type { ObjectName, Suspension } from '../types/index.ts'
 import { isOver, suspensionText } from './decide.ts'
 
 /** By the object as people write it, `pod/web`. */
 export type Held = Readonly<Record<string, Suspension>>
-
-/** What people call an object. */
-export const objectKey = ({ kind, name }: ObjectName): string => `${kind.toLowerCase()}/${name}`
 
 /** Those that go on, where some have run out; undefined where none has. */
 export function withoutExpired(held: Held | undefined, nowMs: number): Held | undefined {
@@ -20,7 +19,7 @@ export function withoutExpired(held: Held | undefined, nowMs: number): Held | un
 export const heldBecause =
   (held: Held | undefined) =>
   (object: ObjectName): string | undefined => {
-    const suspension = held?.[objectKey(object)]
+    const suspension = held?.[objectLabel(object)]
     return suspension === undefined ? undefined : suspensionText(suspension)
   }
 
@@ -30,7 +29,7 @@ export const heldBecause =
  */
 export function withoutHeld(bundle: Bundle, held: Held | undefined): Bundle {
   if (held === undefined) return bundle
-  const isHeld = (object: ObjectName): boolean => objectKey(object) in held
+  const isHeld = (object: ObjectName): boolean => objectLabel(object) in held
   const named = (kind: string) => (one: { name: string }) => !isHeld({ kind, name: one.name })
   const { jobs, objects } = bundle
   return {

@@ -86,7 +86,7 @@ async function translateFiles(context: EngineContext, { files, root, keptWith }:
   return translation
 }
 
-/** In characters. Of more than a hundred times what people write it is not worth to be read, either. */
+/** In characters: more than that is not worth reading back. */
 const MAX_KEPT = 16 * 1024 * 1024
 
 /** All pods with the app that each is of: its object's, or that of the unit that has played it. */

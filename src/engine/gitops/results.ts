@@ -1,5 +1,7 @@
 /** What a reconcile has come to, in the records, the history and the journal. */
+
 import { TspodError } from '../../errors.ts'
+import { objectLabel } from '../../words.ts'
 import type { Transaction } from '../state/index.ts'
 import type { ApplyReport, ReconcileWish, RunView, Stage, Told } from '../types/index.ts'
 import { type BadRevision, countFailure, listed, pauseAfter, retryAt } from './decide.ts'
@@ -32,15 +34,14 @@ export function failureOf({ results, ready }: ApplyReport): TspodError | undefin
   const wrong = results.filter(({ outcome }) => outcome === 'failed')
   const back = results.filter(({ outcome }) => outcome === 'rolled back')
   if (wrong.length === 0 && back.length === 0 && ready) return undefined
-  const label = ({ kind, name }: { kind: string; name: string }): string => `${kind.toLowerCase()}/${name}`
   const [first] = wrong.length > 0 ? wrong : back
-  const old = back.length === 0 ? '' : `; the old ones run again: ${listed(back.map(label))}`
+  const old = back.length === 0 ? '' : `; the old ones run again: ${listed(back.map(objectLabel))}`
   const message =
     first === undefined
       ? 'not all pods have become ready'
-      : `${label(first)}: ${first.message ?? 'it has failed'}${old}`
+      : `${objectLabel(first)}: ${first.message ?? 'it has failed'}${old}`
   const rest =
-    wrong.length > 1 ? { details: wrong.map(each => `${label(each)}: ${each.message ?? ''}`).join('\n') } : {}
+    wrong.length > 1 ? { details: wrong.map(each => `${objectLabel(each)}: ${each.message ?? ''}`).join('\n') } : {}
   return new TspodError('PARTIAL_FAILURE', message, {
     remedy: 'correct it in the source; what is wrong is in `tspod logs` and `tspod events`',
     ...rest,
@@ -122,9 +123,7 @@ const tellOfHealing = (
   healed: NonNullable<RunView['healed']>,
   atMs: number,
 ): Promise<void> => {
-  const message = healed
-    .map(({ kind, name: object, outcome }) => `${kind.toLowerCase()}/${object} ${outcome}`)
-    .join(', ')
+  const message = healed.map(each => `${objectLabel(each)} ${each.outcome}`).join(', ')
   const revision = applied?.revision
   const told = { action: 'drift', reason: 'DriftCorrected', message, ...(revision !== undefined && { revision }) }
   return tellOfSource(tx, name, told, atMs)

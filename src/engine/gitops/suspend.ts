@@ -1,9 +1,10 @@
 /** Suspensions of sources and of single objects: written by people, ended by them or by the clock. */
+
 import { TspodError } from '../../errors.ts'
+import { objectLabel } from '../../words.ts'
 import type { EngineContext } from '../context.ts'
 import type { Suspension } from '../types/index.ts'
 import { isOver, listed } from './decide.ts'
-import { objectKey } from './held.ts'
 import { readSource, type SourceRecord, tellOfSource, updateSource } from './store.ts'
 
 /** See `Gitops.suspend`. */
@@ -43,7 +44,9 @@ export async function resume(
   }
   if (objects.length > 0 || suspended !== undefined) {
     await store.write(async tx => {
-      const left = Object.fromEntries(Object.entries(held).filter(([object]) => !objects.includes(object)))
+      // Somebody may have suspended another one since.
+      const { held: now = {} } = await readSource(tx, name)
+      const left = Object.fromEntries(Object.entries(now).filter(([object]) => !objects.includes(object)))
       await updateSource(tx, name, objects.length === 0 ? { suspended: null } : { held: left })
       const message = objects.join(' ')
       await tellOfSource(tx, name, { action: 'resume', reason: 'Resumed', message }, nowMs)
@@ -65,7 +68,7 @@ async function requireObjects(
     })
   }
   const rows = await store.all('SELECT kind, name FROM app_object WHERE app = ?', [name])
-  const known = new Set(rows.map(row => objectKey({ kind: String(row.kind), name: String(row.name) })))
+  const known = new Set(rows.map(row => objectLabel({ kind: String(row.kind), name: String(row.name) })))
   const unknown = objects.filter(object => !known.has(object))
   if (unknown.length === 0) return
   throw new TspodError('NO_SUCH_OBJECT', `${name} has no ${listed(unknown)}`, {

@@ -63,11 +63,14 @@ const LIVES: ReadonlySet<string> = new Set(['running', 'paused', 'stopping', 'un
 export function endExecutors(work: PodWork): Pick<Executors, Ending> {
   const { context, pod } = work
   const { run, paths, clock, hierarchies } = context
+  /** Lets netavark be started first, whose work is what everything waits for in the end. */
+  const networkBegins = async (): Promise<void> => {
+    if (work.sandbox.network !== undefined) await clock.sleep(0)
+  }
   return {
     stop: step => stop(work, containerOf(work, step.container)),
     delete: async step => {
-      // netavark is started first, whose work is what everything waits for in the end.
-      if (work.sandbox.network !== undefined) await clock.sleep(0)
+      await networkBegins()
       await deleteRun(work, containerOf(work, step.container))
     },
     unmount: async step => {
@@ -75,7 +78,7 @@ export function endExecutors(work: PodWork): Pick<Executors, Ending> {
       await (await context.rootfs()).unmount(step.container)
     },
     erase: async step => {
-      if (work.sandbox.network !== undefined) await clock.sleep(0)
+      await networkBegins()
       await releaseRoot(work, step.container)
       await (await context.rootfs()).remove(step.container)
     },
