@@ -112,7 +112,7 @@ export function workOn(
 /** Loads a pod that exists. Its lock has to be held. */
 export async function loadWork(context: EngineContext, pod: PodRecord, signal?: AbortSignal): Promise<PodWork> {
   const [containers, sandbox] = await Promise.all([
-    readContainers(context.store, pod.id),
+    readContainers(context.store, [pod.id]),
     readSandbox(context.store, pod.id, context.boot),
   ])
   if (sandbox === undefined) {

@@ -12,7 +12,7 @@ import { play } from '../play/index.ts'
 import { readinessOf } from '../probe/index.ts'
 import { dropBefore, keepBefore, readBefore, type Transaction, takeLock } from '../state/index.ts'
 import type { ApplyPlan, ApplyReport, ApplyRequest, Progress } from '../types/index.ts'
-import { type Loaded, loadAll } from '../view/index.ts'
+import { loadAll } from '../view/index.ts'
 import { writeSecrets } from '../volumes/index.ts'
 import { lazyHasher } from './hash.ts'
 import { staleObjects, writeInventory } from './inventory.ts'
@@ -24,7 +24,7 @@ import { beforeOf } from './restore.ts'
 import { settle } from './settled.ts'
 import { giveWay } from './undo.ts'
 import { bringWave } from './wave.ts'
-import type { Planned } from './world.ts'
+import { type Look, lookOf, type Planned } from './world.ts'
 
 /** How long an apply waits for another one of the same app, whose pods may take long to get ready. */
 const LOCK_TIMEOUT_MS = 15 * 60_000
@@ -35,8 +35,8 @@ export type Work = {
   ledger: Ledger
   progress: Progress
   signal: AbortSignal
-  /** All pods as they are, for as long as nothing has been done about one since. */
-  seen?: Loaded[]
+  /** Pods by name as they are, but for those that something has been done about since. */
+  seen: Map<string, Look>
 }
 
 /** Brings what runs to what the bundle of the request says. */
@@ -52,7 +52,8 @@ export async function execute(
   const agreed = (await request.agree?.(planOf(request, first))) ?? true
   if (!agreed) return { plan: planOf(request, first), results: [], ready: true }
   const prepared = await prepare(context, request, first, progress, signal)
-  const work: Work = { context, request, prepared, ledger: new Ledger(prepared.planned), progress, signal }
+  const seen = new Map([...prepared.world.pods.values()].map(pod => [pod.record.name as string, pod]))
+  const work: Work = { context, request, prepared, ledger: new Ledger(prepared.planned), progress, signal, seen }
   await begin(work)
   const waves = [...Map.groupBy(prepared.planned.filter(isWanted), ({ object }) => object.wave)].sort(
     ([a], [b]) => a - b,
@@ -67,13 +68,13 @@ export async function execute(
   if (work.ledger.hasFailed) await giveWay(work)
   await end(work)
   if (signal.aborted) throw interrupted(work)
-  const seen = once(async () => work.seen ?? loadAll(context))
+  const looks = once(() => lookAgain(work))
   const report = {
     plan: planOf(request, prepared),
     results: work.ledger.results(),
-    ready: await isReady(work, seen),
+    ready: await isReady(work, looks),
   }
-  await settle(context, request, report, seen)
+  await settle(context, request, report, looks)
   return report
 }
 
@@ -155,7 +156,7 @@ async function relabelVolumes(tx: Transaction, { request, prepared }: Work, name
 export async function prune(work: Work, gone: readonly Planned[]): Promise<void> {
   const { context, request, ledger, signal } = work
   const left = gone.filter(one => !ledger.isDone(one))
-  if (left.length > 0) delete work.seen
+  if (left.length > 0) work.seen.clear()
   const objects = left.map(({ object }) => object)
   const { failures } = await removeObjects(
     context,
@@ -178,7 +179,15 @@ async function end({ context, request, prepared, ledger }: Work): Promise<void> 
   await context.store.write(tx => dropBefore(tx, stands))
 }
 
-async function isReady({ request, prepared, ledger }: Work, seen: () => Promise<Loaded[]>): Promise<boolean> {
+/** All pods as they are now, as far as this app is concerned; only those are looked at that are not known to stand. */
+async function lookAgain({ context, request, seen }: Work): Promise<Look[]> {
+  const { pods, jobs } = request.bundle
+  // Pods of Jobs come and go by themselves.
+  if (jobs === undefined && pods.every(({ name }) => seen.has(name))) return [...seen.values()]
+  return (await loadAll(context)).map(lookOf)
+}
+
+async function isReady({ request, prepared, ledger }: Work, looks: () => Promise<Look[]>): Promise<boolean> {
   if (ledger.hasFailed) return false
   const names = new Set<string>(request.bundle.pods.map(({ name }) => name))
   const isIdle = prepared.planned.every(({ pods }) => pods.every(pod => pod.do === 'nothing'))
@@ -186,9 +195,9 @@ async function isReady({ request, prepared, ledger }: Work, seen: () => Promise<
     const own = [...prepared.world.pods.values()].filter(({ record }) => names.has(record.name))
     return own.every(({ view }) => isWell(readinessOf(view, view.containers)))
   }
-  const loaded = await seen()
-  return loaded
-    .filter(({ pod }) => pod.kind === 'pod' && names.has(pod.name))
+  const all = await looks()
+  return all
+    .filter(({ record }) => record.kind === 'pod' && names.has(record.name))
     .every(({ view }) => isWell(readinessOf(view, view.containers)))
 }
 

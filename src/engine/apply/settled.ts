@@ -9,11 +9,11 @@ import { pullsAnyway, type Wanted } from '../play/index.ts'
 import { readinessOf } from '../probe/index.ts'
 import { type AppObjectRecord, readAppObjects } from '../state/index.ts'
 import type { ApplyReport, ApplyRequest, ApplyResult, PlannedObject } from '../types/index.ts'
-import { type Loaded, loadAll } from '../view/index.ts'
+import { loadAll } from '../view/index.ts'
 import { same } from './differences.ts'
 import { lazyHasher } from './hash.ts'
 import { startReason } from './standing-pod.ts'
-import { keyOf, type SeenPod } from './world.ts'
+import { keyOf, type Look, lookOf } from './world.ts'
 
 /** What an apply has left: ids, which are others as soon as anybody makes the thing anew. */
 type Settled = {
@@ -38,9 +38,9 @@ export async function settle(
   context: EngineContext,
   request: ApplyRequest,
   report: ApplyReport,
-  seen: () => Promise<Loaded[]>,
+  looks: () => Promise<Look[]>,
 ): Promise<void> {
-  const settled = await settledBy(context, request, report, seen)
+  const settled = await settledBy(context, request, report, looks)
   const text = settled === undefined ? null : JSON.stringify(settled)
   const [row] = await context.store.all('SELECT settled FROM app WHERE name = ?', [request.app])
   if (row === undefined || row.settled === text) return
@@ -51,7 +51,7 @@ async function settledBy(
   context: EngineContext,
   { app, inputs, bundle }: ApplyRequest,
   { plan, results }: ApplyReport,
-  seen: () => Promise<Loaded[]>,
+  looks: () => Promise<Look[]>,
 ): Promise<Settled | undefined> {
   if (inputs === undefined || results.some(({ outcome }) => ['failed', 'rolled back', 'skipped'].includes(outcome)))
     return
@@ -76,7 +76,7 @@ async function settledBy(
       context,
       app,
       new Set(bundle.claims.map(({ name }) => name)),
-      await podsOf(context, app, seen()),
+      await podsOf(context, app, looks()),
     ),
   }
 }
@@ -90,7 +90,11 @@ export async function settled(context: EngineContext, inputs: string): Promise<A
     const app = String(row.name)
     const { standing, objects, results, ...kept } = JSON.parse(String(row.settled)) as Settled
     if (kept.digest !== digest) continue
-    const pods = await podsOf(context, app, loadAll(context))
+    const pods = await podsOf(
+      context,
+      app,
+      loadAll(context).then(all => all.map(lookOf)),
+    )
     const now = await standingOf(context, app, new Set(standing.volumes), pods)
     if (!same(standing, now) || !(await areWell(context, pods))) return undefined
     const ready = pods.every(({ view }) => ['ready', 'done'].includes(readinessOf(view, view.containers)))
@@ -99,21 +103,17 @@ export async function settled(context: EngineContext, inputs: string): Promise<A
   return undefined
 }
 
-type Pod = Pick<SeenPod, 'record' | 'containers' | 'view'>
-
-async function podsOf(context: EngineContext, app: string, loading: Promise<readonly Loaded[]>): Promise<Pod[]> {
-  const [loaded, owners] = await Promise.all([loading, readAppObjects(context.store)])
+async function podsOf(context: EngineContext, app: string, looking: Promise<readonly Look[]>): Promise<Look[]> {
+  const [looks, owners] = await Promise.all([looking, readAppObjects(context.store)])
   const own = new Set(owners.filter(owner => owner.app === app).map(keyOf))
-  return loaded
-    .filter(({ pod }) => pod.kind === 'pod' && own.has(keyOf(pod.spec.origin)))
-    .map(({ pod: record, containers, view }) => ({ record, containers, view }))
+  return looks.filter(({ record }) => record.kind === 'pod' && own.has(keyOf(record.spec.origin)))
 }
 
 async function standingOf(
   context: EngineContext,
   app: string,
   claims: ReadonlySet<string>,
-  pods: readonly Pod[],
+  pods: readonly Look[],
 ): Promise<Standing> {
   const { store } = context
   const [secrets, volumes, owners] = await Promise.all([
@@ -139,9 +139,9 @@ const ownedText = ({ kind, name, hash, wave, protection }: AppObjectRecord): str
   [kind, name, hash, wave, protection ?? ''].join(' ')
 
 /** Nothing has to be started, nobody has changed limits, and the names of images mean what they did. */
-async function areWell(context: EngineContext, pods: readonly Pod[]): Promise<boolean> {
+async function areWell(context: EngineContext, pods: readonly Look[]): Promise<boolean> {
   const lasting = pods.filter(({ record }) => record.job === undefined)
-  const isWell = (pod: Pod): boolean => {
+  const isWell = (pod: Look): boolean => {
     const { complete, settings, goal } = pod.record
     return complete && goal === 'running' && settings.limits === undefined && startReason(pod) === undefined
   }

@@ -15,8 +15,8 @@ import type { Planned, PodPlan } from './world.ts'
 /** Brings the objects of one wave to what they should be; with another one behind it, until they are ready. */
 export async function bringWave(work: Work, planned: readonly Planned[], isFollowed: boolean): Promise<void> {
   const { request, prepared, ledger } = work
-  delete work.seen
   const pods = planned.flatMap(({ pods: own }) => own)
+  for (const pod of pods) if (pod.do !== 'nothing' || pod.start === true) work.seen.delete(pod.name)
   await changeAll(work, pods)
   await takeDown(
     work,
@@ -147,7 +147,7 @@ async function untilReady(work: Work, pods: readonly PodPlan[], waitMs: number):
   )
   progress({ object: '', text: `waiting until ${ids.size} pods are ready` })
   const found = await awaitReady(context, [...ids.keys()], waitMs, signal, loaded => {
-    work.seen = loaded
+    for (const { pod, ...look } of loaded) work.seen.set(pod.name, { record: pod, ...look })
   })
   for (const [id, state] of found) {
     const name = ids.get(id) ?? ''

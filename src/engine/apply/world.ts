@@ -2,10 +2,12 @@
 import type { JobSpec, PodSpec } from '../../model.ts'
 import type { AppObjectRecord, ContainerRecord, JobRecord, PodRecord } from '../state/index.ts'
 import type { ListedPod, ObjectName, PlannedObject } from '../types/index.ts'
+import type { Loaded } from '../view/index.ts'
 import type { StandingPod, WantedPod } from './compare.ts'
 
 /** A pod that is there. */
-export type SeenPod = StandingPod & { record: PodRecord; containers: readonly ContainerRecord[]; view: ListedPod }
+export type Look = { record: PodRecord; containers: readonly ContainerRecord[]; view: ListedPod }
+export type SeenPod = StandingPod & Look
 
 export type StoredSecret = { type: string; immutable: boolean; data: Record<string, string> }
 export type StoredVolume = { labels: Record<string, string>; annotations: Record<string, string> }
@@ -42,3 +44,6 @@ export type PodPlan = { name: string; shown: Shown; standing?: SeenPod } & (
 
 /** One object with its pods; `job` is a Job that begins anew. */
 export type Planned = { object: PlannedObject; pods: PodPlan[]; job?: JobSpec }
+
+/** A pod as it was looked at. */
+export const lookOf = ({ pod, containers, view }: Loaded): Look => ({ record: pod, containers, view })

@@ -20,7 +20,10 @@ export async function membersOf({ store, boot, clock }: EngineContext, job: JobR
   return Promise.all(
     pods.map(async pod => {
       if (!pod.complete || pod.goal === 'removed') return { pod }
-      const [containers, sandbox] = await Promise.all([readContainers(store, pod.id), readSandbox(store, pod.id, boot)])
+      const [containers, sandbox] = await Promise.all([
+        readContainers(store, [pod.id]),
+        readSandbox(store, pod.id, boot),
+      ])
       return { pod, told: toldOf(pod, containers, sandbox?.state === 'down', clock.nowMs()) }
     }),
   )

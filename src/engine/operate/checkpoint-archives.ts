@@ -115,7 +115,7 @@ async function unpacked(context: EngineContext, file: string, into: string): Pro
 /** The container of this store that the archive was made of. */
 async function meant(context: EngineContext, facts: CheckpointFacts): Promise<ContainerRecord> {
   const pod = await readPod(context.store, facts.pod)
-  const all = pod === undefined ? [] : await readContainers(context.store, pod.id)
+  const all = pod === undefined ? [] : await readContainers(context.store, [pod.id])
   const record = all.find(({ shortName }) => shortName === facts.container)
   const name = JSON.stringify(`${facts.pod}/${facts.container}`)
   if (record === undefined) {

@@ -104,7 +104,7 @@ async function playLocked(
     const pods = await beginAll({ service, works }, locks, signal)
     // By now it may have stopped: what its containers had to do was done in no time.
     const main =
-      service && works.some(hasStarted) ? (await readContainers(context.store, service.pod.id))[0] : undefined
+      service && works.some(hasStarted) ? (await readContainers(context.store, [service.pod.id]))[0] : undefined
     await keepBackup(context)
     await keepCopies(context, service === undefined ? works : [service, ...works], bundle.manifests)
     const report: PlayReport = {

@@ -86,7 +86,7 @@ export const isResident = (works: readonly PodWork[]): boolean =>
 /** Waits until the service has ended, and answers its exit code; 0 for one that was taken away. */
 export async function serviceEnd(context: EngineContext, service: Id, signal: AbortSignal): Promise<number> {
   const { store, paths, clock, warn } = context
-  const [record] = await readContainers(store, service)
+  const [record] = await readContainers(store, [service])
   if (record === undefined || record.exitCode !== undefined) return record?.exitCode ?? 0
   for (;;) {
     const ended = await waitExit(exitDirectory(paths), [watched(record)], LONG_MS, clock, signal, warn)

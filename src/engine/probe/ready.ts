@@ -6,6 +6,12 @@ import { type Loaded, loadAll } from '../view/index.ts'
 /** Records change when a container starts and when a probe changes its mind: a look costs a few milliseconds. */
 const LOOK_MS = 250
 
+/** Programs that cannot run end at once: one that has just begun may be about to. */
+const STEADY_MS = 100
+
+/** One that has crashed runs between two crashes as well. */
+const PROVEN_MS = 10_000
+
 /** How long a pod is waited for that others need; what is not ready then has failed as far as they are concerned. */
 export const READY_MS = 5 * 60_000
 
@@ -25,10 +31,26 @@ export function readinessOf(pod: Asked, containers: readonly Serving[]): PodRead
   return isPodReady(pod, containers) ? 'ready' : 'waiting'
 }
 
+type Running = Pick<ContainerView, 'state' | 'restarts' | 'startedMs'>
+
 /**
- * Waits at most `timeoutMs` until each of these pods is ready or cannot come to be it any more, and answers what each
- * is then; a pod that is gone is `failed`. Takes no lock and changes nothing. Throws the reason of `signal`.
- * @param looked is given all pods as they were at the last look.
+ * How long these containers have to go on running before they are believed; 0 when they have run for long enough.
+ * Kubernetes has minReadySeconds for that, which is 0 where nobody sets it. Pure.
+ */
+export function probationMs(containers: readonly Running[], nowMs: number): number {
+  const left = containers.map(({ state, restarts, startedMs = 0 }) => {
+    // Of a clock that was set back nothing can be told.
+    const ranMs = nowMs < startedMs ? Number.POSITIVE_INFINITY : nowMs - startedMs
+    return state === 'running' ? (restarts > 0 ? PROVEN_MS : STEADY_MS) - ranMs : 0
+  })
+  return Math.max(0, ...left)
+}
+
+/**
+ * Waits at most `timeoutMs` until each of these pods is ready, and has been up for a moment, or cannot come to be it any
+ * more, and answers what each is then; a pod that is gone is `failed`. Takes no lock and changes nothing. Throws the
+ * reason of `signal`.
+ * @param looked is given these pods as they were at the last look.
  */
 export async function awaitReady(
   context: EngineContext,
@@ -41,19 +63,23 @@ export async function awaitReady(
   const endMs = clock.monotonicMs() + timeoutMs
   for (;;) {
     signal.throwIfAborted()
-    const loaded = await loadAll(context)
+    const loaded = await loadAll(context, ids)
     const pods = new Map(loaded.map(({ view }) => [view.id as string, view]))
-    const found = new Map(
-      ids.map(id => {
-        const pod = pods.get(id)
-        return [id, pod === undefined ? 'failed' : readinessOf(pod, pod.containers)]
-      }),
-    )
+    const nowMs = clock.nowMs()
+    let nextMs = 0
+    const found = new Map<string, PodReadiness>()
+    for (const id of ids) {
+      const pod = pods.get(id)
+      const state = pod === undefined ? 'failed' : readinessOf(pod, pod.containers)
+      const leftMs = state === 'ready' ? probationMs(pod?.containers ?? [], nowMs) : 0
+      found.set(id, leftMs > 0 ? 'waiting' : state)
+      nextMs = Math.max(nextMs, state === 'waiting' ? LOOK_MS : Math.min(LOOK_MS, leftMs))
+    }
     const leftMs = endMs - clock.monotonicMs()
-    if (leftMs <= 0 || ![...found.values()].includes('waiting')) {
+    if (leftMs <= 0 || nextMs === 0) {
       looked(loaded)
       return found
     }
-    await clock.sleep(Math.min(LOOK_MS, leftMs), signal)
+    await clock.sleep(Math.min(nextMs, leftMs), signal)
   }
 }

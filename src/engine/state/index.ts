@@ -31,6 +31,7 @@ export { type Lock, takeLock, wantedBy } from './lock.ts'
 export { insertManifest, readManifest, replaceManifest } from './manifests.ts'
 export { type ContainerPatch, type PodPatch, updateContainer, updatePod } from './patches.ts'
 export {
+  amongIds,
   type ContainerRecord,
   deadlineOf,
   deleteContainerRow,

@@ -197,9 +197,13 @@ export const specNamed = (pod: PodSpec, name: string): ContainerSpec | undefined
 
 type Reader = Pick<Store, 'all'>
 
-/** All pods, oldest first. */
-export async function readPods(store: Reader): Promise<PodRecord[]> {
-  return (await store.all('SELECT * FROM pod ORDER BY created_ms, name')).map(podRecord)
+/** The condition of a query for rows that are of these pods; none without `ids`. They are the query's parameters. */
+export const amongIds = (column: string, ids: readonly string[] | undefined): string =>
+  ids === undefined ? '' : `WHERE ${column} IN (${ids.map(() => '?').join(', ')})`
+
+/** All pods, or those with these ids, oldest first. */
+export async function readPods(store: Reader, ids?: readonly string[]): Promise<PodRecord[]> {
+  return (await store.all(`SELECT * FROM pod ${amongIds('id', ids)} ORDER BY created_ms, name`, ids)).map(podRecord)
 }
 
 /** All pods of a Job, in the order they were made. */
@@ -241,13 +245,9 @@ export async function readPodOf(store: Reader, containerId: string): Promise<Pod
 const ORDER = `ORDER BY pod,
   CASE kind WHEN 'infra' THEN 0 WHEN 'service' THEN 0 WHEN 'init' THEN 1 WHEN 'sidecar' THEN 1 ELSE 2 END, ordinal`
 
-/** A pod's containers: infra, then init containers and sidecars, then regular ones, each in manifest order; of all pods without an id. */
-export async function readContainers(store: Reader, podId?: string): Promise<ContainerRecord[]> {
-  const rows =
-    podId === undefined
-      ? await store.all(`SELECT * FROM container ${ORDER}`)
-      : await store.all(`SELECT * FROM container WHERE pod = ? ${ORDER}`, [podId])
-  return rows.map(containerRecord)
+/** Pods' containers: infra, then init containers and sidecars, then regular ones, each in manifest order; of all pods without ids. */
+export async function readContainers(store: Reader, pods?: readonly string[]): Promise<ContainerRecord[]> {
+  return (await store.all(`SELECT * FROM container ${amongIds('pod', pods)} ${ORDER}`, pods)).map(containerRecord)
 }
 
 /** One container by its full id. */

@@ -4,6 +4,7 @@ import type { EngineContext } from '../context.ts'
 import type { SandboxState } from '../plan/index.ts'
 import { logPath, observe } from '../run/index.ts'
 import {
+  amongIds,
   type ContainerRecord,
   type PodRecord,
   readContainers,
@@ -23,14 +24,14 @@ export type Loaded = {
   view: ListedPod
 }
 
-/** All pods with their views, oldest first. */
-export async function loadAll(context: EngineContext): Promise<Loaded[]> {
+/** All pods with their views, oldest first; with `ids` those alone, as far as they are there. */
+export async function loadAll(context: EngineContext, ids?: readonly string[]): Promise<Loaded[]> {
   const { store, boot, paths, clock } = context
   const [pods, jobs, containers, sandboxes] = await Promise.all([
-    readPods(store),
+    readPods(store, ids),
     readJobs(store),
-    readContainers(store),
-    store.all('SELECT pod, state, boot, facts FROM sandbox'),
+    readContainers(store, ids),
+    store.all(`SELECT pod, state, boot, facts FROM sandbox ${amongIds('pod', ids)}`, ids),
   ])
   const facts = new Map(
     sandboxes
