@@ -160,8 +160,8 @@ async function writeNew(path: string, data: string | Uint8Array, mode: number, d
 }
 
 export type Garbage = {
-  /** Paths on the host that something uses: sources of mounts of all pods there are records of. */
-  inUse: readonly string[]
+  /** Paths on the host that something uses: sources of mounts of all pods there are records of. Asked for trees only. */
+  inUse(): Promise<readonly string[]>
   /** The newest snapshots stay, so many (default 5). */
   keep?: number
   /** Revisions that stay whatever their age: what is applied, and what a rollback may want. */
@@ -180,17 +180,26 @@ export async function collectSnapshots(directory: string, garbage: Garbage): Pro
   const age = new Map(names.map(name => [name, statSync(join(snapshotsOf(directory), name)).mtimeMs]))
   const old = names.filter(name => !isKept(name)).sort((a, b) => (age.get(b) ?? 0) - (age.get(a) ?? 0))
   const going = new Set(old.slice(keep))
-  const needed = names.filter(name => !going.has(name)).map(name => loadSnapshot(directory, name)?.root ?? '')
-  const isUsed = (path: string): boolean => inUse.some(each => each === path || each.startsWith(`${path}/`))
-  const trees = entryNames(join(directory, TREES))
-    .map(name => posix.join(TREES, name))
-    .filter(tree => !isUsed(join(directory, tree)) && !needed.some(root => root.startsWith(join(directory, tree, '/'))))
+  const staying = names.filter(name => !going.has(name))
+  const trees = await staleTrees(directory, staying, inUse)
   const unfinished = ['', 'snapshots'].flatMap(parent =>
     entryNames(join(directory, parent)).flatMap(name => (isWhole(name) ? [] : [posix.join(parent, name)])),
   )
   const all = [...[...going].map(name => posix.join('snapshots', name)), ...trees, ...unfinished]
   for (const path of all) await removeTree(join(directory, path))
   return all
+}
+
+/** Trees that neither one of these snapshots nor anybody on the host needs. */
+async function staleTrees(directory: string, snapshots: readonly string[], inUse: Garbage['inUse']): Promise<string[]> {
+  const trees = entryNames(join(directory, TREES)).map(name => posix.join(TREES, name))
+  if (trees.length === 0) return []
+  const needed = snapshots.map(name => loadSnapshot(directory, name)?.root ?? '')
+  const used = await inUse()
+  const isUsed = (path: string): boolean => used.some(each => each === path || each.startsWith(`${path}/`))
+  return trees.filter(
+    tree => !isUsed(join(directory, tree)) && !needed.some(root => root.startsWith(join(directory, tree, '/'))),
+  )
 }
 
 const isWhole = (name: string): boolean => !name.startsWith('.')

@@ -67,7 +67,7 @@ export function seen(spec: PodSpec, bundle: Bundle): SeenPod {
     view: { phase: 'Running', containers } as unknown as ListedPod,
     spec: stored,
     settings: own,
-    manifest: JSON.parse(JSON.stringify(bundle.manifests[spec.name])),
+    manifestText: JSON.stringify(bundle.manifests[spec.name]),
     images: imagesOf(spec),
   }
 }

@@ -17,9 +17,14 @@ export type Effect = PlannedObject['effect']
 export type StandingPod = {
   spec: PodSpec
   settings: PodSettings
-  manifest: PodManifest | undefined
+  /** Its `PodManifest` as JSON: most are compared, and few are read. */
+  manifestText: string | undefined
   images: ReadonlyMap<string, string>
 }
+
+/** The manifest that a pod was made from; undefined when it was not made from one. */
+export const manifestOf = ({ manifestText }: Pick<StandingPod, 'manifestText'>): PodManifest | undefined =>
+  manifestText === undefined ? undefined : (JSON.parse(manifestText) as PodManifest)
 
 /** What the pod is to be; `images` are those that its names mean here now, as far as they are here. */
 export type WantedPod = {
@@ -46,13 +51,18 @@ export type ChangedSecrets = ReadonlyMap<string, readonly string[]>
 
 /** Compares; `secrets` are those whose content changes with the same manifest. */
 export function comparePod(standing: StandingPod, wanted: WantedPod, secrets: ChangedSecrets): Difference {
+  const images = imageChanges(standing, wanted)
+  const settings = settingChanges(standing.settings, wanted.settings)
+  const changed = secretChanges(wanted.manifest, secrets)
+  const isOther = images.length + settings.length + changed.length > 0 || standing.settings.limits !== undefined
+  // Nearly all pods of nearly all applies.
+  if (!isOther && isWritten(standing, wanted)) return { effect: 'none', because: [], changes: [] }
   const before = plain(standing.spec)
   const after = plain(wanted.spec)
-  const images = imageChanges(standing, wanted)
-  const config = [...configChanges(standing.manifest, wanted.manifest), ...secretChanges(wanted.manifest, secrets)]
-  const settings = settingChanges(standing.settings, wanted.settings)
+  const old = manifestOf(standing)
+  const config = [...configChanges(old, wanted.manifest), ...changed]
   const limits = limitChanges(standing.settings, after)
-  const fields = fieldChanges(before, after, standing.manifest, wanted.manifest)
+  const fields = fieldChanges(before, after, old, wanted.manifest)
   const isSame = same(withoutPlace(before), withoutPlace(after))
   const isLive = same(lasting(before), lasting(after)) && canUndoLimits(standing.settings, after)
   // A key that the pod makes nothing of is no news for it.
@@ -70,6 +80,12 @@ export function comparePod(standing: StandingPod, wanted: WantedPod, secrets: Ch
     }
   const restarting = changes.filter(({ path }) => !isLivePath(path))
   return { effect: 'restart', because: reasons(restarting.length > 0 ? restarting : unexplained), changes }
+}
+
+/** Word for word what is on record, which a comparison would find to be the same. */
+function isWritten({ spec, manifestText }: StandingPod, wanted: WantedPod): boolean {
+  const textOf = (of: PodSpec): string => JSON.stringify(withoutPlace(of))
+  return manifestText === JSON.stringify(wanted.manifest) && textOf(spec) === textOf(wanted.spec)
 }
 
 const unexplained: FieldChange[] = [{ path: 'what the manifest means to this version of tspod' }]
@@ -181,6 +197,7 @@ function settingChanges(before: PodSettings, after: WantedSettings): FieldChange
     runtime: settings.runtime,
   })
   const had = of({ ...before, networks: before.attachments.map(({ network }) => network) })
+  if (JSON.stringify(had) === JSON.stringify(of(after))) return []
   return differences(had, of(after), '').map(change => ({ ...change, path: `--${change.path}` }))
 }
 

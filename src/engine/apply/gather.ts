@@ -1,6 +1,6 @@
 /** Reads everything that an apply is planned from: the store once, the list of images once, and no process. */
 
-import type { Bundle, JobSpec, PodManifest, PodSpec } from '../../model.ts'
+import type { Bundle, JobSpec, PodSpec } from '../../model.ts'
 import { annotatedRuntime, DEFAULT_NETWORK, findImageIds, loadNetwork } from '../../oci/index.ts'
 import type { EngineContext } from '../context.ts'
 import { logSettings, networkPlan } from '../play/index.ts'
@@ -27,7 +27,6 @@ export async function gatherWorld(context: EngineContext): Promise<World> {
   const texts = new Map(manifests.map(row => [String(row.pod), String(row.text)]))
   const pods = loaded.flatMap(({ pod: record, containers, view }): SeenPod[] => {
     if (record.kind !== 'pod') return []
-    const text = texts.get(record.id)
     return [
       {
         record,
@@ -35,7 +34,7 @@ export async function gatherWorld(context: EngineContext): Promise<World> {
         view,
         spec: record.spec,
         settings: record.settings,
-        manifest: text === undefined ? undefined : (JSON.parse(text) as PodManifest),
+        manifestText: texts.get(record.id),
         images: new Map(containers.map(({ shortName, imageId }) => [shortName, imageId])),
       },
     ]

@@ -11,7 +11,7 @@ import type { ApplyRequest, ObjectName, PlannedObject } from '../types/index.ts'
 import { type ChangedSecrets, comparePod } from './compare.ts'
 import { planContent, planJob, planSecret, planVolume, secretKeys } from './plan-data.ts'
 import { outageOf, startReason } from './standing-pod.ts'
-import { keyOf, type Planned, type PodPlan, type WantedOf, type World } from './world.ts'
+import { keyOf, type Planned, type PodPlan, type SeenPod, type WantedOf, type World } from './world.ts'
 
 /** The order of kinds: what is used comes before what uses it. */
 const KINDS = ['ConfigMap', 'Secret', 'PersistentVolumeClaim', 'Service', 'Pod']
@@ -22,6 +22,14 @@ export function planAll(request: ApplyRequest, world: World, wantedOf: WantedOf)
   const objects = objectsOf(request)
   refuseConflicts(request, objects, world)
   const secrets = changedSecrets(request, world)
+  const how: Comparing = {
+    request,
+    world,
+    secrets,
+    wantedOf,
+    wanted: Map.groupBy(bundle.pods, ({ origin }) => keyOf(origin)),
+    standing: Map.groupBy(world.pods.values(), ({ spec }) => keyOf(spec.origin)),
+  }
   const planned = objects.map((object): Planned => {
     const record = world.owners.get(keyOf(object))
     switch (object.kind) {
@@ -35,7 +43,7 @@ export function planAll(request: ApplyRequest, world: World, wantedOf: WantedOf)
       case 'Job':
         return planJob(object, bundle, world)
       default:
-        return planPods(object, { request, world, secrets, wantedOf })
+        return planPods(object, how)
     }
   })
   const rank = ({ object }: Planned): number => {
@@ -76,15 +84,23 @@ function changedSecrets({ bundle }: ApplyRequest, { secrets }: World): ChangedSe
 const isOf = (spec: PodSpec, { kind, name }: ObjectName): boolean =>
   spec.origin.kind === kind && spec.origin.name === name
 
-type Comparing = { request: ApplyRequest; world: World; secrets: ChangedSecrets; wantedOf: WantedOf }
+type Comparing = {
+  request: ApplyRequest
+  world: World
+  secrets: ChangedSecrets
+  wantedOf: WantedOf
+  /** Pods of the bundle, and pods that are there, by `keyOf` the object that makes them. */
+  wanted: ReadonlyMap<string, readonly PodSpec[]>
+  standing: ReadonlyMap<string, readonly SeenPod[]>
+}
 
 /** A Pod, or a workload with its pods. */
 function planPods(object: ManifestObject, how: Comparing): Planned {
-  const { request, world } = how
-  const wanted = request.bundle.pods.filter(spec => isOf(spec, object))
+  const key = keyOf(object)
+  const wanted = how.wanted.get(key) ?? []
   const names = new Set<string>(wanted.map(({ name }) => name))
-  const surplus = [...world.pods.values()].filter(({ record, spec }) => isOf(spec, object) && !names.has(record.name))
-  const isKnown = world.owners.has(keyOf(object))
+  const surplus = (how.standing.get(key) ?? []).filter(({ record }) => !names.has(record.name))
+  const isKnown = how.world.owners.has(key)
   const pods = [...wanted.map(spec => planPod(spec, how)), ...surplus.map(({ record }) => removal(record.name))]
   const base = { kind: object.kind, name: object.name, place: object.place, wave: object.wave ?? 0 }
   if (object.kind === 'Pod') {

@@ -6,12 +6,14 @@ import type { EngineContext } from '../context.ts'
 import { type ImageOf, PLAIN_OPTIONS, play } from '../play/index.ts'
 import type { PodBefore, PodSettings } from '../state/index.ts'
 import type { PlayOptions } from '../types/index.ts'
+import { manifestOf } from './compare.ts'
 import { startReason } from './standing-pod.ts'
 import type { SeenPod } from './world.ts'
 
 /** What is kept of a pod; `isGood`: it was up, so that it is what should come back. */
 export function beforeOf(app: string, standing: SeenPod): { before: PodBefore; isGood: boolean } {
-  const { spec, settings, manifest, images, containers, record } = standing
+  const { spec, settings, images, containers, record } = standing
+  const manifest = manifestOf(standing)
   const regular = containers.filter(({ kind }) => kind === 'regular')
   const before = {
     app,

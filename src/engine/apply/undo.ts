@@ -11,6 +11,7 @@ import {
   writeAppObject,
 } from '../state/index.ts'
 import { writeSecrets } from '../volumes/index.ts'
+import { manifestOf } from './compare.ts'
 import type { Work } from './execute.ts'
 import { isMade } from './prepare.ts'
 import { restorePod } from './restore.ts'
@@ -68,7 +69,8 @@ async function restoreRecords(context: EngineContext, pods: readonly PodPlan[]):
     for (const { do: what, standing } of pods) {
       if (what !== 'change' || standing === undefined) continue
       await updatePod(tx, standing.record.id, { spec: standing.spec, settings: standing.settings })
-      if (standing.manifest !== undefined) await replaceManifest(tx, standing.record.id, standing.manifest)
+      const manifest = manifestOf(standing)
+      if (manifest !== undefined) await replaceManifest(tx, standing.record.id, manifest)
     }
   })
 }

@@ -5,7 +5,7 @@ import { tendNamed } from '../jobs/index.ts'
 import { startLate } from '../late.ts'
 import { operatePods } from '../operate/index.ts'
 import { down, placeOf, play, tellsReady } from '../play/index.ts'
-import { awaitReady, READY_MS } from '../probe/index.ts'
+import { awaitReady, READY_MS, readinessOf } from '../probe/index.ts'
 import { prune, type Work } from './execute.ts'
 import { changeLive } from './live.ts'
 import { playOptions } from './play-options.ts'
@@ -141,9 +141,13 @@ async function idsOf({ store }: EngineContext, names: readonly string[]): Promis
 /** A pod that is not ready in time has failed. */
 async function untilReady(work: Work, pods: readonly PodPlan[], waitMs: number): Promise<void> {
   const { context, ledger, progress, signal } = work
+  const isAwaited = ({ name, do: what }: PodPlan): boolean => {
+    const view = work.seen.get(name)?.view
+    return what !== 'remove' && (view === undefined || !isWell(readinessOf(view, view.containers)))
+  }
   const ids = await idsOf(
     context,
-    pods.filter(pod => pod.do !== 'remove').map(({ name }) => name),
+    pods.filter(isAwaited).map(({ name }) => name),
   )
   progress({ object: '', text: `waiting until ${ids.size} pods are ready` })
   const found = await awaitReady(context, [...ids.keys()], waitMs, signal, loaded => {

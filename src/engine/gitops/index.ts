@@ -15,7 +15,7 @@ import { readPods, takeLock } from '../state/index.ts'
 import type { AppView, Engine, Gitops, ReconcileWish, RunView, SourcePlan, Told } from '../types/index.ts'
 import { judgePrune } from './decide.ts'
 import type { Hands } from './hands.ts'
-import { type Progress, prepare, readNow } from './prepare.ts'
+import { noteSeen, type Progress, prepare, readNow } from './prepare.ts'
 import { hostPathsOf, realHands } from './real.ts'
 import { reconcileOnce } from './reconcile.ts'
 import { rollBack } from './rollback.ts'
@@ -136,7 +136,7 @@ async function planOf(hands: Hands, name: string, wish: ReconcileWish, signal: A
   const work = { hands, source, wish, told: () => undefined, signal }
   const progress: Progress = { stage: 'source' }
   const snapshot = await readNow(work, progress)
-  const { job, notes } = await prepare(work, snapshot, progress)
+  const [, { job, notes }] = await Promise.all([noteSeen(work, snapshot), prepare(work, snapshot, progress)])
   const plan = await hands.plan(job, signal)
   const pruning = judgePrune(plan, wish.allowPrune)
   return {

@@ -35,10 +35,13 @@ export async function readNow(work: Planning, progress: Progress): Promise<Sourc
   const snapshot = await hands.read(work.wish.rewind ? { ...source, rewind: true } : source, signal)
   progress.revision = snapshot.revision
   if (snapshot.dirty !== undefined) told(uncommitted(snapshot.dirty))
-  const atMs = hands.nowMs()
-  if (source.seen?.revision !== snapshot.revision)
-    await hands.store.write(tx => updateSource(tx, source.name, { seen: { revision: snapshot.revision, atMs } }))
   return snapshot
+}
+
+/** Remembers that the source was at this revision: beside what is done with it, which waits for no disk. */
+export async function noteSeen({ hands, source }: Planning, { revision }: SourceSnapshot): Promise<void> {
+  if (source.seen?.revision === revision) return
+  await hands.store.write(tx => updateSource(tx, source.name, { seen: { revision, atMs: hands.nowMs() } }))
 }
 
 const uncommitted = (dirty: string): string => `not committed, and so not looked at: ${dirty}`

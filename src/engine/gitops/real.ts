@@ -127,7 +127,7 @@ async function collect(
   revisions: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  const inUse = hostPathsOf(await readPods(context.store))
+  const inUse = async (): Promise<string[]> => hostPathsOf(await readPods(context.store))
   const directory = join(gitopsDirectory(context.paths), source)
   await collectSnapshots(directory, { inUse, revisions })
   await tidyMirror(sourceDoors(context, signal), directory)

@@ -16,7 +16,7 @@ import {
 } from './decide.ts'
 import type { Hands, SourceSnapshot } from './hands.ts'
 import { withoutExpired } from './held.ts'
-import { inputsOf, type Prepared, type Progress, prepare, readNow, refusal } from './prepare.ts'
+import { inputsOf, noteSeen, type Prepared, type Progress, prepare, readNow, refusal } from './prepare.ts'
 import { becomeGood, failed, failureOf, refused, view, type Work } from './results.ts'
 import {
   beginRun,
@@ -48,8 +48,12 @@ export async function reconcileOnce(
   try {
     const snapshot = await readNow(work, progress)
     const stands = await standing(work, snapshot)
-    if (stands !== undefined) return await settled(work, snapshot, undefined, stands, NOTHING_TO_DO)
-    return await bring(work, await prepare(work, snapshot, progress), progress)
+    if (stands !== undefined) {
+      await noteSeen(work, snapshot)
+      return await settled(work, snapshot, undefined, stands, NOTHING_TO_DO)
+    }
+    const [, prepared] = await Promise.all([noteSeen(work, snapshot), prepare(work, snapshot, progress)])
+    return await bring(work, prepared, progress)
   } catch (error) {
     if (!isTspodError(error) || signal.aborted || error.code === 'STORE_UNUSABLE') throw error
     return await refused(work, error, progress)

@@ -329,9 +329,9 @@ describe('files beside the manifests', () => {
     const [one, two, three] = [await read('one'), await read('two'), await read('three')]
     const left = (): boolean[] => [one, two, three].map(root => fs.existsSync(root))
     const state = area.at('state/shop')
-    await collectSnapshots(state, { inUse: [join(one, 'html')], keep: 1 })
+    await collectSnapshots(state, { inUse: async () => [join(one, 'html')], keep: 1 })
     expect(left()).toEqual([true, false, true])
-    await collectSnapshots(state, { inUse: [], keep: 1 })
+    await collectSnapshots(state, { inUse: async () => [], keep: 1 })
     expect(left()).toEqual([false, false, true])
   })
 

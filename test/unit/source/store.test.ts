@@ -33,7 +33,7 @@ const left = (): string[] => fs.readdirSync(at('state/shop/snapshots'))
 describe('snapshots', () => {
   test('that are applied or new stay, and the others go', async () => {
     const [one = '', two = '', three = '', four = ''] = await revisions()
-    const gone = await collectSnapshots(at('state/shop'), { inUse: ['/srv'], keep: 1, revisions: [two] })
+    const gone = await collectSnapshots(at('state/shop'), { inUse: async () => ['/srv'], keep: 1, revisions: [two] })
     expect(gone.sort()).toEqual([one, three].map(name => `snapshots/${fileOf(name)}`).sort())
     expect(left().sort()).toEqual([two, four].map(fileOf).sort())
   })
@@ -42,8 +42,11 @@ describe('snapshots', () => {
     await revisions()
     fs.mkdirSync(at('state/shop/snapshots/.new-abc/tree'), { recursive: true })
     fs.mkdirSync(at('state/shop/.render-abc/files'), { recursive: true })
-    expect(await collectSnapshots(at('state/shop'), { inUse: [] })).toEqual(['.render-abc', 'snapshots/.new-abc'])
+    expect(await collectSnapshots(at('state/shop'), { inUse: async () => [] })).toEqual([
+      '.render-abc',
+      'snapshots/.new-abc',
+    ])
     expect(fs.readdirSync(at('state/shop'))).toEqual(['snapshots'])
-    expect(await collectSnapshots(at('state/other'), { inUse: [] })).toEqual([])
+    expect(await collectSnapshots(at('state/other'), { inUse: async () => [] })).toEqual([])
   })
 })
