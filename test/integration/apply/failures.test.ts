@@ -51,7 +51,9 @@ describe('a pod that does not come up', () => {
   test('ends at once while somebody waits for it: the old one comes back', async () => {
     const [once, bad] = ['old', 'new'].map(value => pod('web', mode(value), { restartPolicy: 'Never' }))
     await apply(cell, manifest(once!))
-    const container = mode('new', { command: ['sh', '-c', 'exit 3'] })
+    // With a probe it is not ready before it has ended, however busy this machine is.
+    const readinessProbe = { exec: { command: ['true'] }, periodSeconds: 1 }
+    const container = mode('new', { command: ['sh', '-c', 'exit 3'], readinessProbe })
     const failed = await apply(
       cell,
       manifest(pod('web', container, { restartPolicy: 'Never' })),
