@@ -118,7 +118,7 @@ describe('on a terminal', () => {
         { send: 'sleep 0.2; stty size\r' },
         { expect: '40 132' },
         // ctrl-c belongs to the shell inside.
-        { send: 'echo a""sleep; sleep 100\r' },
+        { send: `sh -c 'echo a""sleep; exec sleep 100'\r` },
         { expect: 'asleep' },
         { send: '\x03' },
         { send: 'echo it-$((40+2))\r' },

@@ -142,7 +142,7 @@ describe('on a terminal', () => {
         { resize: [50, 120] },
         { send: 'sleep 0.2; stty size\r' },
         { expect: '50 120' },
-        { send: 'echo a""sleep; sleep 100\r' },
+        { send: `sh -c 'echo a""sleep; exec sleep 100'\r` },
         { expect: 'asleep' },
         { send: '\x03' },
         { send: 'exit 5\r' },
