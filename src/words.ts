@@ -1,4 +1,4 @@
-/** Words for people: lists of them, what a wrong one was meant to be, and quoting. */
+/** Words for people: lists of them, what a wrong one was meant to be, quoting, and what of a text can be shown. */
 
 /** "a", "a or b", "a, b or c". */
 export function either(words: readonly string[]): string {
@@ -66,6 +66,10 @@ export function goQuote(text: string): string {
   })
   return `"${escaped}"`
 }
+
+/** Text from a manifest, registry or host on one line; what could steer a terminal or its direction becomes `?`. */
+export const printable = (text: string): string =>
+  text.replace(/[\t\n\r]+/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '?')
 
 /** An object as kubectl writes it: `pod/web`. */
 export const objectLabel = ({ kind, name }: { kind: string; name: string }): string => `${kind.toLowerCase()}/${name}`

@@ -1,5 +1,6 @@
 /** Standard output and standard error, with what is known about who reads them. */
 import { hostTrouble, TspodError } from '../errors.ts'
+import { printable } from '../words.ts'
 import type { Output } from './verb.ts'
 
 /** The part of a Node stream that is needed, so that tests can bring their own. */
@@ -58,9 +59,7 @@ export type Colour = keyof typeof COLOURS
 export const paint = (text: string, colour: Colour, on: boolean): string =>
   on ? `\x1b[${COLOURS[colour]}m${text}\x1b[0m` : text
 
-/** Text from a manifest, registry or host on one line; what could steer the terminal or its direction becomes `?`. */
-export const printable = (text: string): string =>
-  text.replace(/[\t\n\r]+/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '?')
+export { printable }
 
 /** The same for text of several lines with tabs, such as what a template makes for a terminal. */
 export const printableLines = (text: string): string => text.replace(/[^\t\n]+/g, part => printable(part))

@@ -81,9 +81,8 @@ export function judgeRevision(
 
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times`)
 
-/** Commits as git shortens them; names of other revisions as they are. */
-export const short = (revision: string): string =>
-  /^[0-9a-f]{40,64}$/.test(revision) ? revision.slice(0, 12) : revision
+/** Commits as git shortens them, digests by their beginning. */
+export const short = (revision: string): string => revision.replace(/^((?:sha256:)?[0-9a-f]{12})[0-9a-f]{28,52}$/, '$1')
 
 /** A source that has nothing is a mistake: whoever wants everything gone says so. */
 export function judgeFiles(files: number, name: string): Verdict {
