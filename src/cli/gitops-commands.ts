@@ -45,6 +45,13 @@ export const GITOPS_COMMANDS: readonly Command[] = [
     load: async () => (await import('./gitops/index.ts')).history,
   },
   {
+    name: 'gitops metrics',
+    aliases: [],
+    group: 'GitOps',
+    summary: 'Print how GitOps sources stand, for Prometheus',
+    load: async () => (await import('./gitops/index.ts')).metrics,
+  },
+  {
     name: 'gitops suspend',
     aliases: [],
     group: 'GitOps',

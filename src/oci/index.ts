@@ -85,6 +85,7 @@ export {
   runtimeArgs,
   selectRuntime,
   startContainer,
+  trustedFile,
 } from './runtime/index.ts'
 export {
   baseEnv,

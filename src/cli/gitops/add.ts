@@ -1,9 +1,10 @@
 /** `tspod gitops add`: a directory or a repository becomes the truth of what runs. */
-import { resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import { parseDuration } from '../../duration.ts'
 import type { SourceWish } from '../../engine/index.ts'
 import type { Credentials, GitRef, SourceFrom } from '../../source/index.ts'
 import type { FlagTable, Problem } from '../flags.ts'
+import { printable } from '../output.ts'
 import { defineVerb, type Input, type World } from '../verb.ts'
 import { NAME_HELP, nameProblems } from './common.ts'
 import { watchSource } from './watch.ts'
@@ -49,6 +50,16 @@ const FLAGS = {
     initial: true,
     help: 'have systemd reconcile it at each change and interval; --watch=false leaves that to you',
   },
+  notify: {
+    kind: 'text',
+    value: 'PROGRAM',
+    help: "run this program of root's, with one JSON document, when it begins to fail, recovers, or something was applied or repaired",
+  },
+  metrics: {
+    kind: 'text',
+    value: 'FILE',
+    help: "replace this file, whose name ends in .prom, at each reconcile: for node_exporter's textfile collector",
+  },
   'ssh-key': { kind: 'text', value: 'FILE', help: 'private key for a repository over ssh' },
   'known-hosts': { kind: 'text', value: 'FILE', help: "host keys that ssh trusts (default: the host's)" },
   'token-file': { kind: 'text', value: 'FILE', help: 'file with a token or password for a repository over https' },
@@ -77,6 +88,10 @@ export const add = defineVerb({
     {
       does: 'Manifests as units, looked at every minute',
       line: 'tspod gitops add shop --dir /srv/shop --unit --interval 1m',
+    },
+    {
+      does: 'Told of by a program, and in Prometheus',
+      line: 'tspod gitops add shop --dir /srv/shop --notify /usr/local/sbin/tell-us --metrics /var/lib/prometheus/node-exporter/tspod-shop.prom',
     },
     {
       does: 'Only to see what it would do (tspod gitops diff shop)',
@@ -113,6 +128,8 @@ async function wishOf({ flags, operands: [name = ''] }: AddInput, world: World):
     onFailure: (flags['on-failure'] ?? 'keep-old') as SourceWish['onFailure'],
     timeoutMs: parseDuration(flags.timeout ?? '') ?? DEFAULT_TIMEOUT_MS,
     observe: flags.observe,
+    ...(flags.notify !== undefined && { notify: resolve(flags.notify) }),
+    ...(flags.metrics !== undefined && { metrics: resolve(flags.metrics) }),
   }
 }
 
@@ -151,6 +168,17 @@ function flagProblems({ flags, operands: [name = ''] }: AddInput): Problem[] {
   const refs = (['branch', 'tag', 'commit'] as const).filter(flag => flags[flag] !== undefined)
   if (refs.length > 1) problems.push({ message: `--${refs.join(' and --')} exclude each other` })
   if (refs.length > 0 && flags.git === undefined) problems.push({ message: `--${refs[0]} needs --git` })
+  for (const flag of ['notify', 'metrics'] as const) {
+    const path = flags[flag]
+    if (path !== undefined && !isAbsolute(path)) {
+      const message = `invalid argument "${printable(path)}" for "--${flag}" flag: not an absolute path`
+      problems.push({ message, remedy: 'write it from / on: it is used by the timer as well' })
+    }
+  }
+  if (flags.metrics !== undefined && !/[^/]\.prom$/.test(flags.metrics)) {
+    const message = `invalid argument "${printable(flags.metrics)}" for "--metrics" flag: it does not end in .prom`
+    problems.push({ message, remedy: 'the textfile collector reads no other files: write for example tspod.prom' })
+  }
   for (const flag of ['interval', 'timeout'] as const) {
     const text = flags[flag]
     const ms = text === undefined ? undefined : parseDuration(text)

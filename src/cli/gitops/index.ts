@@ -1,4 +1,5 @@
 export { remove, resume, rollback, suspend } from './act.ts'
 export { add } from './add.ts'
 export { diff, history, list, status } from './look.ts'
+export { metrics } from './metrics.ts'
 export { reconcile } from './reconcile.ts'

@@ -12,7 +12,7 @@ import { removeTree } from '../../files.ts'
 import { gitopsDirectory } from '../../paths.ts'
 import type { EngineContext } from '../context.ts'
 import { readPods, takeLock } from '../state/index.ts'
-import type { AppView, Engine, Gitops, ReconcileWish, RunView, SourcePlan, Told } from '../types/index.ts'
+import type { AppView, Engine, Gitops, ReconcileWish, RunView, SourcePlan, SourceWish, Told } from '../types/index.ts'
 import { judgePrune } from './decide.ts'
 import type { Hands } from './hands.ts'
 import { noteSeen, type Progress, prepare, readNow } from './prepare.ts'
@@ -45,11 +45,16 @@ export function openGitops(context: EngineContext, engine: Applying): Gitops {
   const { store, clock } = context
   const write = hands.store.write
   return {
-    add: wish =>
-      write(async tx => {
+    add: async wish => {
+      const tell = await tellingOf(wish)
+      await tell?.requireTellable(context, wish)
+      await write(async tx => {
         await insertSource(tx, wish, clock.nowMs())
         await tellOfSource(tx, wish.name, { action: 'add', reason: 'Added', message: '' }, clock.nowMs())
-      }),
+      })
+      await tell?.writeMetrics(context, wish)
+    },
+    metrics: async () => (await import('./tell.ts')).allMetrics(context),
     sources: () => readSources(store),
     list: async () => {
       const [sources, apps] = await Promise.all([readSources(store), engine.apps()])
@@ -60,25 +65,18 @@ export function openGitops(context: EngineContext, engine: Applying): Gitops {
       return Promise.all(looks)
     },
     plan: (name, wish, signal) => planOf(hands, name, wish, signal),
-    reconcile: async (name, wish, told, signal) => {
-      await readSource(store, name)
-      await using _lock = await lockSource(context, name, told, signal)
-      // Awaited here: the lock is let go of when this function returns.
-      return await settle(hands, name, wish, told, signal)
-    },
+    reconcile: (name, wish, told, signal) =>
+      locked(context, { name, told, signal }, () => settle(hands, name, wish, told, signal)),
     history: async (name, limit) => {
       await readSource(store, name)
       return readRuns(store, name, limit)
     },
-    suspend: (name, suspension, objects) => suspend(context, name, suspension, objects),
-    resume: (name, objects) => resume(context, name, objects),
-    rollback: async (name, to, author, told, signal) => {
-      await readSource(store, name)
-      await using _lock = await lockSource(context, name, told, signal)
-      return await rollBack(hands, name, to, author, told, signal)
-    },
+    suspend: (name, suspension, objects) => measuredAfter(context, name, suspend(context, name, suspension, objects)),
+    resume: (name, objects) => measuredAfter(context, name, resume(context, name, objects)),
+    rollback: (name, to, author, told, signal) =>
+      locked(context, { name, told, signal }, () => rollBack(hands, name, to, author, told, signal)),
     remove: async (name, { prune }, signal) => {
-      await readSource(store, name)
+      const source = await readSource(store, name)
       await using lock = await lockSource(context, name, () => undefined, signal)
       const failures = prune ? await removeAll(context, engine, name, signal) : []
       if (failures.length > 0) return { failures }
@@ -88,10 +86,42 @@ export function openGitops(context: EngineContext, engine: Applying): Gitops {
         await tellOfSource(tx, name, { action: 'remove', reason: 'Removed', message }, clock.nowMs())
       })
       await removeFiles(context, name)
+      await (await tellingOf(source))?.removeMetrics(context, source)
       await lock.removeFile()
       return { failures }
     },
   }
+}
+
+/** What tells others of a source; not loaded for one that nobody is told of. */
+const tellingOf = async ({ notify, metrics }: SourceWish) =>
+  notify === undefined && metrics === undefined ? undefined : await import('./tell.ts')
+
+/** Who looks at the metrics of a source sees at once that somebody has suspended it. */
+async function measuredAfter<T>(context: EngineContext, name: string, acting: Promise<T>): Promise<T> {
+  const done = await acting
+  const source = await readSource(context.store, name)
+  await (await tellingOf(source))?.writeMetrics(context, source)
+  return done
+}
+
+type Asked = { name: string; told: Told; signal: AbortSignal }
+
+/** Does something with a source while its lock is held; others are told of it when it is not any more. */
+async function locked(context: EngineContext, asked: Asked, act: () => Promise<RunView>): Promise<RunView> {
+  const { name, told, signal } = asked
+  const source = await readSource(context.store, name)
+  const tell = await tellingOf(source)
+  const work = async () => {
+    await using _lock = await lockSource(context, name, told, signal)
+    // Whoever had the lock before may have told the same.
+    const before = tell && (await readSource(context.store, name))
+    const run = await act()
+    return { run, messages: before && (await tell?.lookBack(context, { before, run })) }
+  }
+  const { run, messages = [] } = await work()
+  if (source.notify !== undefined) await tell?.notify(context, source.notify, messages)
+  return run
 }
 
 /** Once more where a directory has moved on in the meantime: a path unit does not tell of that twice. */

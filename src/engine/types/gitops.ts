@@ -26,6 +26,10 @@ export type SourceWish = {
   timeoutMs: number
   /** Differences are told, and nothing is done. */
   observe: boolean
+  /** Absolute path of a program that is run when there is news of it. */
+  notify?: string
+  /** Absolute path of a file of metrics that each reconcile replaces. */
+  metrics?: string
 }
 
 /** Somebody wants nothing to be done for a while. */
@@ -118,13 +122,18 @@ export type Told = (text: string) => void
 
 /** All about GitOps sources. Each throws NO_SUCH_OBJECT for a source that there is not. */
 export type Gitops = {
-  /** Throws NAME_IN_USE when there is one of that name. */
+  /**
+   * Throws NAME_IN_USE when there is one of that name or with that file of metrics, TOOL_MISSING, UNSAFE_PATH or USAGE
+   * for a program or a file that will not do.
+   */
   add(wish: SourceWish): Promise<void>
   list(): Promise<SourceView[]>
   /** The same without their apps, from the records alone. */
   sources(): Promise<SourceView[]>
   plan(name: string, wish: ReconcileWish, signal: AbortSignal): Promise<SourcePlan>
   reconcile(name: string, wish: ReconcileWish, told: Told, signal: AbortSignal): Promise<RunView>
+  /** Of all sources, in the text format of Prometheus, from the records alone. */
+  metrics(): Promise<string>
   /** Newest first. */
   history(name: string, limit: number): Promise<RunView[]>
   /**

@@ -1,7 +1,7 @@
 /** The OCI runtimes, crun and runc and what an administrator configures: which one to use, and its verbs. */
 export { type CriuOptions, checkpointContainer, criuFailed, criuFlags, requireCriu } from './checkpoint.ts'
 export { annotatedRuntime } from './config.ts'
-export { findProgram } from './program.ts'
+export { findProgram, trustedFile } from './program.ts'
 export {
   configuredRuntimes,
   isOlder,

@@ -77,7 +77,8 @@ describe('add', () => {
   test('every flag is kept, paths from the current directory on', async () => {
     const flags =
       '--git ssh://host/x --tag v1 --path apps -R --interval 90s --prune=false --verify keys --rewind --unit'
-    const more = '--on-failure rollback --timeout 30s --observe --ssh-key id --age-key age --username me'
+    const more =
+      '--on-failure rollback --timeout 30s --observe --ssh-key id --age-key age --username me --notify /a/../n --metrics /m/x.prom'
     expect(await added(...`${flags} ${more}`.split(' '))).toEqual({
       name: 'shop',
       from: { kind: 'git', url: 'ssh://host/x', ref: { tag: 'v1' } },
@@ -92,6 +93,8 @@ describe('add', () => {
       onFailure: 'rollback',
       timeoutMs: 30_000,
       observe: true,
+      notify: '/n',
+      metrics: '/m/x.prom',
     })
   })
   test.each([
@@ -103,6 +106,10 @@ describe('add', () => {
     [['shop', '--git', 'a', '--branch', 'main', '--tag', 'x'], '--branch and --tag exclude each other'],
     [['shop', '--dir', 'a', '--interval', '1s'], 'at least 10s'],
     [['shop', '--dir', 'a', '--timeout', 'soon'], 'write a time'],
+    [['shop', '--dir', 'a', '--notify', 'tell'], '"tell" for "--notify" flag: not an absolute path'],
+    [['shop', '--dir', 'a', '--metrics', 'x.prom'], '"x.prom" for "--metrics" flag: not an absolute path'],
+    [['shop', '--dir', 'a', '--metrics', '/m/x.txt'], 'it does not end in .prom'],
+    [['shop', '--dir', 'a', '--metrics', '/m/.prom'], 'it does not end in .prom'],
   ])('%j is refused', async (args, message) => {
     await expect(interpret(['gitops', 'add', ...args], 80)).rejects.toThrow(message)
   })
@@ -197,8 +204,11 @@ describe('status', () => {
     expect((await shown(over)).exitCode).toBe(0)
   })
   test('as JSON, with times that people and programs read', async () => {
-    const { stdout = '' } = await run(['gitops', 'list', '--format', 'json'], { list: async () => [suspended] })
+    const told = { ...suspended, notify: '/n', metrics: '/m/x.prom' }
+    const { stdout = '' } = await run(['gitops', 'list', '--format', 'json'], { list: async () => [told] })
     expect(JSON.parse(stdout)[0]).toMatchObject({
+      notify: '/n',
+      metrics: '/m/x.prom',
       name: 'shop',
       status: 'Suspended',
       applied: { revision: COMMIT, at: '2026-01-02T11:58:30.000Z', signer: 'ada@example.org' },
@@ -206,6 +216,11 @@ describe('status', () => {
       failure: { code: 'MANIFEST_INVALID', times: 2 },
     })
   })
+})
+
+test('metrics are printed as they are', async () => {
+  const text = '# HELP a b\n# TYPE a gauge\na{source="shop"} 1\n'
+  expect(await run(['gitops', 'metrics'], { metrics: async () => text })).toMatchObject({ stdout: text })
 })
 
 describe('diff', () => {
