@@ -17,7 +17,7 @@ import {
 import type { Hands, SourceSnapshot } from './hands.ts'
 import { withoutExpired } from './held.ts'
 import { inputsOf, noteSeen, type Prepared, type Progress, prepare, readNow, refusal } from './prepare.ts'
-import { becomeGood, failed, failureOf, refused, view, type Work } from './results.ts'
+import { becomeGood, failed, failureOf, forgetFailure, refused, view, type Work } from './results.ts'
 import {
   beginRun,
   endKilled,
@@ -145,6 +145,7 @@ async function settled(
     await endKilled(tx, source.name, beganMs)
     await updateSource(tx, source.name, { checkedMs: endedMs, drift: drift ?? null })
     if (drift === undefined) await becomeGood(tx, work, snapshot, endedMs)
+    else await forgetFailure(tx, work, revision, endedMs)
     if (!isNews) return undefined
     if (drift === undefined) await keepRevision(tx, source.name, { ...snapshot, atMs: endedMs, images })
     else {

@@ -158,10 +158,20 @@ export async function becomeGood(
   await updateSource(tx, source.name, {
     attempted: { revision, atMs },
     applied: { ...at, ...(signer !== undefined && { signer }) },
-    failure: null,
   })
   await deleteBad(tx, source.name, revision)
+  await forgetFailure(tx, { source }, revision, atMs)
+}
+
+/** A source that could be read and is right in itself does not fail any more, whatever runs of it. */
+export async function forgetFailure(
+  tx: Transaction,
+  { source }: Pick<Work, 'source'>,
+  revision: string,
+  atMs: number,
+): Promise<void> {
   if (source.failure === undefined) return
+  await updateSource(tx, source.name, { failure: null })
   const message = `well again after: ${source.failure.message}`
   await tellOfSource(tx, source.name, { action: 'recover', reason: 'Recovered', message, revision }, atMs)
 }

@@ -50,6 +50,18 @@ describe('a good revision', () => {
     expect(await fake.events()).toEqual(['ReconciliationSucceeded', 'DriftCorrected'])
   })
 
+  test('makes a source that is observed well again, whatever it differs in', async () => {
+    await reopen({ observe: true })
+    fake.world.trouble = fetchFailed()
+    await fake.tick()
+    expect(await fake.source()).toMatchObject({ failure: { code: fetchFailed().code } })
+    fake.world.trouble = undefined
+    fake.commit({ 'a.yaml': pod('a') })
+    expect(await fake.tick()).toMatchObject({ outcome: 'observed' })
+    expect((await fake.source()).failure).toBeUndefined()
+    expect(await fake.events()).toContain('Recovered')
+  })
+
   test('is only told where the source is observed, and once', async () => {
     await reopen({ observe: true })
     fake.commit({ 'a.yaml': pod('a') })
