@@ -24,7 +24,7 @@ const ADDONS: Record<string, string> = {
   'notify.node': 'node_modules/sd-notify/build/Release/notify.node',
 }
 
-const OWN_ADDONS = ['namespaces', 'packet', 'spawn', 'syscalls']
+const OWN_ADDONS = ['digest', 'namespaces', 'packet', 'spawn', 'syscalls']
 
 const DIGEST_LENGTH = 16
 

@@ -1,6 +1,6 @@
 /**
- * Random names from the kernel. Loading node:crypto costs 8 ms of every command (measured), and this is all that most
- * commands would need of it.
+ * Random names from the kernel. node:crypto is slow to load (digest.ts), and this and digests are all that most commands
+ * would need of it.
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 

@@ -1,6 +1,8 @@
 /** `tspod kube play`: Kubernetes YAML becomes running pods. */
+
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { sha256 } from '../digest.ts'
 import type { PlayOptions, Progress, ServiceOptions } from '../engine/index.ts'
 import { announcer } from './announce.ts'
 import { takeDown } from './down.ts'
@@ -171,9 +173,8 @@ async function playSources(input: PlayInput, options: PlayOptions, world: World)
 
 /** The service's name is told by the manifest's text alone, as in Podman: whoever has the file finds the service. */
 async function serviceOptions({ flags }: PlayInput, sources: readonly Source[]): Promise<ServiceOptions> {
-  const { createHash } = await import('node:crypto')
   const text = sources.map(source => source.text).join('\n---\n')
-  const digest = createHash('sha256').update(text).digest('hex')
+  const digest = sha256(text)
   const propagation = (flags['service-exit-code-propagation'] || 'none') as ServiceOptions['propagation']
   return { name: `${digest.slice(0, 12)}-service`, propagation }
 }

@@ -2,7 +2,9 @@
  * AppArmor profiles of containers: a default one of tspod's own, loaded when the first container needs it, and those
  * that the administrator has loaded. As in Podman, a host without apparmor_parser counts as one without AppArmor.
  */
+
 import { readFileSync } from 'node:fs'
+import { sha256 } from '../digest.ts'
 import { TspodError } from '../errors.ts'
 import type { ContainerSecurity } from '../model.ts'
 import { mustSucceed, type Run } from '../process.ts'
@@ -56,9 +58,7 @@ export async function appArmorProfile(
 
 /** The default profile with a name of its own for each text: what an older tspod has loaded is not taken for it. */
 export function defaultProfile(text: string): { name: string; text: string } {
-  // Not imported above: it costs every command 5 ms, and most hosts have no AppArmor.
-  const { createHash } = process.getBuiltinModule('node:crypto')
-  const name = `${DEFAULT_NAME}-${createHash('sha256').update(text).digest('hex').slice(0, DIGITS)}`
+  const name = `${DEFAULT_NAME}-${sha256(text).slice(0, DIGITS)}`
   return { name, text: text.replaceAll(DEFAULT_NAME, name) }
 }
 

@@ -1,5 +1,6 @@
 /** A source, read: the newest revision of it, or one of the past, as a snapshot that lasts. */
 import { join, posix } from 'node:path'
+import { sha256 } from '../digest.ts'
 import { hostTrouble, isTspodError, TspodError } from '../errors.ts'
 import { removeTree } from '../files.ts'
 import { checkedOut, whatIsDirty } from './checkout.ts'
@@ -135,16 +136,13 @@ async function copyFor(directory: string, tree: Tree, material: Material, path: 
   const manifests = new Set(material.files.map(({ file }) => file))
   const entries = tree.entries.filter(each => !manifests.has(each.path))
   if (!material.needsTree) return join('trees', 'none', path)
-  const digest = await sha256(entries.map(each => `${each.kind} ${each.object} ${each.path}`).join('\0'))
+  const digest = sha256(entries.map(each => `${each.kind} ${each.object} ${each.path}`).join('\0'))
   const read = async () => ({ entries, contents: await readAll(tree, entries) })
   return join(await saveTree(directory, digest, read), path)
 }
 
 const readAll = (tree: Tree, entries: Tree['entries']): Promise<Map<string, Buffer>> =>
   tree.read(entries.filter(({ kind }) => kind !== 'submodule').map(({ path }) => path))
-
-const sha256 = async (text: string): Promise<string> =>
-  (await import('node:crypto')).createHash('sha256').update(text).digest('hex')
 
 /** What beside the manifests has a name of one, and is none. */
 function besideOf({ entries, base }: Tree, files: readonly { file: string }[]): string[] {
@@ -210,10 +208,9 @@ const keyOf = ({ path = '', recursive = false }: SourceWish, revision: string): 
 
 /** Over names and contents of whatever the manifests are made from. */
 async function digestOf(tree: Tree, material: Material): Promise<string> {
-  const { createHash } = await import('node:crypto')
-  const hash = createHash('sha256')
-  const add = (name: string, bytes: string | Buffer): void => {
-    hash.update(`${name.length} ${name} ${Buffer.byteLength(bytes)} `).update(bytes)
+  const digests: string[] = []
+  const add = (name: string, content: string | Buffer): void => {
+    digests.push(`${sha256(content)} ${name}\0`)
   }
   if (material.kustomization === undefined) {
     for (const { file, text } of material.files) add(file, text)
@@ -221,5 +218,5 @@ async function digestOf(tree: Tree, material: Material): Promise<string> {
     const contents = await readAll(tree, tree.entries)
     for (const { path, kind } of tree.entries) add(`${path} ${kind}`, contents.get(path) ?? '')
   }
-  return `sha256:${hash.digest('hex')}`
+  return `sha256:${sha256(digests.join(''))}`
 }

@@ -1,6 +1,7 @@
 /** Who signed a commit, by git's own judgement and with the keys of one file: none of this host's count. */
 import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { sha256 } from '../digest.ts'
 import { removeTree } from '../files.ts'
 import type { Finished } from '../process.ts'
 import { randomHex } from '../random.ts'
@@ -23,9 +24,8 @@ export async function readKeys(file: string): Promise<Keys> {
     throw untrusted(`${file} may be written by everybody, so it says nothing`, `run: chmod o-w ${file}`)
   }
   const bytes = readFileSync(file)
-  const { createHash } = await import('node:crypto')
   const isGpg = bytes.includes('-----BEGIN PGP') || ((bytes[0] ?? 0) & 0x80) !== 0
-  return { file, digest: createHash('sha256').update(bytes).digest('hex'), kind: isGpg ? 'gpg' : 'ssh' }
+  return { file, digest: sha256(bytes), kind: isGpg ? 'gpg' : 'ssh' }
 }
 
 /**

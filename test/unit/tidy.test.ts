@@ -133,7 +133,7 @@ describe('single homes', () => {
     [/\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bMath\.random\(/, ['clock.ts']],
     [/\bprocess\.(exit|exitCode|argv)\b/, ['main.ts', 'prober.ts', 'tspod.ts']],
     [/(?<!\.)\bprocess\.env\b/, ['main.ts']],
-    [/\bcreateRequire\b/, ['bytecode.ts', 'namespaces.ts', 'packet.ts', 'spawn.ts', 'syscalls.ts']],
+    [/\bcreateRequire\b/, ['bytecode.ts', 'digest.ts', 'namespaces.ts', 'packet.ts', 'spawn.ts', 'syscalls.ts']],
     [/\bconsole\./, []],
     [/\b(shell: true|sh', '-c')/, []],
   ])('%s', (pattern, homes) => {

@@ -1,6 +1,7 @@
 /** Hashes of what an app has, which tell that something is the same and nothing of what it is. */
 import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { hmacSha256 } from '../../digest.ts'
 import { randomHex } from '../../random.ts'
 import type { EngineContext } from '../context.ts'
 
@@ -14,11 +15,7 @@ export function lazyHasher({ paths }: EngineContext): Hasher {
   let key: string | undefined
   return value => {
     key ??= readKey(join(paths.root, 'hash.key'))
-    // Not imported above: it costs 8 ms, and most runs find nothing to hash.
-    const { createHmac } = process.getBuiltinModule('node:crypto')
-    return createHmac('sha256', key)
-      .update(JSON.stringify(sorted(value)))
-      .digest('hex')
+    return hmacSha256(key, JSON.stringify(sorted(value)))
   }
 }
 

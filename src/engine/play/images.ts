@@ -1,4 +1,5 @@
 /** Images for a play: found or pulled before anything is created, each once. */
+import { sha256 } from '../../digest.ts'
 import { TspodError } from '../../errors.ts'
 import type { Bundle, ContainerSpec, LocalImage } from '../../model.ts'
 import { buildImage, buildSource, type PullOptions } from '../../oci/index.ts'
@@ -118,8 +119,7 @@ async function alone(
   fetch: () => Promise<LocalImage>,
 ): Promise<LocalImage> {
   const { paths, clock } = context
-  const { createHash } = await import('node:crypto')
-  const key = `image-${createHash('sha256').update(name).digest('hex').slice(0, 16)}`
+  const key = `image-${sha256(name).slice(0, 16)}`
   const request = { paths, clock, name: key, command: `fetching ${name}`, timeoutMs: PULL_LOCK_TIMEOUT_MS, signal }
   const lock = await takeLock(request)
   try {

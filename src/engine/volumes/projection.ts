@@ -8,9 +8,11 @@
  *
  * Containers only ever get it read-only, so nothing they do can make us write elsewhere (CVE-2025-9566).
  */
+
 import { constants } from 'node:fs'
 import { chmod, chown, lstat, mkdir, open, readdir, readlink, rename, symlink, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { sha256 } from '../../digest.ts'
 import { isMissing, TspodError } from '../../errors.ts'
 import { removeTree } from '../../files.ts'
 import type { ContentFile, IdMaps } from '../../model.ts'
@@ -34,7 +36,7 @@ export async function projectFiles(
   for (const file of files) checkPath(file.path)
   const access = accessOf(group, maps)
   if (maps !== undefined) await give(directory, access)
-  const generation = await generationName(files, group)
+  const generation = generationName(files, group)
   const current = await readlink(join(directory, DATA)).catch(ignoreMissing)
   if (current !== generation) {
     await writeGeneration(directory, generation, files, access)
@@ -62,10 +64,9 @@ async function give(path: string, { owner }: Access): Promise<void> {
 }
 
 /** The same content always has the same name, so "is it up to date" is a comparison of names. */
-async function generationName(files: readonly ContentFile[], group: number | undefined): Promise<string> {
-  const { createHash } = await import('node:crypto')
-  const hash = createHash('sha256').update(JSON.stringify([group ?? null, files.map(f => [f.path, f.mode, f.base64])]))
-  return `..${hash.digest('hex').slice(0, 32)}`
+function generationName(files: readonly ContentFile[], group: number | undefined): string {
+  const text = JSON.stringify([group ?? null, files.map(f => [f.path, f.mode, f.base64])])
+  return `..${sha256(text).slice(0, 32)}`
 }
 
 /** The translator has checked it for the user; here it is what keeps a write inside the directory. */
