@@ -59,6 +59,8 @@ export type PodSpec = {
   graceMs: number
   /** How long it may be active, however often its containers start; absent: for ever. */
   deadlineMs?: number
+  /** How long it has to stay ready until those who wait for it go on; absent: a moment. */
+  minReadyMs?: number
   hostNetwork: boolean
   hostPid: boolean
   hostIpc: boolean

@@ -117,7 +117,7 @@ function withoutPlace({ origin, startAfter, ...spec }: PodSpec): object {
 
 /** What a pod has for the length of its life: all but what is looked up in its record whenever it is needed. */
 function lasting(spec: PodSpec): object {
-  const { origin, startAfter, labels, annotations, restartPolicy, graceMs, deadlineMs, ...rest } = spec
+  const { origin, startAfter, labels, annotations, restartPolicy, graceMs, deadlineMs, minReadyMs, ...rest } = spec
   const lastingOf = (isInit: boolean) => (container: ContainerSpec) => {
     const { restartPolicy: own, restartRules, probes, hooks, dependsOn, pullPolicy, resources, ...more } = container
     const { cpuLimitMilli, memoryLimitBytes, cpuRequestMilli, memoryRequestBytes, ...others } = resources

@@ -149,7 +149,8 @@ async function untilReady(work: Work, pods: readonly PodPlan[], waitMs: number):
     context,
     pods.filter(isAwaited).map(({ name }) => name),
   )
-  progress({ object: '', text: `waiting until ${ids.size} pods are ready` })
+  if (ids.size === 0) return
+  progress({ object: '', text: `waiting until ${ids.size === 1 ? '1 pod is' : `${ids.size} pods are`} ready` })
   const found = await awaitReady(context, [...ids.keys()], waitMs, signal, loaded => {
     for (const { pod, ...look } of loaded) work.seen.set(pod.name, { record: pod, ...look })
   })

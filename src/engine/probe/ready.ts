@@ -35,7 +35,7 @@ type Running = Pick<ContainerView, 'state' | 'restarts' | 'startedMs'>
 
 /**
  * How long these containers have to go on running before they are believed; 0 when they have run for long enough.
- * Kubernetes has minReadySeconds for that, which is 0 where nobody sets it. Pure.
+ * That is besides Kubernetes' minReadySeconds, which is 0 where nobody sets it. Pure.
  */
 export function probationMs(containers: readonly Running[], nowMs: number): number {
   const left = containers.map(({ state, restarts, startedMs = 0 }) => {
@@ -47,7 +47,7 @@ export function probationMs(containers: readonly Running[], nowMs: number): numb
 }
 
 /**
- * Waits at most `timeoutMs` until each of these pods is ready, and has been up for a moment, or cannot come to be it any
+ * Waits at most `timeoutMs` until each of these pods is ready, and has been so for a moment, or cannot come to be it any
  * more, and answers what each is then; a pod that is gone is `failed`. Takes no lock and changes nothing. Throws the
  * reason of `signal`.
  * @param looked is given these pods as they were at the last look.
@@ -61,17 +61,21 @@ export async function awaitReady(
 ): Promise<Map<string, PodReadiness>> {
   const { clock } = context
   const endMs = clock.monotonicMs() + timeoutMs
+  const readySince = new Map<string, number>()
   for (;;) {
     signal.throwIfAborted()
     const loaded = await loadAll(context, ids)
-    const pods = new Map(loaded.map(({ view }) => [view.id as string, view]))
-    const nowMs = clock.nowMs()
+    const pods = new Map(loaded.map(one => [one.view.id as string, one]))
+    const atMs = clock.monotonicMs()
     let nextMs = 0
     const found = new Map<string, PodReadiness>()
     for (const id of ids) {
-      const pod = pods.get(id)
-      const state = pod === undefined ? 'failed' : readinessOf(pod, pod.containers)
-      const leftMs = state === 'ready' ? probationMs(pod?.containers ?? [], nowMs) : 0
+      const one = pods.get(id)
+      const state = one === undefined ? 'failed' : readinessOf(one.view, one.view.containers)
+      if (state !== 'ready') readySince.delete(id)
+      else if (!readySince.has(id)) readySince.set(id, atMs)
+      const heldMs = atMs - (readySince.get(id) ?? atMs)
+      const leftMs = one && state === 'ready' ? believedIn(one, heldMs, clock.nowMs()) : 0
       found.set(id, leftMs > 0 ? 'waiting' : state)
       nextMs = Math.max(nextMs, state === 'waiting' ? LOOK_MS : Math.min(LOOK_MS, leftMs))
     }
@@ -82,4 +86,9 @@ export async function awaitReady(
     }
     await clock.sleep(Math.min(nextMs, leftMs), signal)
   }
+}
+
+/** How long a pod that has been seen to be ready for `heldMs` still has to be so. */
+function believedIn({ pod, view }: Loaded, heldMs: number, nowMs: number): number {
+  return Math.max(probationMs(view.containers, nowMs), (pod.spec.minReadyMs ?? 0) - heldMs)
 }

@@ -58,26 +58,25 @@ export const TABLE: Record<string, Verdicts> = {
     refused: { generateName: 'give the object a name' },
   },
   DeploymentSpec: {
-    honoured: 'replicas selector template',
+    honoured: 'minReadySeconds replicas selector template',
     accepted: {
-      minReadySeconds: ROLLOUT,
       paused: ROLLOUT,
       progressDeadlineSeconds: ROLLOUT,
       revisionHistoryLimit: ROLLOUT,
       strategy: ROLLOUT,
     },
   },
-  ReplicaSetSpec: { honoured: 'replicas selector template', accepted: { minReadySeconds: ROLLOUT } },
-  ReplicationControllerSpec: { honoured: 'replicas selector template', accepted: { minReadySeconds: ROLLOUT } },
+  ReplicaSetSpec: { honoured: 'minReadySeconds replicas selector template' },
+  ReplicationControllerSpec: { honoured: 'minReadySeconds replicas selector template' },
   DaemonSetSpec: {
-    honoured: 'selector template',
-    accepted: { minReadySeconds: ROLLOUT, revisionHistoryLimit: ROLLOUT, updateStrategy: ROLLOUT },
+    honoured: 'minReadySeconds selector template',
+    accepted: { revisionHistoryLimit: ROLLOUT, updateStrategy: ROLLOUT },
   },
   StatefulSetSpec: {
     honoured:
-      'replicas selector template serviceName podManagementPolicy volumeClaimTemplates ordinals ' +
+      'minReadySeconds replicas selector template serviceName podManagementPolicy volumeClaimTemplates ordinals ' +
       'persistentVolumeClaimRetentionPolicy',
-    accepted: { minReadySeconds: ROLLOUT, revisionHistoryLimit: ROLLOUT, updateStrategy: ROLLOUT },
+    accepted: { revisionHistoryLimit: ROLLOUT, updateStrategy: ROLLOUT },
   },
   StatefulSetOrdinals: { honoured: 'start' },
   StatefulSetPersistentVolumeClaimRetentionPolicy: { honoured: 'whenDeleted whenScaled' },

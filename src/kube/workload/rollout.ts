@@ -1,6 +1,6 @@
 /**
- * How a workload replaces its pods. It has no effect on one host (support.ts), and is checked all the same: a manifest
- * that passes here must not fail on a cluster.
+ * How a workload replaces its pods. Most of it has no effect on one host (support.ts), and is checked all the same: a
+ * manifest that passes here must not fail on a cluster.
  */
 import type { Field } from '../yaml/index.ts'
 import { quote } from '../yaml/index.ts'
@@ -19,6 +19,12 @@ export function checkRollout(spec: Field): void {
   const limit = spec.at('template').at('spec').at('activeDeadlineSeconds')
   if (limit.present)
     limit.issueAt(limit.key, 'FORBIDDEN', 'activeDeadlineSeconds is for pods that end', 'remove it, or use a Job')
+}
+
+/** How long each of its pods has to be ready until it counts as available. */
+export function readMinReady(spec: Field): { minReadyMs?: number } {
+  const seconds = spec.at('minReadySeconds').integer() ?? 0
+  return seconds > 0 ? { minReadyMs: seconds * 1000 } : {}
 }
 
 function checkStrategy(strategy: Field, types: readonly ['RollingUpdate', string]): void {

@@ -7,7 +7,7 @@ import type { Field } from '../yaml/index.ts'
 import { quote } from '../yaml/index.ts'
 import { checkCronJob } from './cronjob.ts'
 import { readJob } from './job.ts'
-import { checkRollout } from './rollout.ts'
+import { checkRollout, readMinReady } from './rollout.ts'
 import { checkLabelMap, checkSelector } from './selector.ts'
 import { readStateful, statefulName } from './stateful.ts'
 
@@ -86,6 +86,7 @@ function readReplicated(document: Field, how: Replicas, context: PodContext): Re
   refuseSettings(document.at('metadata').at('annotations'))
   const template = document.at('spec').at('template')
   const count = Math.max(1, how.replicas)
+  const minReady = readMinReady(document.at('spec'))
   const pods = Array.from({ length: count }, (_, index) => {
     const podName = numberedName(document, index)
     if (podName.length > MAX_NAME)
@@ -102,7 +103,8 @@ function readReplicated(document: Field, how: Replicas, context: PodContext): Re
       policies: ['Always'],
       ...(how.ownOf && { own: how.ownOf(podName, index) }),
     }
-    return readPod(origin, context)
+    const pod = readPod(origin, context)
+    return { ...pod, spec: { ...pod.spec, ...minReady } }
   })
   refuseDoubles(pods)
   return how.replicas === 0 ? [] : pods

@@ -1,7 +1,16 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { apply, configMap, envFrom, manifest, pod, secret } from '../../support/apply.ts'
 import type { Place } from '../../support/place.ts'
-import { containers, launcher, pods, readyCell, succeeds, takeDownAll, tspod } from '../../support/tspod.ts'
+import {
+  containers,
+  launcher,
+  pods,
+  readyCell,
+  succeeds,
+  takeDownAll,
+  tspod,
+  WAIT_COMMAND,
+} from '../../support/tspod.ts'
 
 let cell: Place
 beforeAll(async () => {
@@ -65,6 +74,33 @@ describe('a pod that does not come up', () => {
     expect(await modeOf('web-main')).toBe('old\n')
     expect((await apply(cell, manifest(bad!), '--wait', '--timeout', '20s')).told).toEqual(['pod/web configured'])
   }, 60_000)
+
+  // shows: DeploymentSpec.minReadySeconds ReplicaSetSpec.minReadySeconds ReplicationControllerSpec.minReadySeconds
+  // shows: DaemonSetSpec.minReadySeconds StatefulSetSpec.minReadySeconds
+  test('dies within its minReadySeconds: the old one comes back', async () => {
+    const kinds = ['Deployment', 'ReplicaSet', 'ReplicationController', 'DaemonSet', 'StatefulSet']
+    const workloads = (command: string): string => {
+      const all = kinds.map(kind => {
+        const isPlain = kind === 'ReplicationController'
+        const labels = { app: kind }
+        const { spec } = pod('web', mode('old', { command: ['sh', '-c', command] }))
+        const more = { minReadySeconds: 5, template: { metadata: { labels }, spec } }
+        return {
+          apiVersion: isPlain ? 'v1' : 'apps/v1',
+          kind,
+          metadata: { name: kind.toLowerCase() },
+          spec: { selector: isPlain ? labels : { matchLabels: labels }, ...more },
+        }
+      })
+      return manifest(...all)
+    }
+    const told = (outcome: string): string[] =>
+      kinds.map(kind => `${kind.toLowerCase()}/${kind.toLowerCase()} ${outcome}`)
+    await apply(cell, workloads(WAIT_COMMAND))
+    const failed = await apply(cell, workloads('sleep 2; exit 1'), '--wait', '--timeout', '8s')
+    expect([...failed.told].sort()).toEqual(told('rolled back').sort())
+    expect([...(await apply(cell, workloads(WAIT_COMMAND))).told].sort()).toEqual(told('unchanged').sort())
+  }, 90_000)
 
   test('takes the whole apply back where that is asked for, Secrets and new pods too', async () => {
     const text = (value: string, web: object, ...more: object[]): string =>
