@@ -48,7 +48,7 @@ describe('golden manifests, written and read again', () => {
 })
 
 /** Without where it was written, by which kind of object, and what only that object knows. */
-const bare = ({ origin: _, job: __, startAfter: ___, ...spec }: PodSpec): object => spec
+const bare = ({ origin: _, job: __, startAfter: ___, minReadyMs: ____, ...spec }: PodSpec): object => spec
 
 const secretOf = (bundle: Bundle, name: string) => bundle.secrets.find(secret => secret.name === name)?.data
 
