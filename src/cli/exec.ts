@@ -1,6 +1,7 @@
 /** `tspod exec`: a command in a running container. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { envLines } from '../env-lines.ts'
 import { TspodError } from '../errors.ts'
 import { ATTACH_FLAGS, attachOutcome, detachKeysOf } from './attach.ts'
 import type { FlagTable, FlagValues, Problem } from './flags.ts'
@@ -119,18 +120,16 @@ async function readEnvFiles(files: readonly string[], { cwd }: Pick<World, 'cwd'
     const text = await readFile(resolve(cwd, file), 'utf8').catch(cause => {
       throw new TspodError('USAGE', `cannot read the environment file ${file}`, { remedy: 'check --env-file', cause })
     })
-    return envLines(text, file)
+    return envEntries(text, file)
   })
   return (await Promise.all(read)).flat()
 }
 
 /** The entries of one environment file; `file` is for messages. Throws USAGE as above. Pure. */
-export function envLines(text: string, file: string): string[] {
-  return text.split('\n').flatMap((raw, index) => {
-    const line = raw.replace(/\r$/, '').trimStart()
-    if (line === '' || line.startsWith('#')) return []
-    if (/^[^=\s]+=/.test(line)) return [line]
-    throw new TspodError('USAGE', `${file}:${index + 1}: want KEY=VALUE`, {
+export function envEntries(text: string, file: string): string[] {
+  return envLines(text).map(({ line, name, value }) => {
+    if (name !== '') return `${name}=${value}`
+    throw new TspodError('USAGE', `${file}:${line}: want KEY=VALUE`, {
       remedy: 'a name alone stands for a variable of the caller in Podman; nothing of the caller is passed on here',
     })
   })

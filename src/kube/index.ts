@@ -37,6 +37,8 @@ export { namesIn } from './names-in.ts'
 export { expandEnv, expandText, expandWords, findInEnvFile, runtimeValue, usernsAnnotation } from './pod/index.ts'
 export type { Level, Mode, Policy } from './pod-security/index.ts'
 export { type ExplainOptions, explain, listKinds, support } from './schema/index.ts'
+export { unfilled } from './unfilled.ts'
+export { type Filled, fillIn, type Variables } from './variables.ts'
 export {
   type GenerateOptions,
   generate,

@@ -26,6 +26,9 @@ export const renderFailure = failure('SOURCE_RENDER')
 /** A file of SOPS that cannot be decrypted. */
 export const decryptFailure = failure('SOURCE_DECRYPT')
 
+/** The variables of this host cannot be read. */
+export const variablesFailure = failure('SOURCE_VARS')
+
 const hostileFailure = failure('SOURCE_HOSTILE')
 
 /** A file that is not taken, and why: a phrase that goes on after its name. */

@@ -25,6 +25,11 @@ const FLAGS = {
   commit: { kind: 'text', value: 'ID', help: 'with --git: this commit, and no other ever' },
   path: { kind: 'text', value: 'SUB', help: 'the manifests are in this directory of it' },
   recursive: { kind: 'switch', initial: false, short: 'R', help: 'manifests in directories below count as well' },
+  vars: {
+    kind: 'text',
+    value: 'FILE',
+    help: 'a file of this host with NAME=VALUE lines: each ${NAME} in the manifests is replaced',
+  },
   interval: { kind: 'text', value: 'TIME', help: 'how often it is looked at without a reason (default 5m)' },
   prune: { kind: 'switch', initial: true, help: 'remove what is no longer in it; volumes stay always' },
   verify: {
@@ -86,6 +91,10 @@ export const add = defineVerb({
       line: 'tspod gitops add shop --git https://git.example/shop.git --branch main --verify /etc/tspod/signers',
     },
     {
+      does: 'One repository for several hosts: directory and values are of this one',
+      line: 'tspod gitops add shop --git https://git.example/shop.git --path hosts/$(hostname) --vars /etc/tspod/shop.env',
+    },
+    {
       does: 'Manifests as units, looked at every minute',
       line: 'tspod gitops add shop --dir /srv/shop --unit --interval 1m',
     },
@@ -120,6 +129,7 @@ async function wishOf({ flags, operands: [name = ''] }: AddInput, world: World):
     ...(flags.path !== undefined && { path: flags.path }),
     ...(flags.recursive && { recursive: true as const }),
     ...(credentials !== undefined && { credentials }),
+    ...(flags.vars !== undefined && { vars: absolute(flags.vars) }),
     intervalMs: parseDuration(flags.interval ?? '') ?? DEFAULT_INTERVAL_MS,
     prune: flags.prune,
     ...(flags.verify !== undefined && { verify: absolute(flags.verify) }),

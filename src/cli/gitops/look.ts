@@ -148,6 +148,7 @@ function statusText(source: SourceView, nextMs: number | undefined, nowMs: numbe
     ['Suspended', suspended && suspension(suspended)],
     ...Object.entries(held).map(([object, one]): [string, string] => ['LEFT ALONE', `${object}, ${suspension(one)}`]),
     ['Source', originOf(source)],
+    ['Variables', source.vars],
     [
       'Applied',
       applied === undefined ? 'nothing yet' : `${shortRevision(applied.revision)} ${ago(applied.atMs)}${signed}`,

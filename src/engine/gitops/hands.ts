@@ -1,4 +1,5 @@
 /** What the loop works through: each a step that a test can bring itself. */
+import type { Variables } from '../../kube/index.ts'
 import type { Bundle } from '../../model.ts'
 import type { Store } from '../state/index.ts'
 import type { ApplyPlan, ApplyReport, ApplyRequest, Told } from '../types/index.ts'
@@ -17,9 +18,14 @@ export type SourceSnapshot = {
   dirty?: string
   /** What was left out, and why. */
   notes?: string[]
-  /** Some of the files are encrypted in the source, and are never to be on a disk as they are here. */
+  /** Some of the files hold what is not in the source as it is, and may be secret: what is read of them is not kept. */
   decrypted?: true
+  /** With variables of this host put into the files. */
+  filled?: FilledWith
 }
+
+/** `digest`: another one for other texts. `unfilled`: a complaint about the texts, in those of the source. */
+export type FilledWith = { digest: string; unfilled(error: unknown): unknown }
 
 export type Hands = {
   store: Pick<Store, 'all' | 'write'>
@@ -34,8 +40,10 @@ export type Hands = {
     root: string,
     keptWith?: string,
   ): Promise<{ bundle: Bundle; notes: string[] }>
+  /** The variables in a file of this host. Throws SOURCE_VARS. */
+  variables(file: string): Promise<Variables>
   /** What of the host has a say in whether an apply succeeds; the same text while nothing has changed. */
-  host(app: string): Promise<string>
+  host(app: string, filled?: FilledWith): Promise<string>
   /** What pods on this host have that only one can have. */
   claims(): Promise<Claim[]>
   /** What is wrong with the host's paths that the bundle names, each with its place. */

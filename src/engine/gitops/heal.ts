@@ -7,7 +7,7 @@ import type { ApplyPlan, ApplyReport, Told } from '../types/index.ts'
 import { changesOf } from './decide.ts'
 import type { Hands } from './hands.ts'
 import { requestFor } from './prepare.ts'
-import { readKept, type SourceRecord } from './store.ts'
+import { readBad, readKept, type SourceRecord } from './store.ts'
 
 type Healing = { hands: Hands; source: SourceRecord; told: Told; signal: AbortSignal }
 
@@ -17,6 +17,8 @@ export async function heal({ hands, source, told, signal }: Healing): Promise<Ap
   // After an apply that came half way the host is at neither revision, and going back is not asked for.
   const isClean = source.attempted?.revision === revision || source.onFailure === 'rollback'
   if (revision === undefined || source.observe || !isClean) return []
+  // With other values of its variables an apply may have come half way of the very revision.
+  if (source.vars !== undefined && (await readBad(hands.store, source.name, revision)) !== undefined) return []
   try {
     const kept = await readKept(hands.store, source.name, revision)
     if (kept === undefined) return []

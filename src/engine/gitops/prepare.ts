@@ -8,6 +8,7 @@ import type { ApplyJob, Hands, SourceSnapshot } from './hands.ts'
 import { heldBecause, withoutHeld } from './held.ts'
 import { conflicts } from './preflight.ts'
 import { type SourceRecord, updateSource } from './store.ts'
+import { withVariables } from './variables.ts'
 
 /** A source that could be read, with what it asks for. */
 export type Prepared = {
@@ -35,7 +36,10 @@ export async function readNow(work: Planning, progress: Progress): Promise<Sourc
   const snapshot = await hands.read(work.wish.rewind ? { ...source, rewind: true } : source, signal)
   progress.revision = snapshot.revision
   if (snapshot.dirty !== undefined) told(uncommitted(snapshot.dirty))
-  return snapshot
+  if (source.vars === undefined) return snapshot
+  // Also when the values cannot be read.
+  await noteSeen(work, snapshot)
+  return withVariables(snapshot, await hands.variables(source.vars), source.vars)
 }
 
 /** Remembers that the source was at this revision: beside what is done with it, which waits for no disk. */
@@ -52,11 +56,11 @@ export async function prepare(work: Planning, snapshot: SourceSnapshot, progress
   const files = judgeFiles(snapshot.files.length, source.name)
   if (files.do !== 'act') throw refusal(files)
   progress.stage = 'validate'
-  const { bundle, notes } = await hands.translate(
-    snapshot.files,
-    snapshot.root,
-    snapshot.decrypted ? undefined : source.name,
-  )
+  const { bundle, notes } = await hands
+    .translate(snapshot.files, snapshot.root, snapshot.decrypted ? undefined : source.name)
+    .catch(error => {
+      throw snapshot.filled?.unfilled(error) ?? error
+    })
   progress.stage = 'preflight'
   const rivals = conflicts(bundle, source.name, await hands.claims())
   if (rivals.length > 0) {

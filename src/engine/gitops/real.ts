@@ -7,13 +7,13 @@ import { rememberTrees, type TranslateOptions, translate } from '../../kube/inde
 import { type Bundle, servingContainers, type VolumeSpec } from '../../model.ts'
 import { findImage, listImages } from '../../oci/index.ts'
 import { gitopsDirectory } from '../../paths.ts'
-import { collectSnapshots, readSnapshot, revisionNow, tidyMirror } from '../../source/index.ts'
+import { collectSnapshots, readSnapshot, readVariables, revisionNow, tidyMirror } from '../../source/index.ts'
 import { systemdPresent } from '../../systemd/index.ts'
 import type { EngineContext } from '../context.ts'
 import { type PodRecord, readPods } from '../state/index.ts'
 import type { Engine } from '../types/index.ts'
 import { hostPathProblem, storedSecrets } from '../volumes/index.ts'
-import type { Hands, SourceSnapshot } from './hands.ts'
+import type { FilledWith, Hands, SourceSnapshot } from './hands.ts'
 import { type Claim, claimsOfPod } from './preflight.ts'
 import type { SourceRecord } from './store.ts'
 import { openUnitMode } from './unit-mode.ts'
@@ -30,7 +30,8 @@ export function realHands(context: EngineContext, engine: Applying): Hands {
     read: (source, signal) => readSnapshot(snapshotWish(source), sourceDoors(context, signal)),
     revision: (source, signal) => revisionNow(snapshotWish(source), sourceDoors(context, signal)),
     translate: (files, root, keptWith) => translateFiles(context, { files, root, keptWith }),
-    host: app => hostState(context, app),
+    variables: async file => readVariables(file),
+    host: (app, filled) => hostState(context, app, filled),
     claims: () => allClaims(context),
     paths: wrongPaths,
     images: bundle => imagesOf(context, bundle),
@@ -110,13 +111,13 @@ async function allClaims(context: EngineContext): Promise<Claim[]> {
   return (await owned(context)).flatMap(({ pod, app }) => claimsOfPod(pod.spec, app))
 }
 
-/** The boot, the images that are here, and whose pods beside this app's are. */
-async function hostState(context: EngineContext, app: string): Promise<string> {
+/** The boot, the images that are here, whose pods beside this app's are, and the values of variables. */
+async function hostState(context: EngineContext, app: string, filled: FilledWith | undefined): Promise<string> {
   const images = (await listImages(await context.storage())).map(
     ({ id, names }) => `${id} ${[...names].sort().join(' ')}`,
   )
   const others = (await owned(context)).filter(each => each.app !== app).map(({ pod }) => pod.name)
-  const facts = [context.boot, ...images.sort(), ...others.sort()]
+  const facts = [context.boot, ...images.sort(), ...others.sort(), ...(filled === undefined ? [] : [filled.digest])]
   return sha256(facts.join('\n'))
 }
 

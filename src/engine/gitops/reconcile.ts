@@ -29,6 +29,7 @@ import {
   tellOfSource,
   updateSource,
 } from './store.ts'
+import { isApplied } from './variables.ts'
 
 /** Reconciles a source once. Throws what is no fault of the source: a store that cannot be written, an interruption. */
 export async function reconcileOnce(
@@ -77,7 +78,7 @@ type Begun = { plan?: ApplyPlan; verdict?: Verdict; bad?: BadRevision; id?: numb
 async function bring(work: Work, prepared: Prepared, progress: Progress): Promise<RunView> {
   const { hands, told, signal } = work
   const begun: Begun = {}
-  const agree = (plan: ApplyPlan): Promise<boolean> => judge(work, plan, begun, progress)
+  const agree = (plan: ApplyPlan): Promise<boolean> => judge(work, prepared.snapshot, plan, begun, progress)
   const job = { ...prepared.job, request: { ...prepared.job.request, agree } }
   let report: ApplyReport | undefined
   let failure: TspodError | undefined
@@ -91,20 +92,25 @@ async function bring(work: Work, prepared: Prepared, progress: Progress): Promis
   const { plan = report?.plan, verdict, id, bad } = begun
   if (plan === undefined || verdict === undefined) throw new Error('apply has not asked whether it may')
   if (id === undefined) return settled(work, prepared.snapshot, prepared.bundle, plan, verdict)
-  const { revision, signer } = prepared.snapshot
+  const { signer } = prepared.snapshot
   const facts = {
     plan,
     ...(report !== undefined && { results: report.results }),
     ...(signer !== undefined && { signer }),
   }
-  if (failure !== undefined) return failed(work, { id, revision, bad, failure, facts })
+  if (failure !== undefined) return failed(work, { id, snapshot: prepared.snapshot, bad, failure, facts })
   return applied(work, prepared, { id, reason: verdict.reason, facts })
 }
 
 /** Whether a plan is carried out; what is about to be tried is written down first. */
-async function judge(work: Work, plan: ApplyPlan, begun: Begun, progress: Progress): Promise<boolean> {
+async function judge(
+  work: Work,
+  { revision, filled }: SourceSnapshot,
+  plan: ApplyPlan,
+  begun: Begun,
+  progress: Progress,
+): Promise<boolean> {
   const { hands, source, wish, told, beganMs } = work
-  const revision = progress.revision ?? ''
   const verdict = judgePlan(plan, { observe: source.observe, ...wish })
   Object.assign(begun, { plan, verdict })
   if (verdict.do === 'skip') return false
@@ -114,7 +120,7 @@ async function judge(work: Work, plan: ApplyPlan, begun: Begun, progress: Progre
   const bad = await readBad(hands.store, source.name, revision)
   if (bad !== undefined) {
     begun.bad = bad
-    const host = await hands.host(source.name)
+    const host = await hands.host(source.name, filled)
     const again = judgeRevision(bad, { host, nowMs: beganMs, insist: wish.insist })
     if (again.do === 'refuse') throw new TspodError('GITOPS_WAITS', again.reason, { remedy: again.remedy })
   }
@@ -137,14 +143,16 @@ async function settled(
   const { hands, source, beganMs } = work
   const { revision, signer } = snapshot
   const drift = changesOf(plan)
-  const isNews = drift === undefined ? source.applied?.revision !== revision : source.drift !== drift
+  // Without a bundle it is the very text of the last time.
+  const isSame = bundle === undefined || (await isApplied(hands, source, snapshot))
+  const isNews = drift === undefined ? !isSame : source.drift !== drift
   const outcome = drift === undefined ? 'unchanged' : 'observed'
   const images = bundle !== undefined && drift === undefined && isNews ? await hands.images(bundle) : {}
   const endedMs = hands.nowMs()
   const id = await hands.store.write(async tx => {
     await endKilled(tx, source.name, beganMs)
     await updateSource(tx, source.name, { checkedMs: endedMs, drift: drift ?? null })
-    if (drift === undefined) await becomeGood(tx, work, snapshot, endedMs)
+    if (drift === undefined) await becomeGood(tx, work, snapshot, isSame, endedMs)
     else await forgetFailure(tx, work, revision, endedMs)
     if (!isNews) return undefined
     if (drift === undefined) await keepRevision(tx, source.name, { ...snapshot, atMs: endedMs, images })
@@ -169,10 +177,10 @@ async function applied(work: Work, prepared: Prepared, { id, reason, facts }: Ap
   const { revision } = snapshot
   const images = await hands.images(bundle)
   const endedMs = hands.nowMs()
-  const isDrift = source.applied?.revision === revision
+  const isDrift = await isApplied(hands, source, snapshot)
   const said = isDrift ? `drift repaired: ${reason}` : reason
   await hands.store.write(async tx => {
-    await becomeGood(tx, work, snapshot, endedMs)
+    await becomeGood(tx, work, snapshot, isDrift, endedMs)
     await updateSource(tx, source.name, { checkedMs: endedMs, drift: null })
     await keepRevision(tx, source.name, { ...snapshot, atMs: endedMs, images })
     await endRun(tx, source.name, id, { outcome: 'applied', reason: said, endedMs, ...facts })

@@ -18,6 +18,7 @@ import {
   updateSource,
   writeBad,
 } from './store.ts'
+import { isApplied } from './variables.ts'
 
 /** One source under the hands of a reconcile. */
 export type Work = {
@@ -50,20 +51,21 @@ export function failureOf({ results, ready }: ApplyReport): TspodError | undefin
 
 type FailedApply = {
   id: number
-  revision: string
+  snapshot: SourceSnapshot
   bad: BadRevision | undefined
   failure: TspodError
   facts: Pick<RunView, 'plan' | 'results' | 'signer'>
 }
 
 /** Remembers a revision that could not be applied, and what the host is like after that. */
-export async function failed(work: Work, { id, revision, bad, failure, facts }: FailedApply): Promise<RunView> {
+export async function failed(work: Work, { id, snapshot, bad, failure, facts }: FailedApply): Promise<RunView> {
   const { hands, source, beganMs, signal } = work
-  const host = await hands.host(source.name)
+  const { revision, filled } = snapshot
+  const host = await hands.host(source.name, filled)
   const endedMs = hands.nowMs()
   const tries = (bad?.tries ?? 0) + 1
   // One that was fine before is worth another try, whatever keeps its pods down now.
-  const wasGood = source.applied?.revision === revision
+  const wasGood = await isApplied(hands, source, snapshot)
   const retryMs = wasGood ? endedMs + pauseAfter(tries) : retryAt(failure.code, tries, endedMs)
   const again = retryMs === undefined ? {} : { retryMs }
   const now = { ...factsOf(failure, 'apply', revision), ...again }
@@ -145,16 +147,19 @@ const STAGE_OF: Readonly<Record<string, Stage>> = {
   SOURCE_HOSTILE: 'trust',
   SOURCE_RENDER: 'render',
   SOURCE_DECRYPT: 'render',
+  SOURCE_VARS: 'render',
+  MANIFEST_INVALID: 'validate',
 }
 
-/** Remembers that this revision is there and as it should be. */
+/** Remembers that this revision is there and as it should be; `isSame`: it was so the last time. */
 export async function becomeGood(
   tx: Transaction,
   { source }: Pick<Work, 'source'>,
   { revision, signer }: SourceSnapshot,
+  isSame: boolean,
   atMs: number,
 ): Promise<void> {
-  const at = { revision, atMs: source.applied?.revision === revision ? source.applied.atMs : atMs }
+  const at = { revision, atMs: isSame ? (source.applied?.atMs ?? atMs) : atMs }
   await updateSource(tx, source.name, {
     attempted: { revision, atMs },
     applied: { ...at, ...(signer !== undefined && { signer }) },

@@ -12,6 +12,8 @@ export type SourceWish = {
   /** Manifests in subdirectories count too. */
   recursive?: true
   credentials?: Credentials
+  /** Absolute path of a file of this host: its values are put in the place of the variables in the manifests. */
+  vars?: string
   intervalMs: number
   /** Objects that are no longer in it are removed. */
   prune: boolean

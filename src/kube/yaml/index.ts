@@ -9,6 +9,7 @@ export {
   Issues,
   type Mistake,
   mistakesOf,
+  printable,
   quote,
   renderIssues,
   SourceFile,

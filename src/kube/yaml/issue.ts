@@ -202,7 +202,7 @@ function renderIssue(issue: Issue): string {
 }
 
 /** Control characters become blanks, one for one: a manifest must not steer the terminal it is quoted on. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, ' ')
 }
 

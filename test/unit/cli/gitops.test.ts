@@ -78,13 +78,14 @@ describe('add', () => {
     const flags =
       '--git ssh://host/x --tag v1 --path apps -R --interval 90s --prune=false --verify keys --rewind --unit'
     const more =
-      '--on-failure rollback --timeout 30s --observe --ssh-key id --age-key age --username me --notify /a/../n --metrics /m/x.prom'
+      '--on-failure rollback --timeout 30s --observe --ssh-key id --age-key age --username me --notify /a/../n --metrics /m/x.prom --vars here.env'
     expect(await added(...`${flags} ${more}`.split(' '))).toEqual({
       name: 'shop',
       from: { kind: 'git', url: 'ssh://host/x', ref: { tag: 'v1' } },
       path: 'apps',
       recursive: true,
       credentials: { sshKeyFile: '/id', ageKeyFile: '/age', username: 'me' },
+      vars: '/here.env',
       intervalMs: 90_000,
       prune: false,
       verify: '/keys',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { envLines } from '../../../src/cli/exec.ts'
+import { envEntries } from '../../../src/cli/exec.ts'
 import { interpret } from '../../../src/cli/interpret.ts'
 import type { Engine, ExecRequest } from '../../../src/engine/index.ts'
 import { TspodError } from '../../../src/errors.ts'
@@ -96,9 +96,9 @@ describe('exec', () => {
     expect(await run(none, asking({}))).toMatchObject({ exitCode: 42 })
   })
   test('lines of an environment file', () => {
-    expect(envLines('# no\n\n  A=1\r\nB= two = 2 \n\tC=\n', 'f')).toEqual(['A=1', 'B= two = 2 ', 'C='])
-    expect(() => envLines('A=1\nHOME\n', 'my.env')).toThrow('my.env:2: want KEY=VALUE')
-    expect(() => envLines('=x', 'my.env')).toThrow('my.env:1')
+    expect(envEntries('# no\n\n  A=1\r\nB= two = 2 \n\tC=\n', 'f')).toEqual(['A=1', 'B= two = 2 ', 'C='])
+    expect(() => envEntries('A=1\nHOME\n', 'my.env')).toThrow('my.env:2: want KEY=VALUE')
+    expect(() => envEntries('=x', 'my.env')).toThrow('my.env:1')
   })
   test('kubectl writes -- before the command', async () => {
     const asked: { request?: ExecRequest } = {}

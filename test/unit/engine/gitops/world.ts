@@ -40,6 +40,8 @@ export async function openWorld(wish: Partial<SourceWish> = {}) {
     trouble: undefined as Error | undefined,
     /** Pod → image that runs. */
     running: new Map<string, string>(),
+    /** What the file of --vars says, where there is one. */
+    variables: {} as Record<string, string>,
     host: 'h1',
     others: [] as Claim[],
     images: { 'localhost/a:1': 'id-a1' } as Record<string, string>,
@@ -87,7 +89,8 @@ export async function openWorld(wish: Partial<SourceWish> = {}) {
     },
     revision: async () => snapshot().revision,
     translate: async (files, root) => translate(files, { baseDirectory: root }),
-    host: async () => world.host,
+    variables: async () => new Map(Object.entries(world.variables)),
+    host: async (_, filled) => `${world.host} ${filled?.digest ?? ''}`,
     claims: async () => world.others,
     paths: async () => [],
     images: async () => world.images,

@@ -1,0 +1,45 @@
+/** Variables of this host in the manifests of a source, from the file of --vars. */
+import { isTspodError, TspodError } from '../../errors.ts'
+import { type Filled, fillIn, unfilled, type Variables } from '../../kube/index.ts'
+import type { FilledWith, Hands, SourceSnapshot } from './hands.ts'
+import { readKept, type SourceRecord } from './store.ts'
+
+/** The snapshot with the values in its files; `where` is the file that they are from. Throws MANIFEST_INVALID. */
+export function withVariables(snapshot: SourceSnapshot, variables: Variables, where: string): SourceSnapshot {
+  const files = fillIn(snapshot.files, variables, where)
+  return {
+    ...snapshot,
+    files: files.map(({ file, text }) => ({ file, text })),
+    // Values may be secret: trees of them are not to lie about.
+    decrypted: true,
+    filled: filledWith(files, variables),
+  }
+}
+
+function filledWith(files: readonly Filled[], variables: Variables): FilledWith {
+  const { createHash } = process.getBuiltinModule('node:crypto')
+  const texts = JSON.stringify(files.map(({ file, text }) => [file, text]))
+  return {
+    digest: createHash('sha256').update(texts).digest('hex'),
+    unfilled: error => {
+      if (!isTspodError(error, 'MANIFEST_INVALID')) return error
+      const { message, remedy, details = '' } = error
+      return new TspodError(error.code, message, { remedy, details: unfilled(details, files, variables) })
+    },
+  }
+}
+
+/**
+ * Whether a snapshot is what was applied last: the same revision, and the same values in it. A file of variables that
+ * has changed is news, and no drift.
+ */
+export async function isApplied(
+  { store }: Pick<Hands, 'store'>,
+  { name, applied }: SourceRecord,
+  { revision, files, filled }: SourceSnapshot,
+): Promise<boolean> {
+  if (applied?.revision !== revision) return false
+  if (filled === undefined) return true
+  const kept = await readKept(store, name, revision)
+  return JSON.stringify(kept?.files) === JSON.stringify(files)
+}
