@@ -32,6 +32,8 @@ export type ManifestObject = {
   /** Objects of a lower wave are there, and ready, before those of a higher one begin. Absent: 0. */
   wave?: number
   prune?: Protection
+  /** What has become of it on the host since it was applied stays, where a GitOps source is the truth. */
+  drift?: 'ignore'
   /** Of ConfigMaps and Services, which nothing but the play keeps: what is in the document. */
   content?: { [name: string]: Json }
 }

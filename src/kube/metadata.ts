@@ -52,6 +52,7 @@ const PODMAN_KNOWN = [...PODMAN_REFUSED, ...PODMAN_ACCEPTED, ...PODMAN_HONOURED]
 const TSPOD_KNOWN = [
   'io.tspod.app',
   'io.tspod.depends-on',
+  'io.tspod.drift',
   'io.tspod.on-config-change',
   'io.tspod.prune',
   'io.tspod.runtime',

@@ -6,9 +6,10 @@ import { quote } from './yaml/index.ts'
 const APP = 'io.tspod.app'
 const WAVE = 'io.tspod.wave'
 const PRUNE = 'io.tspod.prune'
+const DRIFT = 'io.tspod.drift'
 
 /** Annotations that are about a document as a whole, whatever kind it is of. */
-export const OBJECT_ANNOTATIONS: readonly string[] = [APP, PRUNE, WAVE, 'io.tspod.depends-on']
+export const OBJECT_ANNOTATIONS: readonly string[] = [APP, DRIFT, PRUNE, WAVE, 'io.tspod.depends-on']
 
 /** What a document says about itself as an object; `content` is what is kept of it. */
 export function readObject(
@@ -22,6 +23,7 @@ export function readObject(
   const app = annotation(APP).string() ?? metadata.at('labels').entry(APP).string()
   const wave = readWave(annotation(WAVE))
   const prune = readPrune(annotation(PRUNE))
+  const drift = readDrift(annotation(DRIFT))
   return {
     kind,
     name,
@@ -29,6 +31,7 @@ export function readObject(
     ...(app !== undefined && { app }),
     ...(wave !== 0 && { wave }),
     ...(prune !== undefined && { prune }),
+    ...(drift !== undefined && { drift }),
     ...(content !== undefined && { content }),
   }
 }
@@ -46,5 +49,12 @@ function readPrune(field: Field): Protection | undefined {
   if (text === undefined) return undefined
   if (text === 'disabled' || text === 'confirm') return text
   field.issue('UNSUPPORTED_VALUE', `${quote(text)} is not possible here`, 'use disabled or confirm')
+  return undefined
+}
+
+function readDrift(field: Field): ManifestObject['drift'] {
+  const text = field.string()
+  if (text === undefined || text === 'ignore') return text
+  field.issue('UNSUPPORTED_VALUE', `${quote(text)} is not possible here`, 'use ignore, or leave it out')
   return undefined
 }

@@ -137,7 +137,7 @@ const suspensionJson = ({ reason, author, sinceMs, untilMs }: Suspension): objec
 })
 
 function statusText(source: SourceView, nextMs: number | undefined, nowMs: number): string {
-  const { suspended, held = {}, seen, applied, attempted, checkedMs, failure, drift, app } = source
+  const { suspended, held = {}, seen, applied, attempted, checkedMs, failure, drift, driftIgnored, app } = source
   const ago = (ms: number): string => `${age(nowMs - ms)} ago`
   const standing = standingOf(source, nowMs)
   const suspension = ({ author, sinceMs, untilMs, reason }: Suspension): string =>
@@ -169,6 +169,7 @@ function statusText(source: SourceView, nextMs: number | undefined, nowMs: numbe
       nextMs === undefined ? 'by hand: nobody reconciles it by itself' : `in ${age(Math.max(0, nextMs - nowMs))}`,
     ],
     ['Drift', drift],
+    ['Left alone', driftIgnored && `${driftIgnored.join(', ')}: drift ignored`],
     ['Health', app?.health],
   ]
   const objects = (app?.objects ?? []).map(({ phase, ready, total, ...object }) => [

@@ -5,6 +5,7 @@
 import { isTspodError } from '../../errors.ts'
 import type { ApplyPlan, ApplyReport, Told } from '../types/index.ts'
 import { changesOf } from './decide.ts'
+import { ignoring } from './drift.ts'
 import type { Hands } from './hands.ts'
 import { requestFor } from './prepare.ts'
 import { readBad, readKept, type SourceRecord } from './store.ts'
@@ -23,7 +24,7 @@ export async function heal({ hands, source, told, signal }: Healing): Promise<Ap
     const kept = await readKept(hands.store, source.name, revision)
     if (kept === undefined) return []
     const { bundle } = await hands.translate(kept.files, kept.root)
-    const request = { ...requestFor(source, { confirmPrune: false }, revision, bundle), prune: false }
+    const request = { ...requestFor(source, { confirmPrune: false }, revision, bundle, ignoring(bundle)), prune: false }
     const agree = async (plan: ApplyPlan): Promise<boolean> => {
       const differs = changesOf(plan) !== undefined
       if (differs) told('repairing what was applied last')

@@ -1,4 +1,4 @@
-/** Objects of a source that are suspended while the rest of it goes on. Pure. */
+/** Objects of a source that are left alone while the rest of it goes on. Pure. */
 
 import type { Bundle } from '../../model.ts'
 import { objectLabel } from '../../words.ts'
@@ -15,21 +15,22 @@ export function withoutExpired(held: Held | undefined, nowMs: number): Held | un
   return left.length === all.length ? undefined : Object.fromEntries(left)
 }
 
-/** Why an object is left alone; undefined for one that is not. */
-export const heldBecause =
-  (held: Held | undefined) =>
-  (object: ObjectName): string | undefined => {
-    const suspension = held?.[objectLabel(object)]
-    return suspension === undefined ? undefined : suspensionText(suspension)
-  }
+/** Why objects are left alone, by their labels: `ignored` are those whose drift is. */
+export function leftAlone(held: Held | undefined, ignored: readonly string[]): Readonly<Record<string, string>> {
+  const suspended = Object.entries(held ?? {}).map(([object, suspension]) => [object, suspensionText(suspension)])
+  return Object.fromEntries([...ignored.map(object => [object, DRIFT_IGNORED]), ...suspended])
+}
+
+/** Why an object is left alone that says so itself. */
+export const DRIFT_IGNORED = 'drift ignored: io.tspod.drift says so'
 
 /**
  * The bundle without what is left alone: nothing of that is made, changed or started. Others see what they refer to as
  * their own manifests have it, ConfigMaps too.
  */
-export function withoutHeld(bundle: Bundle, held: Held | undefined): Bundle {
-  if (held === undefined) return bundle
-  const isHeld = (object: ObjectName): boolean => objectLabel(object) in held
+export function withoutHeld(bundle: Bundle, left: Readonly<Record<string, string>>): Bundle {
+  if (Object.keys(left).length === 0) return bundle
+  const isHeld = (object: ObjectName): boolean => objectLabel(object) in left
   const named = (kind: string) => (one: { name: string }) => !isHeld({ kind, name: one.name })
   const { jobs, objects } = bundle
   return {

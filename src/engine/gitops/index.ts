@@ -14,6 +14,7 @@ import type { EngineContext } from '../context.ts'
 import { readPods, takeLock } from '../state/index.ts'
 import type { AppView, Engine, Gitops, ReconcileWish, RunView, SourcePlan, SourceWish, Told } from '../types/index.ts'
 import { judgePrune } from './decide.ts'
+import { driftIgnored } from './drift.ts'
 import type { Hands } from './hands.ts'
 import { noteSeen, type Progress, prepare, readNow } from './prepare.ts'
 import { hostPathsOf, realHands } from './real.ts'
@@ -60,7 +61,8 @@ export function openGitops(context: EngineContext, engine: Applying): Gitops {
       const [sources, apps] = await Promise.all([readSources(store), engine.apps()])
       const looks = sources.map(async source => {
         const app = source.units ? await appOfUnits(context, source) : apps.find(({ name }) => name === source.name)
-        return app === undefined ? source : { ...source, app }
+        const ignored = await driftIgnored(hands, source)
+        return { ...source, ...(ignored.length > 0 && { driftIgnored: ignored }), ...(app !== undefined && { app }) }
       })
       return Promise.all(looks)
     },

@@ -2,10 +2,12 @@
 import { TspodError } from '../../errors.ts'
 import type { Bundle } from '../../model.ts'
 import { VERSION } from '../../version.ts'
+import { objectLabel } from '../../words.ts'
 import type { ApplyRequest, ReconcileWish, Stage, Told } from '../types/index.ts'
 import { judgeFiles, type Verdict } from './decide.ts'
+import { leftToDrift } from './drift.ts'
 import type { ApplyJob, Hands, SourceSnapshot } from './hands.ts'
-import { heldBecause, withoutHeld } from './held.ts'
+import { leftAlone, withoutHeld } from './held.ts'
 import { conflicts } from './preflight.ts'
 import { type SourceRecord, updateSource } from './store.ts'
 import { withVariables } from './variables.ts'
@@ -77,7 +79,9 @@ export async function prepare(work: Planning, snapshot: SourceSnapshot, progress
     })
   }
   progress.stage = 'plan'
-  const request = { ...requestFor(source, work.wish, snapshot.revision, bundle), inputs: inputsOf(source, snapshot) }
+  const ignored = await leftToDrift(hands, source, bundle, snapshot)
+  const wanted = requestFor(source, work.wish, snapshot.revision, bundle, ignored)
+  const request = { ...wanted, inputs: inputsOf(source, snapshot) }
   const job = { source, files: snapshot.files, request }
   const more = [...(snapshot.notes ?? []), ...(snapshot.dirty === undefined ? [] : [uncommitted(snapshot.dirty)])]
   return { snapshot, bundle, notes: [...more, ...notes], job }
@@ -87,19 +91,21 @@ export async function prepare(work: Planning, snapshot: SourceSnapshot, progress
 export const inputsOf = ({ name, prune, held }: SourceRecord, { files, root }: SourceSnapshot): string =>
   JSON.stringify([VERSION, 'gitops', name, prune, held ?? {}, root, files])
 
-/** What apply is asked for. */
+/** What apply is asked for; `ignored` are the labels of objects whose drift is. */
 export function requestFor(
   source: SourceRecord,
   wish: Pick<ReconcileWish, 'confirmPrune'>,
   revision: string,
   bundle: Bundle,
+  ignored: readonly string[],
 ): ApplyRequest {
   const { from } = source
+  const left = leftAlone(source.held, ignored)
   return {
     app: source.name,
     source: { path: from.kind === 'git' ? from.url : from.dir, revision },
-    bundle: withoutHeld(bundle, source.held),
-    held: heldBecause(source.held),
+    bundle: withoutHeld(bundle, left),
+    held: object => left[objectLabel(object)],
     pull: { quiet: true },
     prune: source.prune,
     waitMs: source.timeoutMs,

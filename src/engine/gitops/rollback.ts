@@ -3,6 +3,7 @@ import { TspodError } from '../../errors.ts'
 import type { Bundle, ContainerSpec, PodSpec } from '../../model.ts'
 import type { RunView, Suspension, Told } from '../types/index.ts'
 import { changesOf, short } from './decide.ts'
+import { leftToDrift } from './drift.ts'
 import type { Hands } from './hands.ts'
 import { requestFor } from './prepare.ts'
 import { failureOf, view } from './results.ts'
@@ -75,7 +76,8 @@ export async function rollBack(
   if (kept === undefined) throw new Error(`revision ${revision} of ${name} is gone`)
   const { bundle } = await hands.translate(kept.files, kept.root)
   const then = withImages(bundle, kept.images, await hands.images(bundle))
-  const request = requestFor(source, { confirmPrune: false }, revision, then)
+  const ignored = await leftToDrift(hands, source, bundle, kept)
+  const request = requestFor(source, { confirmPrune: false }, revision, then, ignored)
   const job = { source, files: kept.files, request }
   const plan = await hands.plan(job, signal)
   const beganMs = hands.nowMs()

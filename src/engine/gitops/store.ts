@@ -6,7 +6,7 @@ import type { RunOutcome, RunView, SourceFailure, SourceView, SourceWish, Suspen
 import type { BadRevision } from './decide.ts'
 
 /** A source without what is known only by looking at the host. */
-export type SourceRecord = Omit<SourceView, 'app'>
+export type SourceRecord = Omit<SourceView, 'app' | 'driftIgnored'>
 
 /** Manifests as they were applied. */
 export type KeptRevision = {
@@ -21,7 +21,7 @@ export type KeptRevision = {
 
 /** Revisions that can be gone back to, runs that are remembered, and bad revisions that are. */
 const KEPT_REVISIONS = 10
-const KEPT_RUNS = 50
+export const KEPT_RUNS = 50
 const KEPT_BAD = 20
 
 type Reading = Pick<Store, 'all'>

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { isMissing, isTspodError } from '../../errors.ts'
 import { writeAtomic } from '../../files.ts'
 import { translate } from '../../kube/index.ts'
-import type { Protection } from '../../model.ts'
 import { openUnits, type Units, unitOfOperand } from '../../systemd/index.ts'
+import { objectLabel } from '../../words.ts'
 import type { EngineContext } from '../context.ts'
 import type { ApplyPlan, ApplyReport, AppObject, PlannedObject, Told } from '../types/index.ts'
+import { ignoring } from './drift.ts'
 import type { ApplyJob } from './hands.ts'
 import { type FoundUnit, planUnits, type UnitRecord, type WantedUnit, wantedUnits } from './unit-plan.ts'
 
@@ -99,25 +100,27 @@ async function findUnit(units: Units, unit: string, folder: string, known: reado
     throw error
   })
   const { active, enabled } = await units.show(unit)
-  const protection = protectionIn(known.find(each => each.unit === unit))
+  const own = known.find(each => each.unit === unit)
   return {
     ...(text !== undefined && { text }),
     active,
     enabled: enabled === 'enabled',
-    ...(protection !== undefined && { protection }),
+    ...(own !== undefined && wordsIn(own)),
   }
 }
 
-/** The strictest word of io.tspod.prune in what a unit runs. */
-function protectionIn(known: UnitRecord | undefined): Protection | undefined {
-  if (known === undefined) return undefined
+/** What the manifest of a unit says about itself: the strictest word of io.tspod.prune, and whether all of it may drift. */
+function wordsIn(known: UnitRecord): Pick<FoundUnit, 'protection' | 'ignoresDrift'> {
   try {
     const { bundle } = translate([known], { baseDirectory: '/' })
     const words = bundle.pods.map(({ annotations }) => annotations['io.tspod.prune'])
-    return (['disabled', 'confirm'] as const).find(word => words.includes(word))
+    const protection = (['disabled', 'confirm'] as const).find(word => words.includes(word))
+    const may = new Set(ignoring(bundle))
+    const ignoresDrift = bundle.pods.length > 0 && bundle.pods.every(({ origin }) => may.has(objectLabel(origin)))
+    return { ...(protection !== undefined && { protection }), ...(ignoresDrift && { ignoresDrift }) }
   } catch (error) {
     // It is an older tspod's, or refers to a Secret that is gone: what cannot be read is not removed unasked.
-    if (isTspodError(error)) return 'confirm'
+    if (isTspodError(error)) return { protection: 'confirm' }
     throw error
   }
 }

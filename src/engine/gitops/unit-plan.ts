@@ -3,6 +3,7 @@ import { TspodError } from '../../errors.ts'
 import type { Protection } from '../../model.ts'
 import { unitOfName } from '../../systemd/index.ts'
 import type { ApplyPlan, ApplyRequest, PlannedObject } from '../types/index.ts'
+import { DRIFT_IGNORED } from './held.ts'
 
 /** A manifest that a source has written for a unit. */
 export type UnitRecord = { unit: string; file: string; text: string }
@@ -18,6 +19,8 @@ export type FoundUnit = {
   active: string
   enabled: boolean
   protection?: Protection
+  /** All that it runs says that drift is to be ignored. */
+  ignoresDrift?: true
 }
 
 /** The units of the files of a source, each named after source and file. Throws NAME_IN_USE for two of one name. */
@@ -97,6 +100,7 @@ function planned(wanted: WantedUnit, known: UnitRecord | undefined, found: Found
   if (known.text !== wanted.text) {
     return { ...base, action: 'configure', effect: 'restart', because: [`${wanted.file} has changed`] }
   }
+  if (found?.ignoresDrift) return { ...base, action: 'keep', because: [DRIFT_IGNORED] }
   if (found?.text !== wanted.text) {
     return {
       ...base,

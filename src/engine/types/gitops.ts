@@ -102,6 +102,8 @@ export type SourceView = SourceWish & {
   failure?: SourceFailure
   /** Differences that are only told. */
   drift?: string
+  /** Objects whose drift is ignored, as `pod/web`. */
+  driftIgnored?: string[]
   app?: AppView
 }
 

@@ -193,6 +193,11 @@ describe('status', () => {
     expect(stdout).toMatch(/Seen: f123456789ab/)
     expect(stdout).toMatch(/Failure: validate at f123456789ab, since 5s ago, 2 times\n {4}web\.yaml:4:8 error/)
   })
+  test('objects whose drift is ignored are named, and all is well', async () => {
+    const { stdout, exitCode } = await shown({ ...source, driftIgnored: ['pod/web', 'secret/keys'] })
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain(' Left alone: pod/web, secret/keys: drift ignored\n')
+  })
   test('a suspension is loud, whatever else is wrong', async () => {
     const { stdout, exitCode } = await shown(suspended)
     expect(exitCode).toBe(3)

@@ -95,6 +95,7 @@ describe('S17 annotations', () => {
     'io.podman.annotations.volumes-from/main': ['first', ['containers.1.mounts.0']],
     'io.tspod.depends-on/main': ['first', ['containers.1.dependsOn']],
     'io.tspod.app': ['other', []],
+    'io.tspod.drift': ['ignore', []],
     'io.tspod.on-config-change': ['none', []],
     'io.tspod.prune': ['disabled', []],
     'io.tspod.runtime': ['crun', []],

@@ -39,6 +39,14 @@ describe('what becomes of a unit', () => {
     ],
     'somebody has stopped it: started': [[[['web.yaml', 'one']], [known], { ...fine, active: 'inactive' }], 'start'],
     'somebody has disabled it: enabled': [[[['web.yaml', 'one']], [known], { ...fine, enabled: false }], 'start'],
+    'stopped, and its drift is ignored: kept': [
+      [[['web.yaml', 'one']], [known], { ...fine, text: 'x', active: 'inactive', ignoresDrift: true }],
+      'keep',
+    ],
+    'another text, and its drift is ignored: reloaded': [
+      [[['web.yaml', 'two']], [known], { ...fine, ignoresDrift: true }],
+      'configure',
+    ],
     'its file is gone: removed': [[[], [known], fine], 'prune'],
     'its file is gone, and pruning is off: kept': [[[], [known], fine, { prune: false }], 'keep'],
     'its file is gone, and its annotation protects it: kept': [
