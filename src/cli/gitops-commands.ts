@@ -73,6 +73,13 @@ export const GITOPS_COMMANDS: readonly Command[] = [
     load: async () => (await import('./gitops/index.ts')).rollback,
   },
   {
+    name: 'gitops export',
+    aliases: [],
+    group: 'GitOps',
+    summary: 'Print the manifests that a GitOps source has applied',
+    load: async () => (await import('./gitops/index.ts')).exportManifests,
+  },
+  {
     name: 'gitops remove',
     aliases: ['gitops rm'],
     group: 'GitOps',

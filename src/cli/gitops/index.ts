@@ -1,5 +1,6 @@
 export { remove, resume, rollback, suspend } from './act.ts'
 export { add } from './add.ts'
+export { exportManifests } from './export.ts'
 export { diff, history, list, status } from './look.ts'
 export { metrics } from './metrics.ts'
 export { reconcile } from './reconcile.ts'

@@ -8,6 +8,7 @@ import { objectsOfApp, removeObjects } from './remove.ts'
 export { lookAhead } from './ahead.ts'
 export { listApps as apps } from './apps.ts'
 export { execute as apply } from './execute.ts'
+export { lazyHasher } from './hash.ts'
 export { settled } from './settled.ts'
 
 /** What `apply` would do, and why; changes nothing. Throws NAME_IN_USE for what others have, WRONG_STATE, USAGE. */

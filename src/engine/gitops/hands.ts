@@ -52,6 +52,8 @@ export type Hands = {
   images(bundle: Bundle): Promise<Record<string, string>>
   /** Lets go of snapshots that neither a pod nor a rollback needs any more. */
   collect(source: string, kept: readonly string[], signal: AbortSignal): Promise<void>
+  /** Writes down what a source has applied, for people whose tspod does not work. */
+  inventory(source: SourceRecord, images: Readonly<Record<string, string>>): Promise<void>
   /** What an apply of these inputs would report, when they were applied last and all of it stands. */
   settled(inputs: string): Promise<ApplyReport | undefined>
   plan(job: ApplyJob, signal: AbortSignal): Promise<ApplyPlan>

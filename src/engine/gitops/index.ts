@@ -15,6 +15,7 @@ import { readPods, takeLock } from '../state/index.ts'
 import type { AppView, Engine, Gitops, ReconcileWish, RunView, SourcePlan, SourceWish, Told } from '../types/index.ts'
 import { judgePrune } from './decide.ts'
 import { driftIgnored } from './drift.ts'
+import { exported } from './export.ts'
 import type { Hands } from './hands.ts'
 import { noteSeen, type Progress, prepare, readNow } from './prepare.ts'
 import { hostPathsOf, realHands } from './real.ts'
@@ -77,6 +78,7 @@ export function openGitops(context: EngineContext, engine: Applying): Gitops {
     resume: (name, objects) => measuredAfter(context, name, resume(context, name, objects)),
     rollback: (name, to, author, told, signal) =>
       locked(context, { name, told, signal }, () => rollBack(hands, name, to, author, told, signal)),
+    export: (name, revision) => exported(store, name, revision),
     remove: async (name, { prune }, signal) => {
       const source = await readSource(store, name)
       await using lock = await lockSource(context, name, () => undefined, signal)

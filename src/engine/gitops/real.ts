@@ -13,6 +13,7 @@ import type { EngineContext } from '../context.ts'
 import { type PodRecord, readPods } from '../state/index.ts'
 import type { Engine } from '../types/index.ts'
 import { hostPathProblem, storedSecrets } from '../volumes/index.ts'
+import { writeInventory } from './export.ts'
 import type { FilledWith, Hands, SourceSnapshot } from './hands.ts'
 import { type Claim, claimsOfPod } from './preflight.ts'
 import type { SourceRecord } from './store.ts'
@@ -35,6 +36,7 @@ export function realHands(context: EngineContext, engine: Applying): Hands {
     claims: () => allClaims(context),
     paths: wrongPaths,
     images: bundle => imagesOf(context, bundle),
+    inventory: (source, images) => writeInventory(context, source, images),
     collect: (source, kept, signal) => collect(context, source, kept, signal),
     settled: inputs => engine.settled(inputs),
     plan: (job, signal) => (job.source.units ? unitMode.plan(job) : engine.planApply(job.request, signal)),

@@ -17,7 +17,7 @@ import {
 import type { Hands, SourceSnapshot } from './hands.ts'
 import { withoutExpired } from './held.ts'
 import { inputsOf, noteSeen, type Prepared, type Progress, prepare, readNow, refusal } from './prepare.ts'
-import { becomeGood, failed, failureOf, forgetFailure, refused, view, type Work } from './results.ts'
+import { appliedBy, becomeGood, failed, failureOf, forgetFailure, refused, view, type Work } from './results.ts'
 import {
   beginRun,
   endKilled,
@@ -165,6 +165,8 @@ async function settled(
     await endRun(tx, source.name, run, { outcome, reason, endedMs, ...detail })
     return run
   })
+  const now = { ...source, applied: appliedBy(source, snapshot, isSame, endedMs) }
+  if (isNews && drift === undefined) await hands.inventory(now, images)
   return { ...view(source, beganMs, outcome, reason, revision), ...(id !== undefined && { id }), plan, endedMs }
 }
 
@@ -179,7 +181,9 @@ async function applied(work: Work, prepared: Prepared, { id, reason, facts }: Ap
   const endedMs = hands.nowMs()
   const isDrift = await isApplied(hands, source, snapshot)
   const said = isDrift ? `drift repaired: ${reason}` : reason
-  await hands.store.write(async tx => {
+  // Both wait for the disk: side by side they take as long as one.
+  const inventory = hands.inventory({ ...source, applied: appliedBy(source, snapshot, isDrift, endedMs) }, images)
+  const records = hands.store.write(async tx => {
     await becomeGood(tx, work, snapshot, isDrift, endedMs)
     await updateSource(tx, source.name, { checkedMs: endedMs, drift: null })
     await keepRevision(tx, source.name, { ...snapshot, atMs: endedMs, images })
@@ -189,6 +193,7 @@ async function applied(work: Work, prepared: Prepared, { id, reason, facts }: Ap
       : { action: 'apply', reason: 'ReconciliationSucceeded' }
     await tellOfSource(tx, source.name, { ...event, message: said, revision }, endedMs)
   })
+  await Promise.all([records, inventory])
   return { id, ...view(source, beganMs, 'applied', said, revision), endedMs, ...facts }
 }
 

@@ -151,19 +151,29 @@ const STAGE_OF: Readonly<Record<string, Stage>> = {
   MANIFEST_INVALID: 'validate',
 }
 
+/** What a source has applied once this is; `isSame`: it was so before, and is since then. */
+export const appliedBy = (
+  { applied }: SourceRecord,
+  { revision, signer }: SourceSnapshot,
+  isSame: boolean,
+  atMs: number,
+): NonNullable<SourceRecord['applied']> => ({
+  revision,
+  atMs: isSame ? (applied?.atMs ?? atMs) : atMs,
+  ...(signer !== undefined && { signer }),
+})
+
 /** Remembers that this revision is there and as it should be; `isSame`: it was so the last time. */
 export async function becomeGood(
   tx: Transaction,
   { source }: Pick<Work, 'source'>,
-  { revision, signer }: SourceSnapshot,
+  snapshot: SourceSnapshot,
   isSame: boolean,
   atMs: number,
 ): Promise<void> {
-  const at = { revision, atMs: isSame ? (source.applied?.atMs ?? atMs) : atMs }
-  await updateSource(tx, source.name, {
-    attempted: { revision, atMs },
-    applied: { ...at, ...(signer !== undefined && { signer }) },
-  })
+  const { revision } = snapshot
+  const applied = appliedBy(source, snapshot, isSame, atMs)
+  await updateSource(tx, source.name, { attempted: { revision, atMs }, applied })
   await deleteBad(tx, source.name, revision)
   await forgetFailure(tx, { source }, revision, atMs)
 }

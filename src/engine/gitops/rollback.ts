@@ -116,6 +116,8 @@ export async function rollBack(
       endedMs,
     )
   })
+  const now = { ...source, applied: { revision, atMs: endedMs } }
+  if (failure === undefined) await hands.inventory(now, kept.images)
   const about: SourceRecord = source
   return { id, ...view(about, beganMs, outcome, reason, revision), endedMs, plan, results: report.results }
 }

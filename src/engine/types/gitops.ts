@@ -122,6 +122,9 @@ export type ReconcileWish = {
 /** What a source would do now. */
 export type SourcePlan = { revision: string; signer?: string; notes: string[]; plan: ApplyPlan; refused?: string }
 
+/** Manifests as they were applied; `root`: where relative paths in them begin. */
+export type ExportedRevision = { revision: string; root: string; files: { file: string; text: string }[] }
+
 export type Told = (text: string) => void
 
 /** All about GitOps sources. Each throws NO_SUCH_OBJECT for a source that there is not. */
@@ -153,6 +156,8 @@ export type Gitops = {
   resume(name: string, objects: readonly string[]): Promise<number | undefined>
   /** Applies an earlier revision again, and suspends; absent `to`: the one before. */
   rollback(name: string, to: string | undefined, author: string, told: Told, signal: AbortSignal): Promise<RunView>
+  /** What was applied last, or the revision that is named. Throws NO_SUCH_OBJECT, AMBIGUOUS_ID. */
+  export(name: string, revision: string | undefined): Promise<ExportedRevision>
   /** `prune`: all that it has applied goes as well, but for volumes. */
   remove(name: string, how: { prune: boolean }, signal: AbortSignal): Promise<{ failures: string[] }>
 }

@@ -95,6 +95,7 @@ export async function openWorld(wish: Partial<SourceWish> = {}) {
     paths: async () => [],
     images: async () => world.images,
     collect: async () => undefined,
+    inventory: async () => undefined,
     settled: async () => undefined,
     plan,
     apply: async job => {
