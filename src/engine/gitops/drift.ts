@@ -64,9 +64,13 @@ export async function leftToDrift(
 
 /** Labels of all that say so in what was applied last, for whoever asks how a source stands. */
 export async function driftIgnored(hands: Pick<Hands, 'store' | 'translate'>, source: SourceRecord): Promise<string[]> {
-  const kept = await lastApplied(hands, source)
-  if (kept === undefined || !kept.files.some(({ text }) => text.includes(ANNOTATION))) return []
-  const bundle = await translated(hands, kept)
+  const { name, applied } = source
+  const [row] = await hands.store.all(
+    'SELECT 1 FROM gitops_applied WHERE source = ? AND revision = ? AND instr(files, ?) > 0',
+    [name, applied?.revision ?? '', ANNOTATION],
+  )
+  const kept = row && (await lastApplied(hands, source))
+  const bundle = kept && (await translated(hands, kept))
   return bundle === undefined ? [] : ignoring(bundle)
 }
 

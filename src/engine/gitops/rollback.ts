@@ -18,6 +18,7 @@ import {
   tellOfSource,
   updateSource,
 } from './store.ts'
+import { placesOf } from './variables.ts'
 
 /** Which revision is meant: the one before what is applied now, or one by its name or the beginning of a commit. Pure. */
 export function chooseRevision(kept: readonly string[], applied: string | undefined, to: string | undefined): string {
@@ -74,7 +75,9 @@ export async function rollBack(
   const revision = chooseRevision(await keptRevisions(hands.store, name), source.applied?.revision, to)
   const kept = await readKept(hands.store, name, revision)
   if (kept === undefined) throw new Error(`revision ${revision} of ${name} is gone`)
-  const { bundle } = await hands.translate(kept.files, kept.root)
+  const { bundle } = await hands.translate(kept.files, kept.root).catch(error => {
+    throw source.vars === undefined ? error : placesOf(error)
+  })
   const then = withImages(bundle, kept.images, await hands.images(bundle))
   const ignored = await leftToDrift(hands, source, bundle, kept)
   const request = requestFor(source, { confirmPrune: false }, revision, then, ignored)

@@ -29,6 +29,14 @@ function filledWith(files: readonly Filled[], variables: Variables): FilledWith 
   }
 }
 
+/** A complaint about texts that have values in them already, and no others beside them: its places alone. */
+export function placesOf(error: unknown): unknown {
+  if (!isTspodError(error, 'MANIFEST_INVALID')) return error
+  const { message, remedy, details = '' } = error
+  const places = details.split('\n').flatMap(line => /^\S.*?:\d+:\d+ error [A-Z_]+/.exec(line)?.[0] ?? [])
+  return new TspodError(error.code, message, { remedy, details: places.join('\n') })
+}
+
 /**
  * Whether a snapshot is what was applied last: the same revision, and the same values in it. A file of variables that
  * has changed is news, and no drift.

@@ -99,6 +99,28 @@ test('what is applied, as pods or as units, are the texts with the values', asyn
   expect(texts).toEqual([[pod('a', 'localhost/a:2'), pod('b')]])
 })
 
+test('going back to what is no manifest any more tells places, and no value', async () => {
+  const { translate } = fake.hands
+  fake.world.variables = { TAG: 'hunter2' }
+  await fake.tick()
+  fake.commit({ 'b.yaml': pod('b') })
+  await fake.tick({ allowPrune: 1 })
+  fake.hands.translate = (files, root) =>
+    translate(
+      files.map(({ file, text }) => ({
+        file,
+        text: text.replace('metadata', 'metadatum').replace('name: c', 'nam: c'),
+      })),
+      root,
+    )
+  const failing = fake.rollback('r2')
+  await expect(failing).rejects.toMatchObject({
+    code: 'MANIFEST_INVALID',
+    details: expect.stringMatching(/^a\.yaml:1:1 error REQUIRED\na\.yaml:3:1 error UNKNOWN_FIELD\n/),
+  })
+  await expect(failing).rejects.not.toMatchObject({ details: expect.stringContaining('hunter2') })
+})
+
 test('going back takes the values of then', async () => {
   fake.world.variables = { TAG: '2' }
   fake.commit({ 'a.yaml': pod('a', 'localhost/a:x${TAG}'), 'b.yaml': pod('b') })
