@@ -139,6 +139,52 @@ describe('a checkout', () => {
   })
 })
 
+describe('what the host has a say in', () => {
+  const told = (): Promise<string> => sources.sh('cat /srv/told 2>/dev/null || true')
+  const NOTIFIER = '#!/bin/sh\nprintf "%s %s\\n" "$TSPOD_SOURCE" "$TSPOD_EVENT" >>/srv/told\n'
+
+  onMachine(
+    'values are put in as they change, also for units; somebody is told, and a collector finds numbers',
+    async () => {
+      await sources.write('/srv/notify', NOTIFIER)
+      await sources.sh('chmod 755 /srv/notify; mkdir -p /srv/metrics')
+      await sources.write('/srv/vars', 'WHO=first\n')
+      await sources.repository('shop', { 'web.yaml': appText('web', '$' + '{WHO}') })
+      await add(
+        '--unit',
+        '--interval',
+        '1h',
+        '--vars',
+        '/srv/vars',
+        '--notify',
+        '/srv/notify',
+        '--metrics',
+        '/srv/metrics/shop.prom',
+      )
+      await becomes('web=first')
+      await eventually(
+        () => serviceOf('ActiveState'),
+        state => state === 'inactive',
+      )
+      // A file that is written twice is changed twice: the second time is what counts.
+      await sources.sh('echo WHO=second >/srv/vars.new; mv /srv/vars.new /srv/vars')
+      await becomes('web=second')
+      await eventually(told, text => text === 'shop applied\nshop applied\n')
+      await eventually(
+        () => serviceOf('ActiveState'),
+        state => state === 'inactive',
+      )
+      await sources.sh('echo OTHER=x >/srv/vars')
+      await eventually(told, text => text.endsWith('shop failing\n'))
+      expect(await values()).toBe('web=second')
+      expect(await sources.sh('grep ^tspod_gitops_up_to_date /srv/metrics/shop.prom')).toMatch(/ 0\n$/)
+      await succeeds(machine, ['gitops', 'remove', '--prune', 'shop'])
+      expect(await sources.sh('ls /srv/metrics')).toBe('')
+      await sources.sh('rm -r /srv/told /srv/notify /srv/metrics /srv/vars')
+    },
+  )
+})
+
 describe('manifests as units', () => {
   const unit = 'tspod-kube@shop-web.service'
   onMachine('each is started, reloaded, repaired and stopped, and one of somebody else is never touched', async () => {

@@ -127,11 +127,17 @@ async function removeDropIn(place: Place, unit: string): Promise<void> {
   await rmdir(dirname(file)).catch(() => undefined)
 }
 
+/** What is there of all that decides about what runs: the source, and the values of its variables. */
+async function pathsOf(wish: SourceWish): Promise<string[]> {
+  const { vars } = wish
+  return [...(await sourcePathsOf(wish)), ...(vars !== undefined && existsSync(vars) ? [vars] : [])]
+}
+
 /**
  * What is there of the paths to watch. While one is missing systemd watches its folder, and each event there makes it
  * set up all watches anew, between which others are lost. The log of HEAD has an entry for every way to move it.
  */
-async function pathsOf({ from, path, recursive }: SourceWish): Promise<string[]> {
+async function sourcePathsOf({ from, path, recursive }: SourceWish): Promise<string[]> {
   if (from.kind === 'git') return []
   const about = path === undefined ? {} : { path }
   if (from.kind === 'directory') {

@@ -20,22 +20,32 @@ export function newsOf({ before, run, after }: Reconciled): News[] {
   const isWell = after.failure === undefined && after.drift === undefined
   const wasWell = before.failure === undefined && before.drift === undefined
   if (isWell && !wasWell) return [{ event: 'recovered', ...about(after.applied?.revision), reason: run.reason }]
-  const all = [change(before, run, after), repair(before, run), failing(before, after), drift(before, after)]
+  const all = [change(before, run, after), repair(before, run, after), failing(before, after), drift(before, after)]
   return all.filter(news => news !== undefined)
 }
 
 const about = (revision: string | undefined): { revision?: string } => (revision === undefined ? {} : { revision })
 
-function change(before: SourceRecord, run: RunView, { applied }: SourceRecord): News | undefined {
-  if (applied === undefined || applied.revision === before.applied?.revision) return undefined
+/** What is applied keeps its time as long as it is the same: other values of variables are something else. */
+const isSameApplied = (before: SourceRecord, { applied }: SourceRecord): boolean =>
+  applied?.revision === before.applied?.revision && applied?.atMs === before.applied?.atMs
+
+function change(before: SourceRecord, run: RunView, after: SourceRecord): News | undefined {
+  const { applied } = after
+  if (applied === undefined || isSameApplied(before, after)) return undefined
   const reason = run.revision === applied.revision ? run.reason : 'the source has changed since'
   return { event: 'applied', ...about(applied.revision), reason }
 }
 
 /** Drift from the revision that is applied, or from the last good one while the newest cannot be. */
-function repair({ applied }: SourceRecord, { outcome, revision, reason, healed = [] }: RunView): News | undefined {
+function repair(
+  before: SourceRecord,
+  { outcome, revision, reason, healed = [] }: RunView,
+  after: SourceRecord,
+): News | undefined {
+  const { applied } = before
   if (outcome === 'applied')
-    return revision === applied?.revision ? { event: 'drift corrected', ...about(revision), reason } : undefined
+    return isSameApplied(before, after) ? { event: 'drift corrected', ...about(revision), reason } : undefined
   const done = healed.filter(each => each.outcome !== 'failed' && each.outcome !== 'skipped')
   if (done.length === 0) return undefined
   const said = `drift repaired: ${listed(done.map(each => `${objectLabel(each)} ${each.outcome}`))}`

@@ -54,6 +54,17 @@ describe('a failure', () => {
     expect(await told(() => fake.tick({ insist: true }))).toEqual(['recovered r2: create pod/a'])
   })
 
+  test('is no drift when values of variables have changed, which is told as what it is', async () => {
+    await reopen({ vars: '/etc/shop.env' })
+    fake.world.variables = { TAG: '1' }
+    fake.commit({ 'a.yaml': pod('a').replace(':1', ':$' + '{TAG}') })
+    expect(await told()).toEqual(['applied r2: create pod/a'])
+    fake.world.variables = { TAG: '2' }
+    expect(await told()).toEqual(['applied r2: change pod/a'])
+    fake.world.running.delete('a')
+    expect(await told()).toEqual([expect.stringMatching(/^drift corrected r2: /)])
+  })
+
   test('leaves what was repaired meanwhile to be told', async () => {
     fake.commit({ 'a.yaml': pod('a'), 'b.yaml': pod('b') })
     await fake.tick()
