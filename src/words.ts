@@ -20,25 +20,24 @@ export function closest(word: string, candidates: readonly string[]): string | u
 /** Edits (insert, delete, replace, swap neighbours) between two short words; long ones count as far apart. */
 export function editDistance(from: string, to: string): number {
   if (from.length > 64 || to.length > 64) return Number.POSITIVE_INFINITY
-  const rows: number[][] = [Array.from({ length: to.length + 1 }, (_, column) => column)]
-  const at = (row: number, column: number): number => rows[row]?.[column] ?? Number.POSITIVE_INFINITY
+  // Rows of the table for two letters less and for one: an edit looks no further back.
+  let before: number[] = []
+  let last = Array.from({ length: to.length + 1 }, (_, column) => column)
   for (let row = 1; row <= from.length; row++) {
     const line = [row]
-    rows.push(line)
     for (let column = 1; column <= to.length; column++) {
-      const replace = from[row - 1] === to[column - 1] ? 0 : 1
-      const swapped = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
-      line.push(
-        Math.min(
-          at(row - 1, column) + 1,
-          at(row, column - 1) + 1,
-          at(row - 1, column - 1) + replace,
-          swapped ? at(row - 2, column - 2) + 1 : Number.POSITIVE_INFINITY,
-        ),
-      )
+      const isSame = from[row - 1] === to[column - 1]
+      const isSwapped = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
+      let edits = last[column - 1]! + (isSame ? 0 : 1)
+      if (last[column]! < edits) edits = last[column]! + 1
+      if (line[column - 1]! < edits) edits = line[column - 1]! + 1
+      if (isSwapped && before[column - 2]! < edits) edits = before[column - 2]! + 1
+      line.push(edits)
     }
+    before = last
+    last = line
   }
-  return at(from.length, to.length)
+  return last[to.length]!
 }
 
 const GO_ESCAPES: Record<string, string> = {

@@ -219,6 +219,8 @@ function nearest(word: string, candidates: Iterable<string>): string | undefined
   let bestDistance = Math.min(3, Math.floor(word.length / 3)) + 1
   const all = [...candidates]
   for (const candidate of all) {
+    // Each letter more or less is an edit.
+    if (Math.abs(candidate.length - word.length) >= bestDistance) continue
     const distance = candidate === word ? bestDistance : editDistance(wanted, candidate.toLowerCase())
     if (distance < bestDistance) {
       best = candidate

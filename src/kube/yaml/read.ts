@@ -76,8 +76,8 @@ export function readDocuments(source: SourceFile, issues: Issues, memory?: TreeM
     }
     return true
   }
-  const stopped = scan(source.text, token => take(composer.next(token)))
-  if (stopped === undefined) take(composer.end(false, source.text.length))
+  const stopped = scan(source.text, token => take(untraced(() => [...composer.next(token)])))
+  if (stopped === undefined) take(untraced(() => [...composer.end(false, source.text.length)]))
   else if (stopped.message !== '') {
     const remedy = 'split the manifest or remove what is not needed'
     report('YAML_LIMIT', { start: stopped.at, end: stopped.at + 1 }, stopped.message, remedy)
@@ -85,6 +85,20 @@ export function readDocuments(source: SourceFile, issues: Issues, memory?: TreeM
   }
   if (isClean && !hasAliases) memory?.keep(source.text, documents)
   return documents
+}
+
+/**
+ * What `compose` gives. The library makes an Error of each mistake, of which words and place are read alone: the stack
+ * traces would take longer than all the rest where a hostile text has a mistake in every character.
+ */
+function untraced<Result>(compose: () => Result): Result {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return compose()
+  } finally {
+    Error.stackTraceLimit = limit
+  }
 }
 
 type Report = (code: Issue['code'], span: Span, message: string, remedy?: string, path?: string) => void
