@@ -43,10 +43,7 @@ down: build ## remove what `make play` left running
 
 .PHONY: check
 check: setup-test build ## types, lint, unused code, unit and golden tests: before every commit
-	@$(BIN)/tsc --project .
-	@$(BIN)/biome check --error-on-warnings .
-	@$(BIN)/knip
-	@$(NODE) scripts/test.ts unit golden
+	@$(NODE) scripts/check.ts
 
 .PHONY: format
 format: setup ## let biome format and sort what it can

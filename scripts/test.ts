@@ -1,5 +1,6 @@
 /**
- * Runs the given kinds of tests, one jest after the other, and closes with one line that sums them up:
+ * Runs the given kinds of tests, the quick ones in one jest, the others one after the other, and closes with one line
+ * that sums them up:
  *
  *   node scripts/test.ts unit golden integration system
  *
@@ -9,14 +10,17 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 
 type Kind = { inBand: boolean; limitMinutes: number }
 
+/** These run together: a jest of its own for a few files would be mostly its start. */
+const QUICK: Kind = { inBand: false, limitMinutes: 5 }
+
 /** Integration tests have cells or names of their own; system tests share one booted machine, one file after the other. */
 const KINDS: Record<string, Kind> = {
-  unit: { inBand: false, limitMinutes: 5 },
-  golden: { inBand: false, limitMinutes: 5 },
+  unit: QUICK,
+  golden: QUICK,
   integration: { inBand: false, limitMinutes: 60 },
   system: { inBand: true, limitMinutes: 30 },
   // As long as somebody wants to wait: SAMPLES=500 takes a night.
@@ -33,17 +37,18 @@ type Assertion = { fullName: string; status: string; duration?: number | null }
 
 type Sum = { passed: number; failed: number; skipped: string[]; matrix: string[] }
 
-async function runKind(name: string, kind: Kind, reportFile: string): Promise<Sum> {
+async function runKind(names: readonly string[], kind: Kind, reportFile: string): Promise<Sum> {
   const args = [
     ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'],
-    ...['--selectProjects', name, '--passWithNoTests', '--json', `--outputFile=${reportFile}`],
+    ...['--selectProjects', ...names, '--passWithNoTests', '--json', `--outputFile=${reportFile}`],
     // jest keeps one processor free by itself: on two, that is half the time.
     kind.inBand ? '--runInBand' : '--maxWorkers=100%',
   ]
   const limitMs = kind.limitMinutes * 60_000
   const outcome = await jest(args, limitMs)
   const sum = summed(reportFile)
-  if (outcome === 'cut off') console.log(`${name} tests did not finish within ${kind.limitMinutes} minutes`)
+  if (outcome === 'cut off')
+    console.log(`${names.join(' and ')} tests did not finish within ${kind.limitMinutes} minutes`)
   if (outcome !== 'passed' && sum.failed === 0) sum.failed = 1
   return sum
 }
@@ -85,16 +90,21 @@ function summed(reportFile: string): Sum {
   const report = readReport(reportFile)
   if (report === undefined) return { passed: 0, failed: 0, skipped: [], matrix: [] }
   const unloadable = report.testResults.filter(file => file.status === 'failed' && file.assertionResults.length === 0)
-  const skipped = report.testResults
-    .flatMap(file => file.assertionResults)
-    .filter(assertion => assertion.status === 'pending' || assertion.status === 'todo')
+  const skipped = report.testResults.flatMap(file =>
+    file.assertionResults
+      .filter(assertion => assertion.status === 'pending' || assertion.status === 'todo')
+      .map(assertion => `${kindOf(file.name)}: ${assertion.fullName}`),
+  )
   return {
     passed: report.numPassedTests,
     failed: report.numFailedTests + unloadable.length,
-    skipped: skipped.map(assertion => assertion.fullName),
+    skipped,
     matrix: faultMatrix(report.testResults.flatMap(file => file.assertionResults)),
   }
 }
+
+/** `test/unit/…` holds the tests of the kind `unit`. */
+const kindOf = (file: string): string => relative('test', file).split('/')[0] ?? ''
 
 /**
  * One line for each fault, of tests named `… F08 what was injected: the outcome`: how many passed, and how long they
@@ -138,12 +148,12 @@ async function main(names: string[]): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), 'tspod-test-'))
   const total: Sum = { passed: 0, failed: 0, skipped: [], matrix: [] }
   try {
-    for (const name of names) {
-      const sum = await runKind(name, KINDS[name]!, join(directory, `${name}.json`))
+    for (const [kind, together] of Map.groupBy(names, name => KINDS[name]!)) {
+      const sum = await runKind(together, kind, join(directory, `${together.join('-')}.json`))
       total.passed += sum.passed
       total.matrix.push(...sum.matrix)
       total.failed += sum.failed
-      total.skipped.push(...sum.skipped.map(test => `${name}: ${test}`))
+      total.skipped.push(...sum.skipped)
     }
   } finally {
     rmSync(directory, { recursive: true, force: true })
