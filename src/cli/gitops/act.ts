@@ -47,8 +47,8 @@ export const suspend = defineVerb({
       ...(untilMs !== undefined && { untilMs }),
     }
     const endMs = await (await gitopsOf(world)).suspend(name, suspension, objects.map(objectOf))
-    await wakeSource(name, endMs, world)
-    return { stdout: `${[name, ...objects].join(' ')}\n` }
+    const warning = await wakeSource(name, endMs, world)
+    return { stdout: `${[name, ...objects].join(' ')}\n`, stderr: warning }
   },
 })
 
@@ -80,8 +80,8 @@ export const resume = defineVerb({
   check: ({ operands: [, ...objects] }) => objectProblems(objects),
   async run({ operands: [name = '', ...objects] }, world) {
     const endMs = await (await gitopsOf(world)).resume(name, objects.map(objectOf))
-    await wakeSource(name, endMs, world)
-    return { stdout: `${[name, ...objects].join(' ')}\n` }
+    const warning = await wakeSource(name, endMs, world)
+    return { stdout: `${[name, ...objects].join(' ')}\n`, stderr: warning }
   },
 })
 

@@ -86,26 +86,49 @@ export async function unwatchSource(name: string, world: World): Promise<string>
   }
 }
 
-/** Has systemd reconcile a source when its suspension ends, however long its interval is; without an end nothing waits. */
-export async function wakeSource(name: string, untilMs: number | undefined, world: World): Promise<void> {
+/**
+ * Has systemd reconcile a source when its suspension ends, however long its interval is; without an end nothing waits.
+ * Answers what to tell where systemd cannot be asked: the suspension holds all the same.
+ */
+export async function wakeSource(name: string, untilMs: number | undefined, world: World): Promise<string> {
   const place = placeOf(false, world)
   const { service, timer, resume } = gitopsUnits(name)
-  if (!systemdPresent() || !existsSync(dropInOf(place, timer))) return
-  await withUnits(place, world, units =>
-    untilMs === undefined
-      ? units.act('stop', `${resume}.timer`, world.signal)
-      : units.startAt({ name: resume, unit: service, atMs: untilMs, description: `End of the suspension of ${name}` }),
-  )
+  if (!systemdPresent() || !existsSync(dropInOf(place, timer))) return ''
+  try {
+    await withUnits(place, world, units =>
+      untilMs === undefined
+        ? units.act('stop', `${resume}.timer`, world.signal)
+        : units.startAt({
+            name: resume,
+            unit: service,
+            atMs: untilMs,
+            description: `End of the suspension of ${name}`,
+          }),
+    )
+    return ''
+  } catch (error) {
+    if (!isTspodError(error, 'HOST_LACKS')) throw error
+    // What still waits for an end that is none any more makes one reconcile too many.
+    if (untilMs === undefined) return ''
+    return (
+      `warning: systemd was not told when the suspension ends: ${error.message}\n` +
+      `  its end will only be noticed at the next interval, or by hand: tspod gitops reconcile ${name}\n`
+    )
+  }
 }
 
-/** When systemd reconciles sources the next time, by their names. */
+/** When systemd reconciles sources the next time, by their names; of none where it cannot be asked. */
 export async function nextRuns(sources: readonly SourceView[], world: World): Promise<Map<string, number>> {
   const place = placeOf(false, world)
   const watched = sources.filter(({ name }) => existsSync(dropInOf(place, gitopsUnits(name).timer)))
   if (watched.length === 0 || !systemdPresent()) return new Map()
-  return withUnits(place, world, async units => {
+  const asked = withUnits(place, world, async units => {
     const times = watched.map(async ({ name }) => [name, await units.nextElapse(gitopsUnits(name).timer)] as const)
     return new Map((await Promise.all(times)).filter((entry): entry is [string, number] => entry[1] !== undefined))
+  })
+  return asked.catch(error => {
+    if (!isTspodError(error, 'HOST_LACKS')) throw error
+    return new Map()
   })
 }
 

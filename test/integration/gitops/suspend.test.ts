@@ -1,5 +1,5 @@
 /** One object of a source is left alone while the rest of it goes on. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { appText, type Sources, sourcesOn } from '../../support/gitops.ts'
 import type { Place } from '../../support/place.ts'
 import { containers, pods, readyCell, succeeds, tspod } from '../../support/tspod.ts'
@@ -56,4 +56,31 @@ test.each([
   const { stderr, ...finished } = await tspod(cell, ['gitops', ...argv])
   expect(finished.exitCode).toBe(exitCode)
   expect(stderr).toContain(message)
+})
+
+describe('where systemd is the init, and its bus has died', () => {
+  // In mounts of its own, so that nothing else of the cell takes systemd for running.
+  const booted = (argv: string) =>
+    cell.sh(`mkdir -p /run/systemd && exec unshare --mount sh -ec '
+      mount -t tmpfs tmpfs /run/systemd && mkdir /run/systemd/system
+      mount -t tmpfs tmpfs /etc/systemd/system && mkdir /etc/systemd/system/tspod-gitops@shop.timer.d
+      touch /etc/systemd/system/tspod-gitops@shop.timer.d/10-tspod.conf
+      exec ${cell.checkout}/bin/tspod gitops ${argv}'`)
+
+  test('a suspension holds, with a warning that its end has no timer', async () => {
+    const suspended = await booted('suspend shop --until +2h')
+    expect(suspended).toMatchObject({ exitCode: 0, stdout: 'shop\n' })
+    expect(suspended.stderr).toMatch(
+      /^warning: systemd was not told when the suspension ends: .*D-Bus.*\n {2}its end will only be noticed at the next interval, or by hand: tspod gitops reconcile shop\n$/,
+    )
+    expect(await sources.reconcile('shop')).toMatchObject({ exitCode: 0, run: { outcome: 'skipped' } })
+  })
+  test('how sources stand can be seen', async () => {
+    expect(await booted('status shop')).toMatchObject({ exitCode: 3, stderr: '' })
+    expect(await booted('list')).toMatchObject({ exitCode: 0, stderr: '' })
+  })
+  test('without an end there is nothing to tell systemd', async () => {
+    expect(await booted('resume shop')).toMatchObject({ exitCode: 0, stdout: 'shop\n', stderr: '' })
+    expect(await booted('suspend shop')).toMatchObject({ exitCode: 0, stdout: 'shop\n', stderr: '' })
+  })
 })
