@@ -18,8 +18,8 @@ export const doctor = defineVerb({
   operands: '',
   count: { minimum: 0, maximum: 0 },
   description:
-    'Checks the programs, kernel features and limits that pods need. `ok`: fine; `warn`: pods run, but something is ' +
-    'limited; `missing`: some or all pods cannot run. The exit code is 1 when something is missing.',
+    'Checks the programs, kernel features and limits that pods and gitops need. `ok`: fine; `warn`: pods run, but ' +
+    'something is limited; `missing`: some or all pods cannot run. The exit code is 1 when something is missing.',
   examples: [
     { does: 'Check this host', line: 'tspod doctor' },
     { does: 'What is not fine, for a script', line: `tspod doctor --format json | jq '.[] | select(.status != "ok")'` },

@@ -8,8 +8,9 @@ import { dirname } from 'node:path'
 import { TspodError } from '../errors.ts'
 import type { Paths } from '../paths.ts'
 import type { Run } from '../process.ts'
-import { configuredRuntimes, findProgram, isOlder, obstacleOf, RUNTIME_FLOORS } from './runtime/index.ts'
+import { configuredRuntimes, isOlder } from './runtime/index.ts'
 import type { HostFacts } from './spec/index.ts'
+import { checkTools } from './tools.ts'
 
 export type HostCheck = {
   name: string
@@ -43,99 +44,6 @@ export async function checkHost(run: Run, paths: Paths, host: HostFacts): Promis
   ]
 }
 
-/** One program: where it matters, how old it may be, and which package brings it. */
-type Tool = {
-  name: string
-  floor: string
-  /** `runtime`: one of these is enough. */
-  need: 'required' | 'runtime' | 'wanted'
-  forWhat: string
-  /** Package of Debian and Fedora when it is not the program's name. */
-  package?: string
-  versionArgs?: string[]
-}
-
-/** The floors are what Debian 12 has; older versions were not tried. */
-const TOOLS: readonly Tool[] = [
-  { name: 'crun', floor: RUNTIME_FLOORS.crun as string, need: 'runtime', forWhat: 'runs containers' },
-  { name: 'runc', floor: RUNTIME_FLOORS.runc as string, need: 'runtime', forWhat: 'runs containers' },
-  { name: 'conmon', floor: '2.1.2', need: 'required', forWhat: 'watches containers' },
-  { name: 'netavark', floor: '1.4', need: 'required', forWhat: 'pod networks' },
-  { name: 'aardvark-dns', floor: '1.4', need: 'wanted', forWhat: 'names of pods' },
-  {
-    name: 'containers-storage',
-    floor: '1.43',
-    need: 'required',
-    forWhat: 'root file systems',
-    versionArgs: ['version'],
-  },
-  { name: 'skopeo', floor: '1.9', need: 'wanted', forWhat: 'pulling images' },
-  { name: 'catatonit', floor: '0.1.7', need: 'wanted', forWhat: 'shareProcessNamespace' },
-]
-
-async function checkTools(run: Run, host: HostFacts): Promise<HostCheck[]> {
-  const versions = new Map<string, string>()
-  const ask = async (tool: Pick<Tool, 'name' | 'versionArgs'>): Promise<void> => {
-    const path = findProgram(tool.name)
-    if (path !== undefined) versions.set(tool.name, await versionOf(run, path, tool.versionArgs ?? ['--version']))
-  }
-  const asked = [...TOOLS, { name: 'nft' }, { name: 'iptables' }, { name: 'systemctl' }]
-  await Promise.all(asked.map(ask))
-  return [
-    checkRuntimes(versions, host),
-    ...TOOLS.map(tool => checkTool(tool, versions.get(tool.name), host)),
-    checkFirewall(versions),
-    checkSystemd(existsSync('/run/systemd/system'), versions.get('systemctl')),
-  ]
-}
-
-/** A version number, `unknown` when the program runs but says none, `broken: …` when it cannot be run. */
-async function versionOf(run: Run, path: string, args: string[]): Promise<string> {
-  try {
-    const { stdout, stderr, exitCode } = await run({ argv: [path, ...args], timeoutMs: 10_000 })
-    const version = /\d+(?:\.\d+)+|(?<=systemd )\d+/.exec(`${stdout}\n${stderr}`)?.[0]
-    // containers-storage 1.43 has no way to say its version, and says so with a failure.
-    return version === undefined || exitCode !== 0 ? 'unknown' : version
-  } catch (error) {
-    return `broken: ${error instanceof Error ? error.message : String(error)}`
-  }
-}
-
-/** Whether one program is there and new enough. Pure. */
-export function checkTool(tool: Tool, version: string | undefined, host: HostFacts): HostCheck {
-  const check = { name: tool.name, needed: `${tool.floor} or newer (${tool.forWhat})` }
-  const install = `apt install ${tool.package ?? tool.name} (or dnf install ${tool.package ?? tool.name})`
-  const lacking = tool.need === 'required' ? 'missing' : 'warn'
-  if (version === undefined) return { ...check, status: lacking, found: 'not installed', remedy: install }
-  if (version.startsWith('broken'))
-    return { ...check, status: lacking, found: version, remedy: `reinstall it: ${install}` }
-  if (version === 'unknown') return { ...check, status: 'ok', found: 'installed, version unknown' }
-  if (isOlder(version, tool.floor)) {
-    return { ...check, status: lacking, found: version, remedy: `update the host, then ${install}` }
-  }
-  const obstacle = obstacleOf({ name: tool.name, version }, host)
-  if (obstacle === undefined) return { ...check, status: 'ok', found: version }
-  return {
-    ...check,
-    status: 'warn',
-    found: `${version}, unusable here: ${obstacle}`,
-    remedy: 'use runc, or boot with cgroup v2 only',
-  }
-}
-
-/** Whether at least one runtime works. Pure. */
-export function checkRuntimes(versions: ReadonlyMap<string, string>, host: HostFacts): HostCheck {
-  const usable = TOOLS.filter(({ name, floor, need }) => {
-    const version = versions.get(name)
-    if (need !== 'runtime' || version === undefined || !/^\d/.test(version)) return false
-    return !isOlder(version, floor) && obstacleOf({ name, version }, host) === undefined
-  }).map(tool => tool.name)
-  const check = { name: 'OCI runtime', needed: 'crun or runc that works here' }
-  if (usable.length > 0) return { ...check, status: 'ok', found: usable.join(', ') }
-  const runtime = host.cgroup === 'hybrid' ? 'runc' : 'crun'
-  return { ...check, status: 'missing', found: 'none', remedy: `apt install ${runtime} (or dnf install ${runtime})` }
-}
-
 /** The runtimes of tspod.toml, or what is wrong with that file. */
 async function checkConfigured(run: Run, paths: Paths, host: HostFacts): Promise<HostCheck[]> {
   try {
@@ -150,32 +58,6 @@ async function checkConfigured(run: Run, paths: Paths, host: HostFacts): Promise
     const needed = 'a file that can be read: no pod is played without'
     return [{ name: 'tspod.toml', status: 'missing', found: error.message, needed, remedy: error.remedy }]
   }
-}
-
-/** netavark publishes ports with iptables, from 1.10 on with nftables as well. Pure. */
-export function checkFirewall(versions: ReadonlyMap<string, string>): HostCheck {
-  const netavark = versions.get('netavark') ?? ''
-  const tools = isOlder(netavark, '1.10') ? ['iptables'] : ['nft', 'iptables']
-  const found = tools.filter(tool => versions.get(tool)?.startsWith('broken') === false)
-  const check = { name: 'firewall', needed: `${tools.join(' or ')} (published ports)` }
-  if (found.length > 0)
-    return { ...check, status: 'ok', found: found.map(tool => `${tool} ${versions.get(tool)}`).join(', ') }
-  const name = tools[0] === 'nft' ? 'nftables' : 'iptables'
-  return { ...check, status: 'missing', found: 'none', remedy: `apt install ${name} (or dnf install ${name})` }
-}
-
-/** systemd is wanted, never needed. Pure. */
-export function checkSystemd(booted: boolean, version: string | undefined): HostCheck {
-  const check = { name: 'systemd', needed: 'wanted: units, scopes and journal; 250 or newer' }
-  if (!booted)
-    return {
-      ...check,
-      status: 'warn',
-      found: 'not the init of this host',
-      remedy: 'none needed for pods; to run them as units, boot with systemd',
-    }
-  if (version === undefined || !isOlder(version, '250')) return { ...check, status: 'ok', found: version ?? 'running' }
-  return { ...check, status: 'warn', found: version, remedy: 'update the host: older versions were not tried' }
 }
 
 /** Pure. */

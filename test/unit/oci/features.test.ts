@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import * as features from '../../../src/oci/features.ts'
 import type { HostFacts } from '../../../src/oci/spec/index.ts'
+import * as tools from '../../../src/oci/tools.ts'
 
 const HOST: HostFacts = {
   cgroup: 'v2',
@@ -36,25 +37,38 @@ const tool = { name: 'skopeo', floor: '1.9', need: 'wanted', forWhat: 'pulling i
 const required = { ...tool, name: 'conmon', need: 'required' } as const
 
 const cases: Record<string, [check: features.HostCheck, status: features.HostCheck['status'], found: RegExp]> = {
-  'a tool that is new enough': [features.checkTool(tool, '1.10.0', HOST), 'ok', /1\.10\.0/],
-  'a tool that is too old': [features.checkTool(tool, '1.8.9', HOST), 'warn', /1\.8\.9/],
-  'a required tool that is too old': [features.checkTool(required, '1.0', HOST), 'missing', /1\.0/],
-  'a required tool that is absent': [features.checkTool(required, undefined, HOST), 'missing', /not installed/],
-  'a tool that does not run': [features.checkTool(tool, 'broken: EACCES', HOST), 'warn', /EACCES/],
-  'a tool that keeps its version to itself': [features.checkTool(tool, 'unknown', HOST), 'ok', /unknown/],
+  'a tool that is new enough': [tools.checkTool(tool, '1.10.0', HOST), 'ok', /1\.10\.0/],
+  'a tool that is too old': [tools.checkTool(tool, '1.8.9', HOST), 'warn', /1\.8\.9/],
+  'a required tool that is too old': [tools.checkTool(required, '1.0', HOST), 'missing', /1\.0/],
+  'a required tool that is absent': [tools.checkTool(required, undefined, HOST), 'missing', /not installed/],
+  'a tool that does not run': [tools.checkTool(tool, 'broken: EACCES', HOST), 'warn', /EACCES/],
+  'a tool that keeps its version to itself': [tools.checkTool(tool, 'unknown', HOST), 'ok', /unknown/],
   'crun where it cannot work': [
-    features.checkTool({ ...tool, name: 'crun', floor: '1.8' }, '1.21', { ...HOST, cgroup: 'hybrid' }),
+    tools.checkTool({ ...tool, name: 'crun', floor: '1.8' }, '1.21', { ...HOST, cgroup: 'hybrid' }),
     'warn',
     /hybrid/,
   ],
-  'a runtime that works': [features.checkRuntimes(new Map([['crun', '1.21']]), HOST), 'ok', /^crun$/],
+  'a tool that no distribution has, absent': [
+    tools.checkTool({ ...tool, name: 'sops', install: 'install sops' }, undefined, HOST),
+    'warn',
+    /not installed/,
+  ],
+  kustomize: [tools.checkKustomize(new Map([['kustomize', '5.4.1']]), HOST), 'ok', /^5\.4\.1$/],
+  'a kubectl that is too old to build a kustomization': [
+    tools.checkKustomize(new Map([['kubectl', '1.20.2']]), HOST),
+    'warn',
+    /1\.20\.2/,
+  ],
+  'a kubectl in its place': [tools.checkKustomize(new Map([['kubectl', '1.30.0']]), HOST), 'ok', /1\.30\.0/],
+  'neither of them': [tools.checkKustomize(new Map(), HOST), 'warn', /not installed/],
+  'a runtime that works': [tools.checkRuntimes(new Map([['crun', '1.21']]), HOST), 'ok', /^crun$/],
   'only a runtime that does not': [
-    features.checkRuntimes(new Map([['crun', '1.21']]), { ...HOST, cgroup: 'hybrid' }),
+    tools.checkRuntimes(new Map([['crun', '1.21']]), { ...HOST, cgroup: 'hybrid' }),
     'missing',
     /none/,
   ],
   'an old netavark needs iptables': [
-    features.checkFirewall(
+    tools.checkFirewall(
       new Map([
         ['netavark', '1.4.0'],
         ['nft', '1.0.6'],
@@ -64,7 +78,7 @@ const cases: Record<string, [check: features.HostCheck, status: features.HostChe
     /none/,
   ],
   'a newer one lives with nft': [
-    features.checkFirewall(
+    tools.checkFirewall(
       new Map([
         ['netavark', '1.14.0'],
         ['nft', '1.0.6'],
@@ -73,8 +87,8 @@ const cases: Record<string, [check: features.HostCheck, status: features.HostChe
     'ok',
     /nft/,
   ],
-  'no systemd': [features.checkSystemd(false, '257'), 'warn', /not the init/],
-  systemd: [features.checkSystemd(true, '257'), 'ok', /257/],
+  'no systemd': [tools.checkSystemd(false, '257'), 'warn', /not the init/],
+  systemd: [tools.checkSystemd(true, '257'), 'ok', /257/],
   'cgroup v2': [features.checkCgroupMode(HOST), 'ok', /v2/],
   'hybrid cgroups': [features.checkCgroupMode({ ...HOST, cgroup: 'hybrid' }), 'warn', /hybrid/],
   'controllers lacking': [
