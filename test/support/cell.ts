@@ -72,6 +72,13 @@ export async function startCell(options: CellOptions = {}): Promise<Place> {
   return place
 }
 
+/** A directory that the cell sees under the same path, for what a test gives it and gets of it: it goes with the cell. */
+export function sharedWith(cell: Place): string {
+  const directory = join(STATE_PARENT, cell.name, 'shared')
+  mkdirSync(directory)
+  return directory
+}
+
 async function until(holds: () => boolean, withinMs: number): Promise<void> {
   const deadline = systemClock.monotonicMs() + withinMs
   while (!holds()) {

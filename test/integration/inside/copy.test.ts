@@ -1,7 +1,8 @@
 /** cp into and out of real containers: where things land, and that no container leads us out of it. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { sharedWith } from '../../support/cell.ts'
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
 import { DEMO_IMAGE, launcher, readyCell, succeeds, takeDownAll, tspod, WAIT_COMMAND } from '../../support/tspod.ts'
@@ -11,13 +12,10 @@ let cell: Place
 let shared: string
 beforeAll(async () => {
   cell = await readyCell()
-  shared = mkdtempSync('/var/tmp/tspod-cp-test-')
+  shared = sharedWith(cell)
   await succeeds(cell, ['kube', 'play', '-'], { input: MANIFEST })
 }, 60_000)
-afterAll(async () => {
-  await cell?.remove()
-  if (shared !== undefined) rmSync(shared, { recursive: true })
-})
+afterAll(() => cell?.remove())
 
 /** A container with volumes, one as another user, one that has ended, one that was never started. */
 const pod = (name: string, containers: object[], volumes: object[] = []): string =>

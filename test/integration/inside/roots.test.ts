@@ -1,7 +1,8 @@
 /** mount, unmount, export, diff and artifacts of real containers. */
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { sharedWith } from '../../support/cell.ts'
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
 import { DEMO_IMAGE, launcher, podText, readyCell, succeeds, tspod, WAIT_COMMAND } from '../../support/tspod.ts'
@@ -30,14 +31,11 @@ let cell: Place
 let shared: string
 beforeAll(async () => {
   cell = await readyCell()
-  shared = mkdtempSync('/var/tmp/tspod-roots-test-')
+  shared = sharedWith(cell)
   await succeeds(cell, ['kube', 'play', '-'], { input: text })
   await cell.sh(`until ${launcher(cell)} ps -a --format json | grep -q '"exited"'; do sleep 0.1; done`)
 }, 60_000)
-afterAll(async () => {
-  await cell?.remove()
-  if (shared !== undefined) rmSync(shared, { recursive: true })
-})
+afterAll(() => cell?.remove())
 
 test('mount shows where the files are; unmount never takes what a container runs on', async () => {
   const root = (await succeeds(cell, ['mount', 'web-up'])).trimEnd()

@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { sharedWith } from '../../support/cell.ts'
 import type { Place } from '../../support/place.ts'
 import { DEMO_IMAGE, launcher, readyCell, succeeds, takeDownAll } from '../../support/tspod.ts'
 
@@ -11,12 +12,9 @@ let directory: string
 
 beforeAll(async () => {
   cell = await readyCell()
-  directory = mkdtempSync('/var/tmp/tspod-build-test-')
+  directory = sharedWith(cell)
 }, 60_000)
-afterAll(async () => {
-  await cell?.remove()
-  rmSync(directory, { recursive: true, force: true })
-})
+afterAll(() => cell?.remove())
 
 /** A directory to build the image `greeter` from, which says `word` when it runs. */
 function writeContainerfile(root: string, word: string): void {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { sharedWith } from '../../support/cell.ts'
 import { difference, snapshotIn, withLeakCheck } from '../../support/leaks.ts'
 import { type Place, program } from '../../support/place.ts'
 import { containers, launcher, pods, podText, readyCell, succeeds, takeDownAll, tspod } from '../../support/tspod.ts'
@@ -12,14 +12,11 @@ let cell: Place
 let shared: string
 beforeAll(async () => {
   cell = await readyCell()
-  shared = await mkdtemp('/var/tmp/tspod-manifests-')
+  shared = sharedWith(cell)
 }, 60_000)
 // One failed test must not fail those after it.
 afterEach(() => takeDownAll(cell))
-afterAll(async () => {
-  await cell?.remove()
-  if (shared !== undefined) await rm(shared, { recursive: true })
-})
+afterAll(() => cell?.remove())
 
 const file = (name: string, text: string): string => {
   const path = join(shared, name)

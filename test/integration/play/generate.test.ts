@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
 import { parseAllDocuments } from 'yaml'
+import { sharedWith } from '../../support/cell.ts'
 import type { Place } from '../../support/place.ts'
 import { DEMO_IMAGE, readyCell, succeeds, takeDownAll, tspod, WAIT_COMMAND } from '../../support/tspod.ts'
 
@@ -11,13 +12,10 @@ let cell: Place
 let directory: string
 beforeAll(async () => {
   cell = await readyCell()
-  directory = mkdtempSync('/var/tmp/tspod-generate-test-')
+  directory = sharedWith(cell)
 }, 60_000)
 afterEach(() => takeDownAll(cell))
-afterAll(async () => {
-  await cell?.remove()
-  rmSync(directory, { recursive: true, force: true })
-})
+afterAll(() => cell?.remove())
 
 const MANIFEST = `
 apiVersion: v1

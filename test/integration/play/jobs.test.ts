@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { sharedWith } from '../../support/cell.ts'
 import { withLeakCheck } from '../../support/leaks.ts'
 import type { Place } from '../../support/place.ts'
 import {
@@ -21,13 +21,10 @@ let cell: Place
 let shared: string
 beforeAll(async () => {
   cell = await readyCell()
-  shared = await mkdtemp('/var/tmp/tspod-jobs-')
+  shared = sharedWith(cell)
 }, 60_000)
 afterEach(() => takeDownAll(cell))
-afterAll(async () => {
-  await cell?.remove()
-  if (shared !== undefined) await rm(shared, { recursive: true })
-})
+afterAll(() => cell?.remove())
 
 type Wish = { policy?: string; spec?: object; pod?: object }
 
