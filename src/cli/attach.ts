@@ -29,7 +29,7 @@ export const attach = defineVerb({
   count: { minimum: 0, maximum: Number.POSITIVE_INFINITY },
   description:
     'Shows what the main process of a container prints from now on, and passes on what is typed when the manifest says ' +
-    'stdin: true. ctrl-p ctrl-q leaves it running. When it ends, its exit code is that of the command. ' +
+    'stdin: true. ctrl-p ctrl-q leaves it running. When the process ends, so does the command, with its exit code. ' +
     'With stdinOnce: true its input ends with the first attachment.',
   examples: [
     { does: 'Watch and type', line: 'tspod attach shell-main' },

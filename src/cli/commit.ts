@@ -29,7 +29,7 @@ export const commit = defineVerb({
     'part of it: they may hold secrets.',
   examples: [
     { does: 'An image with a name', line: 'tspod commit web-nginx localhost/nginx:patched' },
-    { does: 'With another command', line: 'tspod commit -c CMD=["nginx","-t"] -m patched web-nginx nginx' },
+    { does: 'With another command', line: `tspod commit -c 'CMD=["nginx","-t"]' -m patched web-nginx nginx` },
   ],
   flags: FLAGS,
   refused: {

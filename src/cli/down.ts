@@ -18,7 +18,7 @@ export const down = defineVerb({
     'Stops the pods of one or more manifests, each container by its own stop signal and grace, and removes pods and ' +
     'secrets. Volumes of PersistentVolumeClaims stay unless --force is given. What is already gone is no error. ' +
     'Only names are read from the manifest, so that one that is no longer valid can still be taken down.\n' +
-    'Other than Podman, the exit code is 125 whenever something could not be removed, not only for volumes.',
+    'Unlike in Podman, the exit code is 125 whenever something could not be removed, not only for volumes.',
   examples: [
     { does: 'Remove what a file describes', line: 'tspod kube down app.yaml' },
     { does: 'Remove its data as well', line: 'tspod kube down --force app.yaml' },

@@ -49,9 +49,9 @@ export const events = defineVerb({
   count: { minimum: 0, maximum: 0 },
   description:
     'Prints events as they happen until it is interrupted, as `podman events` does; with --since or --until also those ' +
-    'before, and with --stream=false only those. As in Podman -f is --filter; alone at the end of the line it says what ' +
-    'is so anyway, that events are followed. Filters: container, pod, image, volume, secret and name (a name or the ' +
-    'beginning of an id), event or status, type, reason, label (KEY or KEY=VALUE). The last 10,000 events are kept.',
+    'before, and with --stream=false only those. As in Podman -f is --filter; without a value, at the end of the line, ' +
+    'it is --follow, which is what happens anyway. Filters: container, pod, image, volume, secret and name (a name or ' +
+    'the beginning of an id), event or status, type, reason, label (KEY or KEY=VALUE). The last 10,000 events are kept.',
   examples: [
     { does: 'What happens from now on', line: 'tspod events' },
     { does: 'The last ten minutes, and no more', line: 'tspod events --since 10m --stream=false' },

@@ -9,7 +9,12 @@ import { LATEST_FLAG, latestContainer } from './latest.ts'
 import { defineVerb, type World } from './verb.ts'
 
 const FLAGS = {
-  detach: { kind: 'switch', initial: false, short: 'd', help: 'run it in the background and print the session’s id' },
+  detach: {
+    kind: 'switch',
+    initial: false,
+    short: 'd',
+    help: 'run it in the background and print the id of the session',
+  },
   env: { kind: 'list', value: 'KEY=VALUE', short: 'e', help: 'set a variable for the command' },
   'env-file': { kind: 'list', value: 'FILE', help: 'set the variables of a file of KEY=VALUE lines, before --env' },
   interactive: { kind: 'switch', initial: false, short: 'i', help: 'connect standard input' },

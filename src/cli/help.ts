@@ -57,6 +57,7 @@ export function groupHelp(commands: readonly Command[], word: string, columns: n
 /** `tspod kube play --help`. */
 export function verbHelp(command: Command, verb: Verb, columns: number): string {
   const width = clamp(columns)
+  const options = flagRows(verb.flags, columns)
   return joinSections([
     command.summary,
     wrap(verb.description, width).join('\n'),
@@ -71,7 +72,7 @@ export function verbHelp(command: Command, verb: Verb, columns: number): string 
       'Examples',
       verb.examples.flatMap(({ does, line }) => [`  # ${does}`, `  ${line}`]),
     ),
-    Object.keys(verb.flags).length === 0 ? '' : section('Options', flagRows(verb.flags, columns)),
+    options.length === 0 ? '' : section('Options', options),
     section('Options of every command', flagRows(GLOBAL_FLAGS, columns)),
   ])
 }

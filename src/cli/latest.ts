@@ -1,4 +1,4 @@
-/** `--latest`: the container that was created last, instead of a name. */
+/** `--latest`: the container or pod that was created last, instead of a name. */
 import type { Engine } from '../engine/index.ts'
 import { TspodError } from '../errors.ts'
 import type { FlagTable, Problem } from './flags.ts'
@@ -10,6 +10,10 @@ export const LATEST_FLAG = {
     short: 'l',
     help: 'the container that was created last, instead of a name',
   },
+} as const satisfies FlagTable
+
+export const LATEST_POD_FLAG = {
+  latest: { ...LATEST_FLAG.latest, help: 'the pod that was created last, instead of a name' },
 } as const satisfies FlagTable
 
 /** What is wrong with names beside `--latest`, or without either; `all` is a flag that stands for every container. */

@@ -1,20 +1,30 @@
 /** `tspod stats` and `tspod pod stats`: what containers use, once or again and again. */
 import type { Engine, Reading, StatsRequest } from '../engine/index.ts'
 import type { FlagTable } from './flags.ts'
-import { LATEST_FLAG, latestContainer, latestPod } from './latest.ts'
+import { LATEST_FLAG, LATEST_POD_FLAG, latestContainer, latestPod } from './latest.ts'
 import { type Figures, figures } from './stats-figures.ts'
 import { json, shortId, table } from './table.ts'
 import { formatList, type Struct, wantsJson } from './template/index.ts'
 import { defineVerb, type Outcome, type World } from './verb.ts'
 
-const FLAGS = {
-  all: { kind: 'switch', initial: false, short: 'a', help: 'also those that do not run' },
+const SHARED_FLAGS = {
   format: { kind: 'text', value: 'json|TEMPLATE', help: 'one JSON array, or a Go template for each: table {{.Name}}' },
   interval: { kind: 'number', value: 'SECONDS', minimum: 1, short: 'i', help: 'time between two lists (default 5)' },
   'no-reset': { kind: 'switch', initial: false, help: 'do not clear the terminal between two lists' },
   'no-stream': { kind: 'switch', initial: false, help: 'one list and no more' },
   'no-trunc': { kind: 'switch', initial: false, help: 'show complete ids' },
+} as const satisfies FlagTable
+
+const FLAGS = {
+  all: { kind: 'switch', initial: false, short: 'a', help: 'also those that do not run' },
+  ...SHARED_FLAGS,
   ...LATEST_FLAG,
+} as const satisfies FlagTable
+
+const POD_FLAGS = {
+  all: { kind: 'switch', initial: false, short: 'a', help: 'without effect: without a name it is all pods anyway' },
+  ...SHARED_FLAGS,
+  ...LATEST_POD_FLAG,
 } as const satisfies FlagTable
 
 const WHAT =
@@ -46,7 +56,7 @@ export const podStats = defineVerb({
     { does: 'All pods, again and again', line: 'tspod pod stats' },
     { does: 'One list of one pod', line: 'tspod pod stats --no-stream web' },
   ],
-  flags: FLAGS,
+  flags: POD_FLAGS,
   async run({ flags, operands }, world) {
     const engine = await world.engine()
     const names = flags.latest ? [await latestPod(engine)] : operands

@@ -1,14 +1,13 @@
 /** `tspod top` and `tspod pod top`: processes of running containers. */
 import type { ProcessTable } from '../engine/index.ts'
-import type { FlagTable } from './flags.ts'
-import { LATEST_FLAG, latestContainer, latestPod } from './latest.ts'
+import type { FlagTable, Problem } from './flags.ts'
+import { LATEST_FLAG, LATEST_POD_FLAG, latestContainer, latestPod } from './latest.ts'
 import { printable } from './output.ts'
 import { table } from './table.ts'
 import { defineVerb } from './verb.ts'
 
-const FLAGS = {
+const DESCRIPTORS_FLAG = {
   'list-descriptors': { kind: 'switch', initial: false, hidden: true, help: 'names of all columns' },
-  ...LATEST_FLAG,
 } as const satisfies FlagTable
 
 const COLUMNS =
@@ -24,11 +23,8 @@ export const top = defineVerb({
     { does: 'What runs', line: 'tspod top web-nginx' },
     { does: 'Who on the host, with which rights', line: 'tspod top web-nginx pid hpid huser capeff seccomp args' },
   ],
-  flags: FLAGS,
-  check: ({ flags, operands }) =>
-    operands.length > 0 || flags.latest || flags['list-descriptors']
-      ? []
-      : [{ message: 'you must provide the name or id of a running container' }],
+  flags: { ...DESCRIPTORS_FLAG, ...LATEST_FLAG },
+  check: input => nameProblems(input, 'container'),
   async run({ flags, operands }, world) {
     if (flags['list-descriptors']) return descriptorList()
     const engine = await world.engine()
@@ -45,8 +41,8 @@ export const podTop = defineVerb({
     { does: 'What runs', line: 'tspod pod top web' },
     { does: 'Some columns', line: 'tspod pod top web pid user rss args' },
   ],
-  flags: FLAGS,
-  check: top.check as NonNullable<typeof top.check>,
+  flags: { ...DESCRIPTORS_FLAG, ...LATEST_POD_FLAG },
+  check: input => nameProblems(input, 'pod'),
   async run({ flags, operands }, world) {
     if (flags['list-descriptors']) return descriptorList()
     const engine = await world.engine()
@@ -54,6 +50,13 @@ export const podTop = defineVerb({
     return { stdout: processTable(await engine.topPod(name, columns)) }
   },
 })
+
+type Named = { flags: { latest: boolean; 'list-descriptors': boolean }; operands: readonly string[] }
+
+const nameProblems = ({ flags, operands }: Named, what: string): Problem[] =>
+  operands.length > 0 || flags.latest || flags['list-descriptors']
+    ? []
+    : [{ message: `you must provide the name or id of a running ${what}` }]
 
 async function descriptorList(): Promise<{ stdout: string }> {
   const { descriptorNames } = await import('../engine/index.ts')

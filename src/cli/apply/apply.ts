@@ -22,11 +22,15 @@ const FLAGS = {
     help: 'when a pod does not come up: bring the old one back (the default), undo the whole apply, or leave it',
   },
   timeout: { kind: 'text', value: 'DURATION', help: `with --wait: how long at most (default ${DEFAULT_WAIT})` },
-  wait: { kind: 'switch', initial: false, help: 'wait until all pods are ready; one that does not get so has failed' },
+  wait: {
+    kind: 'switch',
+    initial: false,
+    help: 'wait until all pods are ready; one that does not become ready has failed',
+  },
 } as const satisfies FlagTable
 
 export const apply = defineVerb({
-  operands: '',
+  operands: '-f FILE|DIR',
   count: { minimum: 0, maximum: 0 },
   description:
     'Creates what is missing, changes what differs, starts what was stopped, and leaves the rest alone: run it again ' +

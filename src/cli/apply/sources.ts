@@ -24,7 +24,7 @@ export const APPLY_FLAGS = {
     kind: 'list',
     value: 'FILE|DIR|URL|-',
     short: 'f',
-    help: 'manifests, directories of them, or - for standard input; several count as one',
+    help: 'a manifest, a directory of them, a URL, or - for standard input; several count as one',
   },
   'force-conflicts': {
     kind: 'switch',

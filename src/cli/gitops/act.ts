@@ -100,7 +100,7 @@ export const rollback = defineVerb({
   count: { minimum: 1, maximum: 1 },
   description:
     'Applies what was applied before: the manifests of that revision, with the images that their names stood for then. ' +
-    'The source is suspended with that reason, so that the next reconcile does not undo it; `tspod gitops resume` ' +
+    'The source is suspended, so that the next reconcile does not undo it; `tspod gitops resume` ' +
     'goes forward again.',
   examples: [
     { does: 'To the one before', line: 'tspod gitops rollback shop' },

@@ -31,7 +31,7 @@ const FLAGS = {
     help: 'a file of this host with NAME=VALUE lines: each ${NAME} in the manifests is replaced',
   },
   interval: { kind: 'text', value: 'TIME', help: 'how often it is looked at without a reason (default 5m)' },
-  prune: { kind: 'switch', initial: true, help: 'remove what is no longer in it; volumes stay always' },
+  prune: { kind: 'switch', initial: true, help: 'remove what is no longer in it; volumes always stay' },
   verify: {
     kind: 'text',
     value: 'KEYS',

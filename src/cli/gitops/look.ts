@@ -238,8 +238,8 @@ export const diff = defineVerb({
   count: { minimum: 1, maximum: 1 },
   description:
     'Shows what a reconcile would do now: every object with the fields that differ, the reason for each restart and ' +
-    'the outage to expect; values of Secrets are never shown. Nothing is changed, also of a suspended source. Ends ' +
-    'with 0 when nothing differs, 1 when something does, and 2 or more when it cannot be told.',
+    'the outage to expect; values of Secrets are never shown. Nothing is changed, and a suspended source is ' +
+    'looked at as well. Ends with 0 when nothing differs, 1 when something does, and 2 or more when it cannot be told.',
   examples: [{ does: 'What would the newest commit do?', line: 'tspod gitops diff shop' }],
   flags: { ...FORMAT_FLAG, ...WISH_FLAGS },
   async run({ flags, operands: [name = ''] }, world) {

@@ -7,7 +7,7 @@ export const podCleanup = defineVerb({
   count: { minimum: 0, maximum: Number.POSITIVE_INFINITY },
   description:
     'Looks at pods and does what is due: ends are recorded, restarts happen, and a pod whose work is done gives back ' +
-    'its network and namespaces. What the end of a container sets off by itself can be asked for by this.',
+    'its network and namespaces. The end of a container sets off the same by itself.',
   examples: [{ does: 'All pods', line: 'tspod pod cleanup --all' }],
   flags: TARGET_FLAGS,
   check: ({ flags, operands }) => targetProblems(flags, operands, 'pod'),

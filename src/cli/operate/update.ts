@@ -8,9 +8,20 @@ import { defineVerb } from '../verb.ts'
 
 const LIMIT_FLAGS = {
   cpus: { kind: 'text', value: 'NUMBER', help: 'processors it may use up, such as 1.5; 0 for no limit' },
-  'cpu-period': { kind: 'number', value: 'MICROSECONDS', minimum: 1000, help: 'period of the quota' },
+  'cpu-period': {
+    kind: 'number',
+    value: 'MICROSECONDS',
+    minimum: 1000,
+    help: 'the time that the quota is for, at least 1000',
+  },
   'cpu-quota': { kind: 'number', value: 'MICROSECONDS', minimum: -1, help: 'run time in each period, -1 for no limit' },
-  'cpu-shares': { kind: 'number', value: 'NUMBER', minimum: 2, short: 'c', help: 'weight against others (1024)' },
+  'cpu-shares': {
+    kind: 'number',
+    value: 'NUMBER',
+    minimum: 2,
+    short: 'c',
+    help: 'weight against others when processors are short; 1024 is the usual one',
+  },
   'cpuset-cpus': { kind: 'text', value: 'LIST', help: 'processors it may run on, such as 0-2,5' },
   'cpuset-mems': { kind: 'text', value: 'LIST', help: 'memory nodes it may use' },
   memory: { kind: 'text', value: 'BYTES', short: 'm', help: 'memory limit: a number and b, k, m or g; 0 for none' },

@@ -25,9 +25,10 @@ export const install = defineVerb({
   operands: '',
   count: { minimum: 0, maximum: 0 },
   description:
-    'Writes tspod-kube@.service, tspod-restart.service and tspod-gitops@ to /etc/systemd/system, for this very tspod, and ' +
-    'has systemd read them; with --user all but tspod-restart to ~/.config/systemd/user. `make install` has installed the same ' +
-    'units below its prefix already. Nothing is enabled or started. The files that were written are printed.',
+    'Writes tspod-kube@.service, tspod-restart.service and tspod-gitops@ (.service, .timer and .path) to ' +
+    '/etc/systemd/system, for this very tspod, and has systemd read them; with --user all but tspod-restart to ' +
+    '~/.config/systemd/user. `make install` has installed the same units below its prefix already. Nothing is enabled ' +
+    'or started. The files that were written are printed.',
   examples: [
     { does: 'For the host', line: 'tspod systemd install' },
     { does: 'For yourself', line: 'tspod systemd install --user' },

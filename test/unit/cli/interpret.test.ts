@@ -125,6 +125,10 @@ describe('help', () => {
     expect(text).toContain('pod ps')
     expect(text).not.toContain('image')
   })
+  test('where all flags are hidden there is no heading for them', async () => {
+    const { text = '' } = await read('container exists --help')
+    expect(text).not.toContain('\nOptions:\n')
+  })
   for (const command of COMMANDS) {
     test(`${command.name}: examples, and a text for every flag`, async () => {
       const verb = await command.load()
