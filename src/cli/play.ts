@@ -88,8 +88,8 @@ export const play = defineVerb({
   count: { minimum: 1, maximum: Number.POSITIVE_INFINITY },
   description:
     'Creates the volumes, secrets and pods of one or more manifests and starts the pods. Everything wrong in the ' +
-    'manifests is reported at once, with its place, before anything is created. Manifests are files, an http or https URL, ' +
-    'or - for standard input; several files count as one manifest.\n' +
+    'manifests is reported at once, with its place, before anything is created. Manifests are files, an http or https ' +
+    'URL, or - for standard input; several files count as one manifest.\n' +
     'Printed are the names and ids of what was created; progress and warnings go to standard error. ' +
     'When containers fail to start the exit code is 125.',
   examples: [
