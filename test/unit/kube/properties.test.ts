@@ -11,11 +11,12 @@ import {
   qualifiedProblem,
   subdomainProblem,
 } from '../../../src/kube/yaml/names.ts'
+import { anyCharacter } from '../../support/characters.ts'
 import { fc, seed } from '../../support/property.ts'
 import { containerOf, detailsOf, podOf, podText } from './world.ts'
 
 /** Any text that may be in a manifest; its characters are written out by the escapes under test. */
-const anyText = fc.string({ unit: 'binary', maxLength: 40 }).filter(text => !text.includes('\0'))
+const anyText = fc.string({ unit: anyCharacter, maxLength: 40 }).filter(text => !text.includes('\0'))
 
 const hex = (code: number, digits: number): string => code.toString(16).padStart(digits, '0')
 /** Every way to write a character in double quotes, the shortest escape that fits or a longer one. */
