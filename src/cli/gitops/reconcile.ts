@@ -90,7 +90,8 @@ async function reconcileEach(
         done.push({ complaint: names.length > 1 ? `${name}: ${failureText(error).text}` : failureText(error).text })
       }
       const source = (await gitops.sources()).find(each => each.name === name)
-      if (source !== undefined) await rewatch(source, world)
+      const unseen = source && (await rewatch(source, world))
+      if (unseen) told(unseen)
     }
   } finally {
     await finish()

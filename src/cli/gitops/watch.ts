@@ -44,8 +44,11 @@ export async function watchSource(wish: SourceWish, world: World): Promise<strin
   return ''
 }
 
-/** Watches other paths once the source has them: a branch that was switched, a directory that is new. */
-export async function rewatch(source: SourceView, world: World): Promise<void> {
+/**
+ * Watches other paths once the source has them: a branch that was switched, a directory that is new. Answers what to
+ * tell where systemd cannot be asked; the next reconcile tries again.
+ */
+export async function rewatch(source: SourceView, world: World): Promise<string> {
   const place = placeOf(false, world)
   const { path } = gitopsUnits(source.name)
   const file = dropInOf(place, path)
@@ -54,14 +57,20 @@ export async function rewatch(source: SourceView, world: World): Promise<void> {
     throw error
   })
   // Nobody has asked for it, or it is somebody else's job.
-  if (before === undefined) return
+  if (before === undefined) return ''
   const now = pathDropIn(await pathsOf(source))
-  if (now === before) return
-  await writeDropIn(place, path, now)
-  await withUnits(place, world, async units => {
-    await units.reload()
-    await units.act('restart', path, world.signal)
-  })
+  if (now === before) return ''
+  try {
+    await withUnits(place, world, async units => {
+      await writeDropIn(place, path, now)
+      await units.reload()
+      await units.act('restart', path, world.signal)
+    })
+    return ''
+  } catch (error) {
+    if (!isTspodError(error, 'HOST_LACKS')) throw error
+    return `changes are seen at the interval only, because systemd was not told: ${error.message}`
+  }
 }
 
 /** Takes the units of a source away; answers what could not be done. */

@@ -65,6 +65,8 @@ describe('where systemd is the init, and its bus has died', () => {
       mount -t tmpfs tmpfs /run/systemd && mkdir /run/systemd/system
       mount -t tmpfs tmpfs /etc/systemd/system && mkdir /etc/systemd/system/tspod-gitops@shop.timer.d
       touch /etc/systemd/system/tspod-gitops@shop.timer.d/10-tspod.conf
+      mkdir /etc/systemd/system/tspod-gitops@shop.path.d
+      touch /etc/systemd/system/tspod-gitops@shop.path.d/10-tspod.conf
       exec ${cell.checkout}/bin/tspod gitops ${argv}'`)
 
   test('a suspension holds, with a warning that its end has no timer', async () => {
@@ -82,5 +84,11 @@ describe('where systemd is the init, and its bus has died', () => {
   test('without an end there is nothing to tell systemd', async () => {
     expect(await booted('resume shop')).toMatchObject({ exitCode: 0, stdout: 'shop\n', stderr: '' })
     expect(await booted('suspend shop')).toMatchObject({ exitCode: 0, stdout: 'shop\n', stderr: '' })
+  })
+  test('a reconcile does what it is for, and says that other paths are not watched', async () => {
+    await succeeds(cell, ['gitops', 'resume', 'shop'])
+    const reconciled = await booted('reconcile shop')
+    expect(reconciled.exitCode).toBe(0)
+    expect(reconciled.stderr).toMatch(/changes are seen at the interval only, because systemd was not told: .*D-Bus/)
   })
 })
