@@ -31,19 +31,48 @@ export function readinessOf(pod: Asked, containers: readonly Serving[]): PodRead
   return isPodReady(pod, containers) ? 'ready' : 'waiting'
 }
 
-type Running = Pick<ContainerView, 'state' | 'restarts' | 'startedMs'>
+/** `crashed`: while somebody waits for it. */
+type Running = Pick<ContainerView, 'state' | 'startedMs'> & { crashed: boolean }
 
 /**
  * How long these containers have to go on running before they are believed; 0 when they have run for long enough.
  * That is besides Kubernetes' minReadySeconds, which is 0 where nobody sets it. Pure.
  */
 export function probationMs(containers: readonly Running[], nowMs: number): number {
-  const left = containers.map(({ state, restarts, startedMs = 0 }) => {
+  const left = containers.map(({ state, crashed, startedMs = 0 }) => {
     // Of a clock that was set back nothing can be told.
     const ranMs = nowMs < startedMs ? Number.POSITIVE_INFINITY : nowMs - startedMs
-    return state === 'running' ? (restarts > 0 ? PROVEN_MS : STEADY_MS) - ranMs : 0
+    return state === 'running' ? (crashed ? PROVEN_MS : STEADY_MS) - ranMs : 0
   })
   return Math.max(0, ...left)
+}
+
+/** What is known of one pod since somebody has begun to wait for it. */
+class Awaited {
+  #readyAtMs: number | undefined
+  readonly #restarts = new Map<string, number>()
+
+  /** What it is like, and how long it has to stay so until it is believed. */
+  look(loaded: Loaded | undefined, atMs: number, nowMs: number): { state: PodReadiness; leftMs: number } {
+    if (loaded === undefined) return { state: 'failed', leftMs: 0 }
+    const { pod, view } = loaded
+    const containers = view.containers.map(container => ({ ...container, crashed: this.#hasCrashed(container) }))
+    const state = readinessOf(view, containers)
+    if (state !== 'ready') {
+      this.#readyAtMs = undefined
+      return { state, leftMs: 0 }
+    }
+    this.#readyAtMs ??= atMs
+    const minReadyMs = (pod.spec.minReadyMs ?? 0) - (atMs - this.#readyAtMs)
+    return { state, leftMs: Math.max(minReadyMs, probationMs(containers, nowMs)) }
+  }
+
+  /** It has been started again since it was first seen. */
+  #hasCrashed({ id, restarts }: ContainerView): boolean {
+    const before = this.#restarts.get(id)
+    if (before === undefined) this.#restarts.set(id, restarts)
+    return before !== undefined && restarts > before
+  }
 }
 
 /**
@@ -61,21 +90,15 @@ export async function awaitReady(
 ): Promise<Map<string, PodReadiness>> {
   const { clock } = context
   const endMs = clock.monotonicMs() + timeoutMs
-  const readySince = new Map<string, number>()
+  const awaited = new Map(ids.map(id => [id, new Awaited()]))
   for (;;) {
     signal.throwIfAborted()
     const loaded = await loadAll(context, ids)
     const pods = new Map(loaded.map(one => [one.view.id as string, one]))
-    const atMs = clock.monotonicMs()
-    let nextMs = 0
     const found = new Map<string, PodReadiness>()
-    for (const id of ids) {
-      const one = pods.get(id)
-      const state = one === undefined ? 'failed' : readinessOf(one.view, one.view.containers)
-      if (state !== 'ready') readySince.delete(id)
-      else if (!readySince.has(id)) readySince.set(id, atMs)
-      const heldMs = atMs - (readySince.get(id) ?? atMs)
-      const leftMs = one && state === 'ready' ? believedIn(one, heldMs, clock.nowMs()) : 0
+    let nextMs = 0
+    for (const [id, pod] of awaited) {
+      const { state, leftMs } = pod.look(pods.get(id), clock.monotonicMs(), clock.nowMs())
       found.set(id, leftMs > 0 ? 'waiting' : state)
       nextMs = Math.max(nextMs, state === 'waiting' ? LOOK_MS : Math.min(LOOK_MS, leftMs))
     }
@@ -86,9 +109,4 @@ export async function awaitReady(
     }
     await clock.sleep(Math.min(nextMs, leftMs), signal)
   }
-}
-
-/** How long a pod that has been seen to be ready for `heldMs` still has to be so. */
-function believedIn({ pod, view }: Loaded, heldMs: number, nowMs: number): number {
-  return Math.max(probationMs(view.containers, nowMs), (pod.spec.minReadyMs ?? 0) - heldMs)
 }

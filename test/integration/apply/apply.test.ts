@@ -41,7 +41,10 @@ describe('apply', () => {
       action: 'start',
       because: ['it was stopped'],
     })
-    expect((await apply(cell, both)).told).toContain('pod/db started')
+    // Somebody has stopped it: that was no crash, after which it would be watched for ten seconds.
+    const started = await apply(cell, both, '--wait', '--timeout', '8s')
+    expect(started.exitCode).toBe(0)
+    expect(started.told).toContain('pod/db started')
     expect((await pods(cell)).map(({ phase }) => phase)).toEqual(['Running', 'Running'])
 
     const less = manifest(configMap('settings', { mode: 'slow' }), pod('web', envFrom('configMapRef', 'settings')))

@@ -63,14 +63,17 @@ test('after its postStart hook a container has started, unless a startup probe h
 
 const NOW = 1_000_000
 
-test.each<[string, Parameters<typeof containerView>[0][], number]>([
+type Running = Parameters<typeof containerView>[0] & { crashed?: true }
+
+test.each<[string, Running[], number]>([
   ['have run for a while', [{ startedMs: NOW - 200 }, { startedMs: NOW - 60_000 }], 0],
   ['have hardly begun', [{ startedMs: NOW - 60_000 }, { startedMs: NOW - 30 }], 70],
   ['have begun by a clock that was set back since', [{ startedMs: NOW + 5000 }], 0],
-  ['run again after a crash', [{ startedMs: NOW - 4000, restarts: 1 }], 6000],
-  ['ran into a crash long ago', [{ startedMs: NOW - 60_000, restarts: 3 }], 0],
+  ['have crashed meanwhile', [{ startedMs: NOW - 4000, crashed: true }], 6000],
+  ['have crashed, and run since', [{ startedMs: NOW - 11_000, crashed: true }], 0],
   ['are over', [{ state: 'exited', startedMs: NOW - 10 }], 0],
   ['are none', [], 0],
 ])('who waits for containers that %s waits for them a little longer', (_, containers, leftMs) => {
-  expect(probationMs(containers.map(view), NOW)).toBe(leftMs)
+  const running = containers.map(({ crashed = false, ...change }) => ({ ...view(change), crashed }))
+  expect(probationMs(running, NOW)).toBe(leftMs)
 })
