@@ -55,12 +55,13 @@ function policyOf(key: string, value: Field): Policy[] {
 
 /** Checks a pod against all policies that hold for it: violations are reported or noted at their places. */
 export function checkPodSecurity({ spec, source }: ReadPod, policies: readonly Policy[], flags: FlagEffects): void {
+  const binding = policies.filter(({ level }) => level !== 'privileged')
+  if (binding.length === 0) return
   const lists = ['initContainers', 'containers', 'ephemeralContainers'].map(name => source.at(name).items())
   const view: PodView = { spec: source, containers: lists.flat(), annotations: spec.annotations }
   const enforced = new Set<string>()
   // Enforced ones first: what is refused anyway need not be noted as well.
-  for (const { level, mode } of policies.toSorted((a, b) => MODES.indexOf(a.mode) - MODES.indexOf(b.mode))) {
-    if (level === 'privileged') continue
+  for (const { level, mode } of binding.toSorted((a, b) => MODES.indexOf(a.mode) - MODES.indexOf(b.mode))) {
     for (const { field, what, remedy } of [...violations(level, view), ...byFlags(view, flags)]) {
       const key = `${field.path} ${what}`
       if (mode === 'enforce') {
