@@ -66,15 +66,18 @@ export async function execute(
   if (work.ledger.hasFailed) work.ledger.skip(gone)
   else await prune(work, gone)
   if (work.ledger.hasFailed) await giveWay(work)
-  await end(work)
-  if (signal.aborted) throw interrupted(work)
+  const replaced = await replacedForGood(work)
+  if (signal.aborted) {
+    await context.store.write(tx => dropBefore(tx, replaced))
+    throw interrupted(work)
+  }
   const looks = once(() => lookAgain(work))
   const report = {
     plan: planOf(request, prepared),
     results: work.ledger.results(),
     ready: await isReady(work, looks),
   }
-  await settle(context, request, report, looks)
+  await settle(context, request, report, { looks, replaced })
   return report
 }
 
@@ -168,15 +171,11 @@ export async function prune(work: Work, gone: readonly Planned[]): Promise<void>
   ledger.pruned(left, failures)
 }
 
-/** What was replaced has not to come back any more; what did not come up still may. */
-async function end({ context, request, prepared, ledger }: Work): Promise<void> {
+/** Names of pods that have not to come back any more; what did not come up still may. */
+async function replacedForGood({ context, request, prepared, ledger }: Work): Promise<string[]> {
   const kept = await readBefore(context.store, request.app)
-  if (kept.size === 0) return
   const pods = prepared.planned.flatMap(({ pods: own }) => own)
-  const stands = [...kept.keys()].filter(
-    name => !pods.some(pod => pod.name === name && isMade(pod) && ledger.failed(name)),
-  )
-  await context.store.write(tx => dropBefore(tx, stands))
+  return [...kept.keys()].filter(name => !pods.some(pod => pod.name === name && isMade(pod) && ledger.failed(name)))
 }
 
 /** All pods as they are now, as far as this app is concerned; only those are looked at that are not known to stand. */

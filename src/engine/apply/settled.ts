@@ -7,7 +7,7 @@ import { findImageIds } from '../../oci/index.ts'
 import type { EngineContext } from '../context.ts'
 import { pullsAnyway, type Wanted } from '../play/index.ts'
 import { readinessOf } from '../probe/index.ts'
-import { type AppObjectRecord, readAppObjects } from '../state/index.ts'
+import { type AppObjectRecord, dropBefore, readAppObjects } from '../state/index.ts'
 import type { ApplyReport, ApplyRequest, ApplyResult, PlannedObject } from '../types/index.ts'
 import { loadAll } from '../view/index.ts'
 import { same } from './differences.ts'
@@ -33,18 +33,28 @@ type Standing = {
   owned: string[]
 }
 
-/** Remembers that nothing is left to do; an app for which a registry has to be asked is never settled. */
+/** What an apply has come to: pods as they are now, and the names of those whose predecessors have not to come back. */
+type Ended = { looks: () => Promise<Look[]>; replaced: readonly string[] }
+
+/**
+ * Remembers that nothing is left to do, and forgets what was replaced; an app for which a registry has to be asked is
+ * never settled.
+ */
 export async function settle(
   context: EngineContext,
   request: ApplyRequest,
   report: ApplyReport,
-  looks: () => Promise<Look[]>,
+  { looks, replaced }: Ended,
 ): Promise<void> {
   const settled = await settledBy(context, request, report, looks)
   const text = settled === undefined ? null : JSON.stringify(settled)
   const [row] = await context.store.all('SELECT settled FROM app WHERE name = ?', [request.app])
-  if (row === undefined || row.settled === text) return
-  await context.store.write(tx => tx.run('UPDATE app SET settled = ? WHERE name = ?', [text, request.app]))
+  const isNew = row !== undefined && row.settled !== text
+  if (!isNew && replaced.length === 0) return
+  await context.store.write(async tx => {
+    await dropBefore(tx, replaced)
+    if (isNew) await tx.run('UPDATE app SET settled = ? WHERE name = ?', [text, request.app])
+  })
 }
 
 async function settledBy(
