@@ -65,16 +65,16 @@ export async function manifestOptions(
   flags: ManifestFlags,
   world: World,
 ): Promise<TranslateOptions & Required<Pick<TranslateOptions, 'annotations'>>> {
-  const [configMaps, { parseAnnotations }] = await Promise.all([
+  const [configMaps, annotations] = await Promise.all([
     readSources(flags.configmap, world),
-    import('../kube/index.ts'),
+    annotationsOf(flags.annotation),
   ])
   const root = flags['seccomp-profile-root']
   const level = flags['pod-security'] as Policy['level'] | undefined
   const mode = (flags['pod-security-mode'] ?? 'enforce') as Policy['mode']
   return {
     configMaps,
-    annotations: parseAnnotations(flags.annotation),
+    annotations,
     allowUnsupported: flags['allow-unsupported'],
     unsafeSysctls: flags['allowed-unsafe-sysctls'].flatMap(text => text.split(',')).filter(Boolean),
     ...(root !== undefined && { seccompRoot: resolve(world.cwd, root) }),
@@ -83,6 +83,10 @@ export async function manifestOptions(
     baseDirectory: world.cwd,
   }
 }
+
+/** The translator is not loaded for none: an apply that has nothing to do goes without it. */
+const annotationsOf = async (texts: readonly string[]): Promise<Record<string, string>> =>
+  texts.length === 0 ? {} : (await import('../kube/index.ts')).parseAnnotations(texts)
 
 /** True when a flag asks for the network of the host, whatever the manifest says. */
 export const wantsHostNetwork = (networks: readonly string[]): boolean =>

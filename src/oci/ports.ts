@@ -1,5 +1,4 @@
 /** Host ports that cannot be published, because somebody listens on them already. */
-import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import type { Protocol } from '../model.ts'
 
@@ -34,7 +33,9 @@ function isTcpTaken({ hostIp, hostPort }: HostPort): Promise<boolean> {
   })
 }
 
-function isUdpTaken({ hostIp, hostPort }: HostPort): Promise<boolean> {
+async function isUdpTaken({ hostIp, hostPort }: HostPort): Promise<boolean> {
+  // Most pods publish no such port.
+  const { createSocket } = await import('node:dgram')
   return new Promise(resolve => {
     const socket = createSocket(hostIp.includes(':') ? 'udp6' : 'udp4')
     socket.once('error', (error: NodeJS.ErrnoException) => resolve(inUse(error)))
