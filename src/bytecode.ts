@@ -3,11 +3,23 @@
  *
  * V8 compiles a function when it is first called, and one play calls some two thousand: 45 ms of its 290. Node's own
  * compile cache is made when a file is loaded, before anything is called, so it holds none of them. Here the first
- * complete run of a command leaves what it has compiled beside the bundle; who may not write there goes on with what
- * the build has left. V8 refuses bytecode of another version of itself, but believes every other byte: a file gets its
+ * complete run of a command leaves what it has compiled beside the bundle. It begins with nothing, since all that is
+ * loaded is kept, and loading takes time: what the build has left is twice what most commands call. Who may not write
+ * there goes on with that. V8 refuses bytecode of another version of itself, but believes every other byte: a file gets its
  * name when all of it is on the disk, and the name says of which build it is.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { Script } from 'node:vm'
@@ -41,6 +53,7 @@ export function openBundle({ home, build, command }: BundleOptions): Bundle {
   const scripts = new Map<string, Script>()
   let isComplete = true
 
+  const isKept = (): boolean => command !== undefined && isWritable(home)
   const keptIn = (name: string): string => join(cache, `${command}-${name}-${build}`)
 
   function load(name: string): unknown {
@@ -48,7 +61,7 @@ export function openBundle({ home, build, command }: BundleOptions): Bundle {
     if (known !== undefined) return known.exports
     const file = join(home, name)
     const kept = command === undefined ? undefined : readIfThere(keptIn(name))
-    const cachedData = kept ?? readIfThere(join(home, builtBytecode(name)))
+    const cachedData = kept ?? (isKept() ? undefined : readIfThere(join(home, builtBytecode(name))))
     // esbuild writes ASCII: one byte a character is read and kept at half the cost.
     const code = `(function (exports, require, module, __filename, __dirname) {${readFileSync(file, 'latin1')}\n})`
     const script = new Script(code, { filename: file, ...(cachedData !== undefined && { cachedData }) })
@@ -79,6 +92,15 @@ export function openBundle({ home, build, command }: BundleOptions): Bundle {
         // A read-only /usr, a full disk, somebody who is not root: the next command is as slow as this one was.
       }
     },
+  }
+}
+
+function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK)
+    return true
+  } catch {
+    return false
   }
 }
 

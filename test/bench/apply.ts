@@ -8,8 +8,10 @@ import { program } from '../support/place.ts'
 import { machineLack } from '../support/tree.ts'
 import { IMAGE } from './manifests.ts'
 
-const ROUNDS = 7
-const FEW = 5
+const ROUNDS = 11
+const FEW = 7
+/** After many pods have started, until nothing is busy with that any more. */
+const SETTLE_MS = 3000
 const TIMEOUT_MS = 20 * 60_000
 
 /** A pod that notes when its program has begun, in seconds since boot. */
@@ -68,6 +70,7 @@ async function unchanged(): Promise<void> {
       .join(''),
   )
   await sh('tspod apply -q -f /var/bench/30.yaml')
+  await systemClock.sleep(SETTLE_MS)
   const apply = (): Promise<number> => timed('tspod apply -q -f /var/bench/30.yaml')
   const version = (): Promise<number> => timed('tspod --version')
   const [told, bare] = await inTurn(ROUNDS, apply, version)
@@ -91,6 +94,7 @@ async function oneOfHundred(): Promise<void> {
   await sh(
     'tspod gitops add shop --dir /var/bench/git/shop --interval 24h --watch=false && tspod gitops reconcile shop',
   )
+  await systemClock.sleep(SETTLE_MS)
   const reconcile = async (n: number): Promise<number> => {
     await sh('cat >/var/bench/git/shop/app-50.yaml', pod('app-50', `v${n}`))
     await sh('cd /var/bench/git/shop && git commit -qam x')

@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
@@ -45,6 +54,21 @@ describe('the bundle', () => {
     const size = (name: string): number => statSync(join(home, 'cache', name)).size
     expect(size('busy-main.cjs-b1')).toBeGreaterThan(size('idle-main.cjs-b1'))
     expect(statSync(join(home, 'cache', 'busy-main.cjs-b1')).mode & 0o777).toBe(0o600)
+  })
+
+  test('begins with nothing of what the build has left, so that it keeps no more than it calls', () => {
+    const build = open(undefined)
+    build.main.double(1)
+    build.bundle.write(name => join(home, `${name}.bytecode`))
+    // In another folder: this process remembers what it has compiled in this one.
+    const other = join(home, 'installed')
+    mkdirSync(other)
+    for (const name of ['main.cjs', 'main.cjs.bytecode']) copyFileSync(join(home, name), join(other, name))
+    const idle = openBundle({ home: other, build: 'b1', command: 'idle' })
+    idle.load('main.cjs')
+    idle.keep()
+    const size = (file: string): number => statSync(join(other, file)).size
+    expect(size('cache/idle-main.cjs-b1')).toBeLessThan(size('main.cjs.bytecode'))
   })
 
   test('does not write again what the next run of the same command of the same build has used', () => {
