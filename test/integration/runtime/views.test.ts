@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { readHostFacts } from '../../../src/oci/index.ts'
-import { mustSucceed, run } from '../../../src/process.ts'
+import { run } from '../../../src/process.ts'
 
 const PROGRAM = join(import.meta.dirname, 'lifecycle.ts')
 type Report = {
@@ -18,7 +18,9 @@ async function lifecycle(prepare: string, runtime: string[]): Promise<Report> {
   const finished = await run({
     argv: ['unshare', '--mount', 'bash', '-c', `${prepare}; exec "$@"`, 'bash', ...program],
   })
-  return JSON.parse(mustSucceed(finished, 'one life of a container').stdout) as Report
+  // All of what Node says of an error, not its last line.
+  if (finished.exitCode !== 0) throw new Error(finished.stderr)
+  return JSON.parse(finished.stdout) as Report
 }
 
 const WITHOUT_UNIFIED = 'umount /sys/fs/cgroup/unified 2>/dev/null || true'
