@@ -11,7 +11,7 @@ import { eventAbout, insertEvents, tell } from '../events/index.ts'
 import { operatePods } from '../operate/index.ts'
 import { type JobOutcome, type JobPlan, planJob } from '../plan/index.ts'
 import { playMore } from '../play/index.ts'
-import { settleService, tearDown } from '../run/index.ts'
+import { settleService, startService, tearDown } from '../run/index.ts'
 import {
   type JobRecord,
   markCounted,
@@ -167,6 +167,8 @@ async function create(
     return updateJob(tx, job)
   }
   try {
+    // It may have stopped with the pods there were: somebody has stopped those by hand, and the Job goes on.
+    if (service !== undefined) await startService(context, service)
     const ids = { jobs: new Map([[job.name, job.id]]), ...(service !== undefined && { service }) }
     await playMore(context, pods, job.options, { ids, alongside })
     const made = await Promise.all(pods.map(pod => readPod(context.store, pod.name)))
