@@ -197,8 +197,9 @@ function settingChanges(before: PodSettings, after: WantedSettings): FieldChange
     runtime: settings.runtime,
   })
   const had = of({ ...before, networks: before.attachments.map(({ network }) => network) })
-  if (JSON.stringify(had) === JSON.stringify(of(after))) return []
-  return differences(had, of(after), '').map(change => ({ ...change, path: `--${change.path}` }))
+  const has = of(after)
+  if (JSON.stringify(had) === JSON.stringify(has)) return []
+  return differences(had, has, '').map(change => ({ ...change, path: `--${change.path}` }))
 }
 
 /** Limits that somebody has changed by hand since. */

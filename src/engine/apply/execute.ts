@@ -179,21 +179,17 @@ async function replacedForGood({ context, request, prepared, ledger }: Work): Pr
 }
 
 /** All pods as they are now, as far as this app is concerned; only those are looked at that are not known to stand. */
-async function lookAgain({ context, request, seen }: Work): Promise<Look[]> {
+async function lookAgain({ context, request, prepared, seen }: Work): Promise<Look[]> {
   const { pods, jobs } = request.bundle
+  const isIdle = prepared.planned.every(({ job, pods: own }) => !job && own.every(pod => pod.do === 'nothing'))
   // Pods of Jobs come and go by themselves.
-  if (jobs === undefined && pods.every(({ name }) => seen.has(name))) return [...seen.values()]
+  if ((isIdle || jobs === undefined) && pods.every(({ name }) => seen.has(name))) return [...seen.values()]
   return (await loadAll(context)).map(lookOf)
 }
 
-async function isReady({ request, prepared, ledger }: Work, looks: () => Promise<Look[]>): Promise<boolean> {
+async function isReady({ request, ledger }: Work, looks: () => Promise<Look[]>): Promise<boolean> {
   if (ledger.hasFailed) return false
   const names = new Set<string>(request.bundle.pods.map(({ name }) => name))
-  const isIdle = prepared.planned.every(({ pods }) => pods.every(pod => pod.do === 'nothing'))
-  if (isIdle) {
-    const own = [...prepared.world.pods.values()].filter(({ record }) => names.has(record.name))
-    return own.every(({ view }) => isWell(readinessOf(view, view.containers)))
-  }
   const all = await looks()
   return all
     .filter(({ record }) => record.kind === 'pod' && names.has(record.name))

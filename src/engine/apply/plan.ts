@@ -2,12 +2,11 @@
  * What an apply has to do: a bundle and what there is come in, a plan that people can read and one that can be carried
  * out come out. Pure.
  */
-
 import { TspodError } from '../../errors.ts'
 import type { ManifestObject, PodSpec } from '../../model.ts'
 import { objectLabel } from '../../words.ts'
 import type { AppObjectRecord } from '../state/index.ts'
-import type { ApplyRequest, ObjectName, PlannedObject } from '../types/index.ts'
+import type { ApplyRequest, PlannedObject } from '../types/index.ts'
 import { type ChangedSecrets, comparePod } from './compare.ts'
 import { planContent, planJob, planSecret, planVolume, secretKeys } from './plan-data.ts'
 import { outageOf, startReason } from './standing-pod.ts'
@@ -54,7 +53,7 @@ export function planAll(request: ApplyRequest, world: World, wantedOf: WantedOf)
     .map((one, index) => ({ one, index }))
     .sort((a, b) => a.one.object.wave - b.one.object.wave || rank(a.one) - rank(b.one) || a.index - b.index)
     .map(({ one }) => one)
-  return [...sorted.map(one => takenOver(one, request, world)), ...planGone(request, objects, world)]
+  return [...sorted.map(one => takenOver(one, request, world)), ...planGone(request, objects, how)]
 }
 
 /** An object that changes hands is no longer what it was, although nothing of it restarts. */
@@ -80,9 +79,6 @@ function changedSecrets({ bundle }: ApplyRequest, { secrets }: World): ChangedSe
     }),
   )
 }
-
-const isOf = (spec: PodSpec, { kind, name }: ObjectName): boolean =>
-  spec.origin.kind === kind && spec.origin.name === name
 
 type Comparing = {
   request: ApplyRequest
@@ -204,7 +200,11 @@ const distinct = (changes: PodPlan['shown']['changes']): PodPlan['shown']['chang
 ]
 
 /** Objects of the app that the sources no longer have; the last wave goes first. */
-function planGone(request: ApplyRequest, objects: readonly ManifestObject[], world: World): Planned[] {
+function planGone(
+  request: ApplyRequest,
+  objects: readonly ManifestObject[],
+  { world, standing }: Pick<Comparing, 'world' | 'standing'>,
+): Planned[] {
   const wanted = new Set(objects.map(keyOf))
   const gone = [...world.owners.values()].filter(record => record.app === request.app && !wanted.has(keyOf(record)))
   return gone
@@ -212,7 +212,7 @@ function planGone(request: ApplyRequest, objects: readonly ManifestObject[], wor
     .map(record => {
       const held = request.held?.(record)
       const why = held ?? keepReason(request, record)
-      const pods = [...world.pods.values()].filter(({ spec }) => isOf(spec, record))
+      const pods = standing.get(keyOf(record)) ?? []
       const base = { kind: record.kind, name: record.name, wave: record.wave, changes: [] }
       const because =
         held === undefined ? ['the sources no longer have it', ...(why === undefined ? [] : [why])] : [held]

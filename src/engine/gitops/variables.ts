@@ -1,4 +1,5 @@
 /** Variables of this host in the manifests of a source, from the file of --vars. */
+import { sha256 } from '../../digest.ts'
 import { isTspodError, TspodError } from '../../errors.ts'
 import { type Filled, fillIn, unfilled, type Variables } from '../../kube/index.ts'
 import type { FilledWith, Hands, SourceSnapshot } from './hands.ts'
@@ -17,10 +18,8 @@ export function withVariables(snapshot: SourceSnapshot, variables: Variables, wh
 }
 
 function filledWith(files: readonly Filled[], variables: Variables): FilledWith {
-  const { createHash } = process.getBuiltinModule('node:crypto')
-  const texts = JSON.stringify(files.map(({ file, text }) => [file, text]))
   return {
-    digest: createHash('sha256').update(texts).digest('hex'),
+    digest: sha256(JSON.stringify(files.map(({ file, text }) => [file, text]))),
     unfilled: error => {
       if (!isTspodError(error, 'MANIFEST_INVALID')) return error
       const { message, remedy, details = '' } = error
