@@ -1,3 +1,4 @@
+export { type Activity, readActivity } from './activity.ts'
 export { appArmorProfile } from './apparmor.ts'
 export { type Console, openConsole } from './attach.ts'
 export { type BuildSource, buildImage, buildSource } from './build.ts'

@@ -25,26 +25,47 @@ export function readUsage(
   pid: number | undefined,
   textOf: TextOf = readText,
 ): Usage {
-  const file = (controller: string, v1: string, v2: string): { version: 1 | 2; text: string } | undefined => {
-    const own = hierarchies.find(tree => tree.version === 1 && tree.controllers.includes(controller))
-    const tree = own ?? hierarchies.find(({ version }) => version === 2)
-    const text = tree && textOf(join(tree.mount, path, tree.version === 1 ? v1 : v2))
-    return tree === undefined || text === undefined ? undefined : { version: tree.version, text }
-  }
-  const cpu = file('cpuacct', 'cpuacct.usage', 'cpu.stat')
+  const file = (controller: string, v1: string, v2: string) =>
+    controllerFile(hierarchies, path, { controller, v1, v2 }, textOf)
+  const cpuNs = readCpuNs(hierarchies, path, textOf)
   const memory = file('memory', 'memory.usage_in_bytes', 'memory.current')
   const limit = file('memory', 'memory.limit_in_bytes', 'memory.max')
   const pids = file('pids', 'pids.current', 'pids.current')
   const io = file('blkio', 'blkio.throttle.io_service_bytes_recursive', 'io.stat')
   const net = pid === undefined ? undefined : textOf(`/proc/${pid}/net/dev`)
   return {
-    ...(cpu && { cpuNs: cpu.version === 1 ? Number(cpu.text) : keyed(cpu.text, 'usage_usec') * 1000 }),
+    ...(cpuNs !== undefined && { cpuNs }),
     ...(memory && { memoryBytes: Number(memory.text) }),
     ...(memory && limit && { memoryLimitBytes: Math.min(limitOf(limit.text), totalMemory(textOf)) }),
     ...(pids && { pids: Number(pids.text) }),
     ...(io && { io: io.version === 1 ? ioOfV1(io.text) : ioOfV2(io.text) }),
     ...(net !== undefined && { net: netOf(net) }),
   }
+}
+
+/** The processor time that the cgroup `path` and those below it have used. */
+export function readCpuNs(
+  hierarchies: readonly Hierarchy[],
+  path: string,
+  textOf: TextOf = readText,
+): number | undefined {
+  const cpu = controllerFile(hierarchies, path, { controller: 'cpuacct', v1: 'cpuacct.usage', v2: 'cpu.stat' }, textOf)
+  return cpu && (cpu.version === 1 ? Number(cpu.text) : keyed(cpu.text, 'usage_usec') * 1000)
+}
+
+type ControllerFile = { controller: string; v1: string; v2: string }
+
+/** A file of a controller, in the tree of v1 that has it or in that of v2. */
+function controllerFile(
+  hierarchies: readonly Hierarchy[],
+  path: string,
+  { controller, v1, v2 }: ControllerFile,
+  textOf: TextOf,
+): { version: 1 | 2; text: string } | undefined {
+  const own = hierarchies.find(tree => tree.version === 1 && tree.controllers.includes(controller))
+  const tree = own ?? hierarchies.find(({ version }) => version === 2)
+  const text = tree && textOf(join(tree.mount, path, tree.version === 1 ? v1 : v2))
+  return tree === undefined || text === undefined ? undefined : { version: tree.version, text }
 }
 
 const keyed = (text: string, key: string): number => Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(text)?.[1] ?? 0)

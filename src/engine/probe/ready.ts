@@ -1,16 +1,14 @@
 /** When pods are ready, and one way to wait for it. Source: Kubernetes' conditions ContainersReady and Ready. */
+import { containerCgroup, readActivity } from '../../oci/index.ts'
 import type { EngineContext } from '../context.ts'
+import type { PodRecord } from '../state/index.ts'
 import type { ContainerView, PodReadiness, PodView } from '../types/index.ts'
+import { cgroupOf } from '../unit.ts'
 import { type Loaded, loadAll } from '../view/index.ts'
+import { isPastStart, probationMs, type Rest, restOf } from './probation.ts'
 
 /** Records change when a container starts and when a probe changes its mind: a look costs a few milliseconds. */
 const LOOK_MS = 250
-
-/** Programs that cannot run end at once: one that has just begun may be about to. */
-const STEADY_MS = 100
-
-/** One that has crashed runs between two crashes as well. */
-const PROVEN_MS = 10_000
 
 /** How long a pod is waited for that others need; what is not ready then has failed as far as they are concerned. */
 export const READY_MS = 5 * 60_000
@@ -31,32 +29,25 @@ export function readinessOf(pod: Asked, containers: readonly Serving[]): PodRead
   return isPodReady(pod, containers) ? 'ready' : 'waiting'
 }
 
-/** `crashed`: while somebody waits for it. */
-type Running = Pick<ContainerView, 'state' | 'startedMs'> & { crashed: boolean }
-
-/**
- * How long these containers have to go on running before they are believed; 0 when they have run for long enough.
- * That is besides Kubernetes' minReadySeconds, which is 0 where nobody sets it. Pure.
- */
-export function probationMs(containers: readonly Running[], nowMs: number): number {
-  const left = containers.map(({ state, crashed, startedMs = 0 }) => {
-    // Of a clock that was set back nothing can be told.
-    const ranMs = nowMs < startedMs ? Number.POSITIVE_INFINITY : nowMs - startedMs
-    return state === 'running' ? (crashed ? PROVEN_MS : STEADY_MS) - ranMs : 0
-  })
-  return Math.max(0, ...left)
-}
-
 /** What is known of one pod since somebody has begun to wait for it. */
 class Awaited {
   #readyAtMs: number | undefined
   readonly #restarts = new Map<string, number>()
+  readonly #rests = new Map<string, Rest>()
+  readonly #context: EngineContext
+
+  constructor(context: EngineContext) {
+    this.#context = context
+  }
 
   /** What it is like, and how long it has to stay so until it is believed. */
   look(loaded: Loaded | undefined, atMs: number, nowMs: number): { state: PodReadiness; leftMs: number } {
     if (loaded === undefined) return { state: 'failed', leftMs: 0 }
     const { pod, view } = loaded
-    const containers = view.containers.map(container => ({ ...container, crashed: this.#hasCrashed(container) }))
+    const containers = view.containers.map(container => {
+      const crashed = this.#hasCrashed(container)
+      return { ...container, crashed, ...this.#rested(pod, container, atMs, nowMs) }
+    })
     const state = readinessOf(view, containers)
     if (state !== 'ready') {
       this.#readyAtMs = undefined
@@ -72,6 +63,17 @@ class Awaited {
     const before = this.#restarts.get(id)
     if (before === undefined) this.#restarts.set(id, restarts)
     return before !== undefined && restarts > before
+  }
+
+  /** For how long a container that has begun not long ago has been at rest. */
+  #rested(pod: PodRecord, { id, state, shortName, startedMs = 0 }: ContainerView, atMs: number, nowMs: number) {
+    if (state !== 'running' || isPastStart(startedMs, nowMs)) return {}
+    const { hierarchies } = this.#context
+    const activity = readActivity(hierarchies, containerCgroup(cgroupOf(this.#context, pod), shortName))
+    if (activity === undefined) return {}
+    const rest = restOf(this.#rests.get(id), activity, atMs)
+    this.#rests.set(id, rest)
+    return { restedMs: atMs - rest.sinceMs }
   }
 }
 
@@ -90,7 +92,7 @@ export async function awaitReady(
 ): Promise<Map<string, PodReadiness>> {
   const { clock } = context
   const endMs = clock.monotonicMs() + timeoutMs
-  const awaited = new Map(ids.map(id => [id, new Awaited()]))
+  const awaited = new Map(ids.map(id => [id, new Awaited(context)]))
   for (;;) {
     signal.throwIfAborted()
     const loaded = await loadAll(context, ids)

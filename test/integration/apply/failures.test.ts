@@ -75,6 +75,17 @@ describe('a pod that does not come up', () => {
     expect((await apply(cell, manifest(bad!), '--wait', '--timeout', '20s')).told).toEqual(['pod/web configured'])
   }, 60_000)
 
+  test('gives up after it has worked for a while: it is waited for until it rests, and the old one comes back', async () => {
+    await apply(cell, manifest(pod('web', mode('old'), { restartPolicy: 'Never' })))
+    const now = `read up idle </proc/uptime; now=\${up%.*}\${up#*.}`
+    const command = ['sh', '-c', `${now}; end=$((now + 70)); while [ $now -lt $end ]; do ${now}; done; exit 3`]
+    const bad = manifest(pod('web', mode('new', { command }), { restartPolicy: 'Never' }))
+    const failed = await apply(cell, bad, '--wait', '--timeout', '20s')
+    expect(failed.told).toEqual(['pod/web rolled back'])
+    expect(failed.report.results[0]?.message).toContain('it has ended')
+    expect(await modeOf('web-main')).toBe('old\n')
+  }, 60_000)
+
   // shows: DeploymentSpec.minReadySeconds ReplicaSetSpec.minReadySeconds ReplicationControllerSpec.minReadySeconds
   // shows: DaemonSetSpec.minReadySeconds StatefulSetSpec.minReadySeconds
   test('dies within its minReadySeconds: the old one comes back', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { isPodReady, probationMs, readinessOf } from '../../../../src/engine/probe/ready.ts'
+import { isPodReady, readinessOf } from '../../../../src/engine/probe/ready.ts'
 import { afterHook, atStart } from '../../../../src/engine/run/progress.ts'
 import type { ContainerSpec } from '../../../../src/model.ts'
 import { containerView, podView } from '../../../support/world.ts'
@@ -59,21 +59,4 @@ test('after its postStart hook a container has started, unless a startup probe h
   expect(afterHook({ hooks: { postStart: hook } })).toEqual({ hooked: true, started: true, ready: true })
   expect(afterHook({ hooks: { postStart: hook }, probes: { startup: probe } })).toMatchObject({ started: false })
   expect(afterHook({ hooks: { postStart: hook }, probes: { readiness: probe } })).toMatchObject({ ready: false })
-})
-
-const NOW = 1_000_000
-
-type Running = Parameters<typeof containerView>[0] & { crashed?: true }
-
-test.each<[string, Running[], number]>([
-  ['have run for a while', [{ startedMs: NOW - 200 }, { startedMs: NOW - 60_000 }], 0],
-  ['have hardly begun', [{ startedMs: NOW - 60_000 }, { startedMs: NOW - 30 }], 70],
-  ['have begun by a clock that was set back since', [{ startedMs: NOW + 5000 }], 0],
-  ['have crashed meanwhile', [{ startedMs: NOW - 4000, crashed: true }], 6000],
-  ['have crashed, and run since', [{ startedMs: NOW - 11_000, crashed: true }], 0],
-  ['are over', [{ state: 'exited', startedMs: NOW - 10 }], 0],
-  ['are none', [], 0],
-])('who waits for containers that %s waits for them a little longer', (_, containers, leftMs) => {
-  const running = containers.map(({ crashed = false, ...change }) => ({ ...view(change), crashed }))
-  expect(probationMs(running, NOW)).toBe(leftMs)
 })
