@@ -1,5 +1,6 @@
 /** Every command by name; the code behind a name is loaded when the name is called. */
 import { CONTAINER_COMMANDS } from './container-commands.ts'
+import { DATA_COMMANDS } from './data-commands.ts'
 import { GITOPS_COMMANDS } from './gitops-commands.ts'
 import { HOST_COMMANDS } from './host-commands.ts'
 import { UNIT_COMMANDS } from './unit-commands.ts'
@@ -9,7 +10,7 @@ export type Command = {
   /** The full name, one to three words. */
   name: string
   aliases: readonly string[]
-  group: 'Run' | 'Pods' | 'Look' | 'Inside' | 'Images' | 'Units' | 'GitOps' | 'Host' | 'hidden'
+  group: 'Run' | 'Pods' | 'Look' | 'Inside' | 'Images' | 'Data' | 'Units' | 'GitOps' | 'Host' | 'hidden'
   summary: string
   load(): Promise<Verb>
 }
@@ -346,6 +347,20 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./image-ls.ts')).imageLs,
   },
   {
+    name: 'image rm',
+    aliases: ['rmi', 'image remove'],
+    group: 'Images',
+    summary: 'Remove images, or names of them',
+    load: async () => (await import('./image-rm.ts')).imageRm,
+  },
+  {
+    name: 'image prune',
+    aliases: [],
+    group: 'Images',
+    summary: 'Remove images that nobody uses',
+    load: async () => (await import('./image-rm.ts')).imagePrune,
+  },
+  {
     name: 'image exists',
     aliases: [],
     group: 'Images',
@@ -359,6 +374,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Fetch images from a registry',
     load: async () => (await import('./image-pull.ts')).imagePull,
   },
+  ...DATA_COMMANDS,
   ...UNIT_COMMANDS,
   ...GITOPS_COMMANDS,
   ...HOST_COMMANDS,

@@ -1,6 +1,7 @@
 /** `--filter KEY=VALUE` of events: Podman's keys, and some of ours. */
+
 import type { EventView } from '../engine/index.ts'
-import { groupFilters } from './filter.ts'
+import { groupFilters } from './filter-rules.ts'
 import type { Problem } from './flags.ts'
 
 type Test = (event: EventView, value: string) => boolean

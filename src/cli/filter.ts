@@ -1,37 +1,26 @@
 /** `--filter KEY=VALUE` of the lists: Podman's keys, with Podman's meaning and complaints. */
 import type { ListedContainer, ListedPod } from '../engine/index.ts'
 import { TspodError } from '../errors.ts'
+import {
+  badPattern,
+  badTime,
+  type Filters,
+  hasLabel,
+  passesAll,
+  pattern,
+  problemsOf,
+  type Rules,
+  timeOf,
+} from './filter-rules.ts'
 import type { Problem } from './flags.ts'
 import { CONTAINER_STATES, containerState, POD_STATES, restartPolicyName } from './podman-words.ts'
-import { parseSince } from './since.ts'
 
 export type ContainerRow = { pod: ListedPod; container: ListedContainer }
 
 /** What a filter may look at besides the row. */
 type Surroundings = { pods: readonly ListedPod[]; nowMs: number }
 
-type Rule<Row> = {
-  /** What is wrong with a value, in Podman's words; undefined when nothing is. */
-  wrong?(value: string): string | undefined
-  /** True for the rows that any of the values lets through. */
-  passes(row: Row, values: readonly string[], around: Surroundings): boolean
-}
-
-type Rules<Row> = { readonly [key: string]: Rule<Row> }
-
-export type Filters = ReadonlyMap<string, readonly string[]>
-
-/** The values by key: several of one key are alternatives (but for labels), several keys must all let a row through. */
-export function groupFilters(texts: readonly string[]): Filters {
-  const groups = new Map<string, string[]>()
-  for (const text of texts) {
-    const [key = '', value = ''] = text.split(/=(.*)/s)
-    groups.set(key, [...(groups.get(key) ?? []), value])
-  }
-  return groups
-}
-
-const CONTAINER_RULES: Rules<ContainerRow> = {
+const CONTAINER_RULES: Rules<ContainerRow, Surroundings> = {
   id: { wrong: badPattern, passes: ({ container }, values) => values.some(value => idMatches(container.id, value)) },
   name: {
     wrong: badPattern,
@@ -93,7 +82,7 @@ const CONTAINER_RULES: Rules<ContainerRow> = {
   },
 }
 
-const POD_RULES: Rules<ListedPod> = {
+const POD_RULES: Rules<ListedPod, Surroundings> = {
   id: { wrong: badPattern, passes: (pod, values) => values.some(value => idMatches(pod.id, value)) },
   name: { wrong: badPattern, passes: (pod, values) => values.some(value => pattern(value).test(pod.name)) },
   label: { passes: (pod, values) => values.every(value => hasLabel(pod.labels, value)) },
@@ -124,22 +113,6 @@ const POD_RULES: Rules<ListedPod> = {
   },
 }
 
-function problemsOf<Row>(rules: Rules<Row>, texts: readonly string[], malformed: (text: string) => string): Problem[] {
-  return texts.flatMap(text => {
-    const [key = '', value] = text.split(/=(.*)/s)
-    if (value === undefined) return [{ message: malformed(text), remedy: 'write KEY=VALUE, for example name=web' }]
-    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined
-    if (rule === undefined)
-      return [{ message: `${key} is an invalid filter`, remedy: `filters are ${Object.keys(rules).join(', ')}` }]
-    const wrong = rule.wrong?.(value)
-    return wrong === undefined ? [] : [{ message: wrong }]
-  })
-}
-
-function passesAll<Row>(rules: Rules<Row>, filters: Filters, around: Surroundings): (row: Row) => boolean {
-  return row => [...filters].every(([key, values]) => rules[key]?.passes(row, values, around) ?? false)
-}
-
 /** What is wrong with the filters of `ps`. */
 export const containerFilterProblems = (texts: readonly string[]): Problem[] =>
   problemsOf(CONTAINER_RULES, texts, text => `invalid filter ${JSON.stringify(text)}`)
@@ -156,29 +129,9 @@ export const containerFilter = (filters: Filters, around: Surroundings): ((row: 
 export const podFilter = (filters: Filters, around: Surroundings): ((pod: ListedPod) => boolean) =>
   passesAll(POD_RULES, filters, around)
 
-const pattern = (text: string): RegExp => new RegExp(text, 'u')
-
-function badPattern(value: string): string | undefined {
-  try {
-    pattern(value)
-    return undefined
-  } catch {
-    return `invalid filter value ${JSON.stringify(value)}: no regular expression`
-  }
-}
-
 /** Hexadecimal digits are the beginning of an id, anything else is a pattern (containers/common, FilterID). */
 const idMatches = (id: string, value: string): boolean =>
   /[^0-9a-fA-F]/.test(value) ? pattern(value).test(id) : id.startsWith(value.toLowerCase())
-
-/** `KEY` or `KEY=VALUE`; a key may end with `*`. */
-function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
-  const [key = '', value = ''] = wanted.split(/=(.*)/s)
-  return Object.entries(labels).some(([label, text]) => {
-    const named = key.endsWith('*') ? label.startsWith(key.slice(0, -1)) : label === key
-    return named && (value === '' || text === value)
-  })
-}
 
 /** What was made without being started is `initialized` here and `created` in Podman, whose pods get no runtime then. */
 function sameState(state: string, wanted: string): boolean {
@@ -203,12 +156,4 @@ function createdOf(pods: readonly ListedPod[], nameOrId: string): number {
   throw new TspodError('NO_SUCH_OBJECT', `no container with name or ID "${nameOrId}" found: no such container`, {
     remedy: 'see what there is: tspod ps -a',
   })
-}
-
-const timeOf = (value: string, nowMs: number): number => parseSince(value, nowMs) ?? Number.NaN
-
-function badTime(value: string): string | undefined {
-  return parseSince(value, 0) === undefined
-    ? `invalid filter value ${JSON.stringify(value)}: no time and no age`
-    : undefined
 }

@@ -14,6 +14,7 @@ export function rootHelp(commands: readonly Command[], flags: FlagTable, columns
     ['Pods', 'Whole pods'],
     ['Inside', 'Look into containers'],
     ['Images', 'Images'],
+    ['Data', 'Volumes and Secrets'],
     ['Units', 'Manifests as systemd units'],
     ['GitOps', 'Directories and repositories of manifests'],
     ['Host', 'This host'],

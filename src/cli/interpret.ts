@@ -4,6 +4,7 @@ import { VERSION } from '../version.ts'
 import { closest } from '../words.ts'
 import { COMMANDS, type Command, spellings } from './commands.ts'
 import { type FlagTable, type Problem, parseFlags, refusedFlags } from './flags.ts'
+import { calledHere } from './foreign-words.ts'
 import { groupHelp, rootHelp, verbHelp } from './help.ts'
 import { GLOBAL_FLAGS, type Input, usageError, type Verb } from './verb.ts'
 
@@ -34,7 +35,7 @@ async function findVerb(words: string[], before: string[], rest: string[], colum
   const path = [...words, word]
   const command = commandNamed(path)
   if (command !== undefined) return readVerb(command, path.join(' '), [...before, ...after], columns)
-  if (!isGroup(path)) throw unknownCommand(words, word)
+  if (!isGroup(path)) throw unknownCommand(words, word, after)
   const group = parseFlags(GLOBAL_FLAGS, after, { stopAtOperand: true })
   if (group.problems.length > 0) throw usageError(group.problems, `tspod ${path.join(' ')}`)
   if (group.values.help) return help([...path, ...group.operands.slice(0, 1)], columns)
@@ -96,11 +97,12 @@ function missingCommand(path: readonly string[]): TspodError {
   return new TspodError('USAGE', `missing command '${called} COMMAND'`, { remedy: `see \`${called} --help\`` })
 }
 
-function unknownCommand(path: readonly string[], word: string): TspodError {
+function unknownCommand(path: readonly string[], word: string, rest: readonly string[] = []): TspodError {
   const called = ['tspod', ...path].join(' ')
+  const here = calledHere([...path, word, ...rest.filter(each => !each.startsWith('-'))])
   const close = closest(word, choices(path))
-  const guess = close === undefined ? '' : `did you mean \`${called} ${close}\`?\n`
+  const guess = here === undefined ? close && `did you mean \`${called} ${close}\`?\n` : `here that is: ${here}\n`
   return new TspodError('USAGE', `unknown command "${word}" for "${called}"`, {
-    remedy: `${guess}see \`${called} --help\``,
+    remedy: `${guess ?? ''}see \`${called} --help\``,
   })
 }

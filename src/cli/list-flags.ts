@@ -22,3 +22,12 @@ export const PODMAN_LIST_FLAGS = {
 export const WIDE_FLAG = {
   output: { kind: 'choice', choices: ['wide', 'json'], short: 'o', help: 'more columns, or the same as --format' },
 } as const satisfies FlagTable
+
+export const FILTER_FLAG = {
+  filter: { kind: 'list', value: 'KEY=VALUE', short: 'f', help: 'those for which this is true; all keys must be' },
+} as const satisfies FlagTable
+
+/** `rm` and `prune` have --force at that letter. */
+export const LONG_FILTER_FLAG = {
+  filter: { kind: 'list', value: 'KEY=VALUE', help: 'those for which this is true; all keys must be' },
+} as const satisfies FlagTable

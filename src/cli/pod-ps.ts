@@ -1,6 +1,8 @@
 /** `tspod pod ps`: pods as a table, as `kubectl get pods` shows them, as JSON, or in the form of a template. */
+
 import type { ListedPod } from '../engine/index.ts'
-import { groupFilters, podFilter, podFilterProblems } from './filter.ts'
+import { podFilter, podFilterProblems } from './filter.ts'
+import { groupFilters } from './filter-rules.ts'
 import type { FlagTable, Problem } from './flags.ts'
 import { PODMAN_LIST_FLAGS, WIDE_FLAG } from './list-flags.ts'
 import { printable, printableLines } from './output.ts'

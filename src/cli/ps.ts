@@ -1,6 +1,8 @@
 /** `tspod ps`: containers as a table, as JSON, or in the form of a template. */
+
 import type { ContainerView, ListedPod } from '../engine/index.ts'
-import { type ContainerRow, containerFilter, containerFilterProblems, groupFilters } from './filter.ts'
+import { type ContainerRow, containerFilter, containerFilterProblems } from './filter.ts'
+import { groupFilters } from './filter-rules.ts'
 import type { FlagTable, Problem } from './flags.ts'
 import { PODMAN_LIST_FLAGS, WIDE_FLAG } from './list-flags.ts'
 import { printable, printableLines } from './output.ts'

@@ -45,7 +45,15 @@ import { tick } from './tick.ts'
 import { missTimekeeper, settleHelper } from './timekeeper.ts'
 import type { Doors, Engine, ListedPod } from './types/index.ts'
 import { find, generated, inspect, loadAll } from './view/index.ts'
-import { storedSecrets } from './volumes/index.ts'
+import {
+  createVolume,
+  findVolume,
+  listSecrets,
+  listVolumes,
+  removeNamed,
+  removeSecrets,
+  storedSecrets,
+} from './volumes/index.ts'
 
 /** containers-common's default profile, where Debian and Fedora install it. */
 const SECCOMP_PROFILES = ['/etc/containers/seccomp.json', '/usr/share/containers/seccomp.json']
@@ -135,9 +143,17 @@ function operationsOf(context: EngineContext): Engine {
     cleanup: containerId => cleanup(context, containerId),
     cleanupExec: containerId => cleanupExec(context, containerId),
     tick: over => tick(context, over),
+    volumes: () => listVolumes(context),
+    volume: name => findVolume(context, name),
+    createVolume: (name, labels) => createVolume(context, name, labels),
+    removeVolume: name => removeNamed(context, name),
+    secrets: () => listSecrets(context),
+    removeSecrets: names => removeSecrets(context, names),
     storedSecrets: () => storedSecrets(context),
     images: async () => listImages(await context.storage()),
     image: name => context.findImage(name),
+    removeImage: async (name, how) => (await import('./images.ts')).removeImage(context, name, how),
+    pruneImages: async passes => (await import('./images.ts')).pruneImages(context, passes),
     pull: (name, options, progress, signal) => pull(context, name, options, progress, signal),
     ...openInside(context),
     close: async () => {

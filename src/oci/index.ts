@@ -51,6 +51,7 @@ export { checkHost, type HostCheck } from './features.ts'
 export { setFrozen } from './freezer.ts'
 export { readHostFacts } from './host.ts'
 export { findImage, findImageIds, listImages, readImageParts } from './image.ts'
+export { deleteImage, nameMeant, removeImageName } from './image-remove.ts'
 export { type Limits, setLimits, withLimits } from './limits.ts'
 export { type LogLine, type LogOptions, type LogSource, type LogStream, parseEntry, readLogs } from './logs.ts'
 export {

@@ -1,7 +1,9 @@
 /** `tspod pause` and `unpause`, of containers and of pods. */
+
 import type { FlagTable } from '../flags.ts'
+import { FILTER_FLAG } from '../list-flags.ts'
 import { defineVerb } from '../verb.ts'
-import { actOnContainers, actOnPods, FILTER_FLAG, ID_FILE_FLAG, TARGET_FLAGS, targetProblems } from './targets.ts'
+import { actOnContainers, actOnPods, ID_FILE_FLAG, TARGET_FLAGS, targetProblems } from './targets.ts'
 
 const FLAGS = { ...TARGET_FLAGS, ...FILTER_FLAG, ...ID_FILE_FLAG } as const satisfies FlagTable
 const POD_FLAGS = { ...TARGET_FLAGS } as const satisfies FlagTable

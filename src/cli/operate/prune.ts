@@ -1,9 +1,12 @@
 /** `tspod container prune`, `tspod pod prune`. */
+
 import type { ContainerView, PodView } from '../../engine/index.ts'
-import { containerFilter, containerFilterProblems, groupFilters, podFilter, podFilterProblems } from '../filter.ts'
+import { containerFilter, containerFilterProblems, podFilter, podFilterProblems } from '../filter.ts'
+import { groupFilters } from '../filter-rules.ts'
 import type { FlagTable } from '../flags.ts'
+import { LONG_FILTER_FLAG } from '../list-flags.ts'
 import { defineVerb } from '../verb.ts'
-import { LONG_FILTER_FLAG, report } from './targets.ts'
+import { report } from './targets.ts'
 
 const FLAGS = {
   ...LONG_FILTER_FLAG,

@@ -1,11 +1,12 @@
 /** `tspod restart`, `tspod pod restart`. */
+
 import type { ContainerView } from '../../engine/index.ts'
 import type { FlagTable } from '../flags.ts'
+import { FILTER_FLAG } from '../list-flags.ts'
 import { defineVerb } from '../verb.ts'
 import {
   actOnContainers,
   actOnPods,
-  FILTER_FLAG,
   graceOf,
   ID_FILE_FLAG,
   isRegular,

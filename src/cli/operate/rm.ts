@@ -1,7 +1,9 @@
 /** `tspod rm`, `tspod pod rm`. */
+
 import type { Outcome as Done, Engine } from '../../engine/index.ts'
 import { EXIT_OWN_ERROR, isTspodError } from '../../errors.ts'
 import type { FlagTable } from '../flags.ts'
+import { LONG_FILTER_FLAG } from '../list-flags.ts'
 import { defineVerb } from '../verb.ts'
 import {
   actOnPods,
@@ -9,7 +11,6 @@ import {
   graceOf,
   ID_FILE_FLAG,
   IGNORE_FLAG,
-  LONG_FILTER_FLAG,
   POD_ID_FILE_FLAG,
   report,
   TARGET_FLAGS,

@@ -1,17 +1,11 @@
 /** `tspod start`, `tspod pod start`. */
+
 import { ATTACH_FLAGS, attachOutcome, detachKeysOf } from '../attach.ts'
 import type { FlagTable, Problem } from '../flags.ts'
 import { latestContainer } from '../latest.ts'
+import { FILTER_FLAG } from '../list-flags.ts'
 import { defineVerb } from '../verb.ts'
-import {
-  actOnContainers,
-  actOnPods,
-  FILTER_FLAG,
-  isRegular,
-  POD_ID_FILE_FLAG,
-  TARGET_FLAGS,
-  targetProblems,
-} from './targets.ts'
+import { actOnContainers, actOnPods, isRegular, POD_ID_FILE_FLAG, TARGET_FLAGS, targetProblems } from './targets.ts'
 
 const FLAGS = { ...TARGET_FLAGS, ...FILTER_FLAG, ...POD_ID_FILE_FLAG } as const satisfies FlagTable
 

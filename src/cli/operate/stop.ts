@@ -1,10 +1,11 @@
 /** `tspod stop`, `tspod pod stop`. */
+
 import type { FlagTable } from '../flags.ts'
+import { FILTER_FLAG } from '../list-flags.ts'
 import { defineVerb } from '../verb.ts'
 import {
   actOnContainers,
   actOnPods,
-  FILTER_FLAG,
   graceOf,
   ID_FILE_FLAG,
   IGNORE_FLAG,

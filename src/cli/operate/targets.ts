@@ -1,9 +1,11 @@
 /** Which containers or pods a command means: names, ids, --all, --latest, and what Podman prints of each. */
+
 import { readFile } from 'node:fs/promises'
 import type { ContainerAction, ContainerView, Engine, Found, Outcome, PodAction, PodView } from '../../engine/index.ts'
 import { EXIT_OWN_ERROR, isTspodError, TspodError } from '../../errors.ts'
 import { failureText } from '../failure.ts'
-import { containerFilter, containerFilterProblems, groupFilters, podFilter, podFilterProblems } from '../filter.ts'
+import { containerFilter, containerFilterProblems, podFilter, podFilterProblems } from '../filter.ts'
+import { groupFilters } from '../filter-rules.ts'
 import type { FlagTable, Problem } from '../flags.ts'
 import { latestContainer, latestProblems } from '../latest.ts'
 import type { Outcome as Answer, World } from '../verb.ts'
@@ -11,15 +13,6 @@ import type { Outcome as Answer, World } from '../verb.ts'
 export const TARGET_FLAGS = {
   all: { kind: 'switch', initial: false, short: 'a', help: 'all of them' },
   latest: { kind: 'switch', initial: false, short: 'l', help: 'the one that was created last' },
-} as const satisfies FlagTable
-
-export const FILTER_FLAG = {
-  filter: { kind: 'list', value: 'KEY=VALUE', short: 'f', help: 'those for which this is true; all keys must be' },
-} as const satisfies FlagTable
-
-/** `rm` and `prune` have --force at that letter. */
-export const LONG_FILTER_FLAG = {
-  filter: { kind: 'list', value: 'KEY=VALUE', help: 'those for which this is true; all keys must be' },
 } as const satisfies FlagTable
 
 /** Podman has the flag under both names. */

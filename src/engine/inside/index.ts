@@ -17,6 +17,8 @@ export function openInside(context: EngineContext): Inside {
     unmount: async (...asked) => (await roots()).unmount(context, ...asked),
     unmountAll: async how => (await roots()).unmountAll(context, how),
     exportRoot: async (...asked) => (await roots()).exportRoot(context, ...asked),
+    exportVolume: async (...asked) => (await import('./volume-archive.ts')).exportVolume(context, ...asked),
+    importIntoVolume: async (...asked) => (await import('./volume-archive.ts')).importIntoVolume(context, ...asked),
     diff: async nameOrId => (await roots()).diff(context, nameOrId),
     commit: async (...asked) => (await import('./commit.ts')).commit(context, ...asked),
     top: async (...asked) => (await import('./top.ts')).top(context, ...asked),

@@ -103,7 +103,7 @@ export async function exportRoot(
 }
 
 /** A root file system may hold secrets: a file that is not there yet is made for its owner alone. */
-async function makePrivate(path: string): Promise<void> {
+export async function makePrivate(path: string): Promise<void> {
   try {
     await (await open(path, 'w', 0o600)).close()
   } catch (cause) {

@@ -67,6 +67,10 @@ export type Inside = {
   unmountAll(how: { force: boolean }): Promise<Id[]>
   /** Writes the root file system as an archive to a file, or to standard output. */
   exportRoot(nameOrId: string, output: string | undefined, signal: AbortSignal): Promise<void>
+  /** Writes what is in a named volume as an archive to a file, or to standard output; throws NO_SUCH_OBJECT. */
+  exportVolume(name: string, output: string | undefined, signal: AbortSignal): Promise<void>
+  /** Fills an empty named volume from an archive; throws NO_SUCH_OBJECT, WRONG_STATE for one that is not, or is in use. */
+  importIntoVolume(name: string, file: string | undefined, signal: AbortSignal): Promise<void>
   diff(nameOrId: string): Promise<Changes>
   /** Makes an image from what a container has written; returns its id. */
   commit(nameOrId: string, request: CommitRequest, signal: AbortSignal): Promise<string>

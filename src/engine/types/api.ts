@@ -11,7 +11,18 @@ import type { ApplyPlan, ApplyReport, ApplyRequest, AppView } from './apply.ts'
 import type { EventRequest, EventView } from './events.ts'
 import type { Gitops } from './gitops.ts'
 import type { DownOptions, DownReport, DownRequest, PlayOptions, PlayReport, Watch } from './play.ts'
-import type { ContainerState, Found, Generated, Inspected, ListedPod, ObjectKind, PodReadiness } from './views.ts'
+import type {
+  ContainerState,
+  Found,
+  Generated,
+  Inspected,
+  ListedPod,
+  ObjectKind,
+  PodReadiness,
+  RemovedImage,
+  SecretView,
+  VolumeView,
+} from './views.ts'
 
 export type * from './apply.ts'
 export type * from './events.ts'
@@ -187,11 +198,27 @@ export type Engine = Inside & {
   cleanupExec(containerId: string): Promise<void>
   /** What the timekeeper calls: does what is due; returns the wait until the next look in ms, undefined for none. */
   tick(over: readonly string[]): Promise<number | undefined>
+  /** All named volumes, by name. */
+  volumes(): Promise<VolumeView[]>
+  /** The named volume; throws NO_SUCH_OBJECT. */
+  volume(name: string): Promise<VolumeView>
+  /** Makes an empty named volume; throws NAME_IN_USE. */
+  createVolume(name: string, labels: Readonly<Record<string, string>>): Promise<void>
+  /** Removes a named volume and what is in it; throws NO_SUCH_OBJECT, WRONG_STATE while a pod has it. */
+  removeVolume(name: string): Promise<void>
+  /** All Secrets that are on record, by name, without their values. */
+  secrets(): Promise<SecretView[]>
+  /** Removes Secrets; answers the ids of those that were there. */
+  removeSecrets(names: readonly string[]): Promise<string[]>
   /** Keys and base64 values of a Secret of an earlier play. */
   storedSecrets(): Promise<(name: string) => Record<string, string> | undefined>
   images(): Promise<LocalImage[]>
   /** The local image of this name or id; undefined when there is none. Throws IMAGE_BAD_NAME. */
   image(name: string): Promise<LocalImage | undefined>
+  /** Takes a name from an image, and deletes it with its last; throws NO_SUCH_OBJECT, WRONG_STATE while it is in use. */
+  removeImage(nameOrId: string, how: { force: boolean }): Promise<RemovedImage>
+  /** Deletes those of the images that no container of any program uses and `passes` lets through. */
+  pruneImages(passes: (image: LocalImage) => boolean): Promise<RemovedImage[]>
   pull(name: string, options: PullOptions, progress: Progress, signal: AbortSignal): Promise<LocalImage>
   close(): Promise<void>
 }

@@ -48,6 +48,34 @@ export type FailedCheck = 'liveness' | 'startup' | 'postStart'
 /** What somebody wants of a container; `stopped` by hand wins over every restart. */
 export type ContainerGoal = 'created' | 'running' | 'stopped'
 
+/** A named volume, which is what a PersistentVolumeClaim is here. */
+export type VolumeView = {
+  name: string
+  labels: Record<string, string>
+  annotations: Record<string, string>
+  createdMs: number
+  /** Where its files are on this host. */
+  directory: string
+  /** Pods that use it, running or not. */
+  pods: PodName[]
+  /** The app that it belongs to. */
+  app?: string
+}
+
+/** Names that were taken from an image, and its id when it went with the last of them. */
+export type RemovedImage = { untagged: string[]; deleted?: string }
+
+/** A Secret that is on record; its values are asked for one by one. */
+export type SecretView = {
+  name: string
+  id: string
+  type: string
+  immutable: boolean
+  createdMs: number
+  keys: string[]
+  app?: string
+}
+
 export type ContainerView = {
   id: Id
   /** Full name: POD-NAME, or NAME with `--no-pod-prefix`. */

@@ -70,6 +70,10 @@ export async function releaseClaims({ context, pod }: PodWork): Promise<void> {
 const claimsOf = ({ volumes }: PodSpec): string[] =>
   volumes.flatMap(volume => (volume.kind === 'claim' ? volume.claim : []))
 
+/** True for annotations of a claim behind which is a file system of its own. */
+export const isBehind = (annotations: Readonly<Record<string, string>>): boolean =>
+  (annotations['volume.podman.io/device'] ?? '') !== ''
+
 /** Memory is given to the claim's owner when it is mounted; other file systems have owners of their own. */
 function deviceIn(claim: string, annotations: Record<string, string>): Device | undefined {
   const [device = '', type = '', options = ''] = ['device', 'type', 'mount-options'].map(

@@ -5,6 +5,7 @@ import { randomHex } from '../../random.ts'
 import type { EngineContext } from '../context.ts'
 import { eventAbout, insertEvents, type NewEvent } from '../events/index.ts'
 import type { Transaction } from '../state/index.ts'
+import type { SecretView } from '../types/index.ts'
 
 /** Writes the secrets of a play and returns their names and ids. Throws NAME_IN_USE for a changed immutable one. */
 export async function writeSecrets(
@@ -59,4 +60,26 @@ export async function storedSecrets(
   const rows = await context.store.all('SELECT name, data FROM secret')
   const secrets = new Map(rows.map(row => [String(row.name), JSON.parse(String(row.data)) as Record<string, string>]))
   return name => secrets.get(name)
+}
+
+/** All Secrets by name, with the names of their keys. */
+export async function listSecrets({ store }: EngineContext): Promise<SecretView[]> {
+  const [rows, owners] = await Promise.all([
+    store.all('SELECT name, id, type, immutable, data, created_ms FROM secret ORDER BY name'),
+    store.all("SELECT name, app FROM app_object WHERE kind = 'Secret'"),
+  ])
+  const apps = new Map(owners.map(row => [String(row.name), String(row.app)]))
+  return rows.map((row): SecretView => {
+    const name = String(row.name)
+    const app = apps.get(name)
+    return {
+      name,
+      id: String(row.id),
+      type: String(row.type),
+      immutable: row.immutable === 1,
+      createdMs: Number(row.created_ms),
+      keys: Object.keys(JSON.parse(String(row.data)) as Record<string, string>),
+      ...(app !== undefined && { app }),
+    }
+  })
 }

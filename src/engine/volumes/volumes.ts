@@ -10,15 +10,16 @@
  * The directories above are for root alone, so modes inside are a matter between containers.
  * As in Kubernetes, and unlike Podman and Docker, nothing of the image is ever copied into an empty volume.
  */
-import { chmod, chown, lstat, mkdir, readdir, statfs } from 'node:fs/promises'
+import { chmod, lstat, mkdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TspodError } from '../../errors.ts'
 import { removeTree, writeAtomic } from '../../files.ts'
 import type { ContainerSpec, Id, MountSpec, PodSpec, VolumeSpec } from '../../model.ts'
 import { outsideOf } from '../../namespaces.ts'
 import type { ResolvedMount, UserNamespace } from '../../oci/index.ts'
-import { type Paths, podDirectory, podRootsDirectory, podRunDirectory, volumeDirectory } from '../../paths.ts'
+import { type Paths, podDirectory, podRootsDirectory, podRunDirectory } from '../../paths.ts'
 import type { Run } from '../../process.ts'
+import { claimData, makeClaim, makeShared } from './directories.ts'
 import { giveToGroup } from './fs-group.ts'
 import { checkHostPath, isForPod, type VolumeSource } from './host-path.ts'
 import { type EmptyDir, emptyDirMode, memoryDir } from './memory.ts'
@@ -144,35 +145,11 @@ async function inMemory(path: string): Promise<boolean> {
   return MEMORY_FILE_SYSTEMS.includes((await statfs(path)).type)
 }
 
-const claimData = (paths: Paths, name: string): string => join(volumeDirectory(paths, name), '_data')
-
 async function claim(volume: VolumeSpec & { kind: 'claim' }, { paths, doors }: Context): Promise<VolumeSource> {
   const mounted = await doors.mountClaim(volume.claim)
   if (mounted !== undefined) return { ...mounted, readOnly: mounted.readOnly || volume.readOnly }
-  await mkdir(volumeDirectory(paths, volume.claim), { recursive: true, mode: 0o700 })
-  const path = claimData(paths, volume.claim)
-  const owner = await doors.ownerOf(volume.claim)
-  // With an owner the mode is Podman's.
-  await makeShared(path, owner === undefined ? 0o777 : 0o755, undefined, owner)
+  const path = await makeClaim(paths, volume.claim, await doors.ownerOf(volume.claim))
   return { path, readOnly: volume.readOnly, directory: true, trust: 'container' }
-}
-
-/**
- * A directory that containers may write to, by `mode` any user; one that exists keeps what containers made of it. Only what
- * a killed run of ours left half made (root's or the owner's, closed, empty) is finished.
- */
-async function makeShared(path: string, mode: number, group: number | undefined, owner?: Owner): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    const found = await lstat(path)
-    const closed = found.uid === 0 || found.uid === owner?.uid
-    if (!closed || (found.mode & 0o7777) !== 0o700 || (await readdir(path)).length > 0) return
-  }
-  if (owner !== undefined) await chown(path, owner.uid, owner.gid)
-  else if (group !== undefined) await chown(path, 0, group)
-  await chmod(path, mode)
 }
 
 /** Containers of one pod share POSIX shared memory along with the IPC namespace; it lives as long as the pod. */

@@ -1,0 +1,50 @@
+/** `tspod secret rm`, `tspod secret exists`. */
+import { TspodError } from '../../errors.ts'
+import { forEachName } from '../each.ts'
+import type { FlagTable } from '../flags.ts'
+import { defineVerb } from '../verb.ts'
+import { secretNamed } from './find.ts'
+
+const EXIT_NO = 1
+
+const FLAGS = {
+  all: { kind: 'switch', initial: false, short: 'a', help: 'all of them' },
+  ignore: { kind: 'switch', initial: false, short: 'i', help: 'what does not exist is no error' },
+} as const satisfies FlagTable
+
+export const secretRm = defineVerb({
+  operands: 'SECRET [SECRET...]',
+  count: { minimum: 0, maximum: Number.POSITIVE_INFINITY },
+  description:
+    'Removes Secrets and prints their ids. Pods that have one go on with it, also when they restart; a later play that ' +
+    'needs it has to bring it again.',
+  examples: [{ does: 'One that nobody needs any more', line: 'tspod secret rm db-password' }],
+  flags: FLAGS,
+  check: ({ flags, operands }) =>
+    flags.all === operands.length > 0 ? [{ message: 'name secrets, or say --all' }] : [],
+  async run({ flags, operands }, world) {
+    const engine = await world.engine()
+    const all = await engine.secrets()
+    return forEachName(flags.all ? all.map(({ name }) => name) : operands, async asked => {
+      const secret = secretNamed(all, asked)
+      const [id] = secret === undefined ? [] : await engine.removeSecrets([secret.name])
+      if (id !== undefined) return `${id}\n`
+      if (flags.ignore) return ''
+      throw new TspodError('NO_SUCH_OBJECT', `no secret with name or id "${asked}": no such secret`, {
+        remedy: 'see what there is: tspod secret ls',
+      })
+    })
+  },
+})
+
+export const secretExists = defineVerb({
+  operands: 'SECRET',
+  count: { minimum: 1, maximum: 1 },
+  description: 'Ends with 0 when the Secret is on record, and with 1 when it is not.',
+  examples: [{ does: 'In a script', line: 'tspod secret exists db-password || echo missing' }],
+  flags: {},
+  async run({ operands: [asked = ''] }, world) {
+    const secret = secretNamed(await (await world.engine()).secrets(), asked)
+    return secret === undefined ? { exitCode: EXIT_NO } : {}
+  },
+})
