@@ -62,7 +62,10 @@ install_all() {
   umask 022
   created=
   units=$prefix/lib/systemd
-  for folder in "$prefix" "$prefix/bin" "$prefix/lib" "$units" "$units/system" "$units/user"; do
+  share=$prefix/share
+  for folder in "$prefix" "$prefix/bin" "$prefix/lib" "$units" "$units/system" "$units/user" "$share" \
+    "$share/bash-completion" "$share/bash-completion/completions" "$share/zsh" "$share/zsh/site-functions" \
+    "$share/fish" "$share/fish/vendor_completions.d"; do
     [ -d "$stage$folder" ] || created="$created$folder/.
 "
   done
@@ -81,8 +84,13 @@ install_all() {
   for file in templates/*; do
     case $file in
       *.service | *.timer | *.path | templates/user) ;;
-      *.txt) put 644 "$file" "$home/$file" ;;
+      *.txt | *.bash | *.zsh | *.fish) put 644 "$file" "$home/$file" ;;
       *) put 755 "$file" "$home/$file" ;;
+    esac
+    case $file in
+      *.bash) put 644 "$file" "$share/bash-completion/completions/tspod" ;;
+      *.zsh) put 644 "$file" "$share/zsh/site-functions/_tspod" ;;
+      *.fish) put 644 "$file" "$share/fish/vendor_completions.d/tspod.fish" ;;
     esac
   done
   put_filled 755 bin/tspod "$home/bin/tspod"

@@ -24,6 +24,20 @@ export const HOST_COMMANDS: readonly Command[] = [
     load: async () => (await import('./version.ts')).version,
   },
   {
+    name: 'completion',
+    aliases: [],
+    group: 'Host',
+    summary: 'Print a script that has a shell complete command lines',
+    load: async () => (await import('./completion/index.ts')).completion,
+  },
+  {
+    name: '__complete',
+    aliases: [],
+    group: 'hidden',
+    summary: 'Print the words that may come next; called by completion scripts',
+    load: async () => (await import('./completion/index.ts')).complete,
+  },
+  {
     name: 'system fsck',
     aliases: ['system check'],
     group: 'Host',

@@ -25,6 +25,7 @@ beforeEach(() => {
   write('dist/node_sqlite3.node', '')
   write('dist/main.cjs.bytecode', '')
   write('templates/exit-hook', '#!/bin/sh\n', 0o755)
+  write('templates/tspod.zsh', '#compdef tspod\n')
   write('templates/tspod-kube@.service', 'ExecStart=@TSPOD@ play kube\n')
   write('templates/tspod-gitops@.timer', 'Unit=tspod-gitops@%i.service\n')
   write('templates/tspod-gitops@.path', 'Unit=tspod-gitops@%i.service\n')
@@ -51,12 +52,14 @@ test('a prefix that was not there before is not there afterwards', () => {
     'tspod-gitops@.timer',
     'tspod-kube@.service',
   ])
+  expect(text('share/zsh/site-functions/_tspod')).toBe('#compdef tspod\n')
   expect(text('lib/tspod/templates/user/tspod-kube@.service')).toContain('ExecStart=@TSPOD@')
   expect(filesIn(join(prefix, 'lib/tspod/templates'))).toEqual([
     'exit-hook',
     'tspod-gitops@.path',
     'tspod-gitops@.timer',
     'tspod-kube@.service',
+    'tspod.zsh',
     'user',
     'user/tspod-kube@.service',
   ])

@@ -146,7 +146,7 @@ describe('help', () => {
     test(`${command.name}: every example can be read`, async () => {
       for (const { line } of (await command.load()).examples) {
         // The part that is ours: after a pipe into tspod, before a pipe or redirection out of it.
-        const own = line.replace(/^.*\| (?=tspod)/, '').replace(/ [|<].*$/, '')
+        const own = line.replace(/^.*\| (?=tspod)/, '').replace(/ [|<>].*$/, '')
         const words = (own.match(/(?:'[^']*'|\S)+/g) ?? []).map(word => word.replaceAll("'", ''))
         const invocation = await interpret(words.slice(1), 80)
         expect(invocation).toMatchObject({ kind: 'verb', command: { name: command.name } })
