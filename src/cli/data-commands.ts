@@ -1,4 +1,4 @@
-/** Commands about what outlives pods: volumes and Secrets. */
+/** Commands about what outlives pods: volumes, networks and Secrets. */
 import type { Command } from './commands.ts'
 
 export const DATA_COMMANDS: readonly Command[] = [
@@ -28,7 +28,7 @@ export const DATA_COMMANDS: readonly Command[] = [
     aliases: [],
     group: 'Data',
     summary: 'Tell by the exit code whether a volume exists',
-    load: async () => (await import('./volume/index.ts')).volumeExists,
+    load: async () => (await import('./exists.ts')).volumeExists,
   },
   {
     name: 'volume export',
@@ -59,6 +59,41 @@ export const DATA_COMMANDS: readonly Command[] = [
     load: async () => (await import('./volume/index.ts')).volumePrune,
   },
   {
+    name: 'network ls',
+    aliases: ['network list'],
+    group: 'Data',
+    summary: 'List the networks that pods may join',
+    load: async () => (await import('./network/index.ts')).networkLs,
+  },
+  {
+    name: 'network inspect',
+    aliases: [],
+    group: 'Data',
+    summary: 'Show everything known about networks',
+    load: async () => (await import('./network/index.ts')).networkInspect,
+  },
+  {
+    name: 'network create',
+    aliases: [],
+    group: 'Data',
+    summary: 'Make a network',
+    load: async () => (await import('./network/index.ts')).networkCreate,
+  },
+  {
+    name: 'network exists',
+    aliases: [],
+    group: 'Data',
+    summary: 'Tell by the exit code whether a network exists',
+    load: async () => (await import('./exists.ts')).networkExists,
+  },
+  {
+    name: 'network rm',
+    aliases: ['network remove'],
+    group: 'Data',
+    summary: 'Remove networks',
+    load: async () => (await import('./network/index.ts')).networkRm,
+  },
+  {
     name: 'secret ls',
     aliases: ['secret list'],
     group: 'Data',
@@ -77,7 +112,7 @@ export const DATA_COMMANDS: readonly Command[] = [
     aliases: [],
     group: 'Data',
     summary: 'Tell by the exit code whether a Secret is on record',
-    load: async () => (await import('./secret/index.ts')).secretExists,
+    load: async () => (await import('./exists.ts')).secretExists,
   },
   {
     name: 'secret rm',

@@ -1,6 +1,7 @@
-/** `container exists`, `pod exists`, `image exists`: 0 when it is there, 1 when it is not, and not a word. */
+/** `container exists`, `pod exists`, `volume exists` and so on: 0 when it is there, 1 when it is not, and not a word. */
 import { isTspodError } from '../errors.ts'
 import type { FlagTable } from './flags.ts'
+import { secretNamed } from './secret/index.ts'
 import { defineVerb } from './verb.ts'
 
 const EXIT_NO = 1
@@ -43,6 +44,36 @@ export const imageExists = defineVerb({
   flags: {},
   run: async ({ operands: [name = ''] }, world) =>
     answer((await world.engine()).image(name).then(image => image !== undefined)),
+})
+
+export const volumeExists = defineVerb({
+  operands: 'VOLUME',
+  count: ONE,
+  description: 'Ends with 0 when the volume exists, and with 1 when it does not.',
+  examples: [{ does: 'In a script', line: 'tspod volume exists data || echo missing' }],
+  flags: {},
+  run: async ({ operands: [name = ''] }, world) => answer((await world.engine()).volume(name).then(() => true)),
+})
+
+export const networkExists = defineVerb({
+  operands: 'NETWORK',
+  count: ONE,
+  description: 'Ends with 0 when the network exists, and with 1 when it does not.',
+  examples: [{ does: 'In a script', line: 'tspod network exists backend || echo missing' }],
+  flags: {},
+  run: async ({ operands: [name = ''] }, world) => answer((await world.engine()).network(name).then(() => true)),
+})
+
+export const secretExists = defineVerb({
+  operands: 'SECRET',
+  count: ONE,
+  description: 'Ends with 0 when the Secret is on record, and with 1 when it is not.',
+  examples: [{ does: 'In a script', line: 'tspod secret exists db-password || echo missing' }],
+  flags: {},
+  run: async ({ operands: [asked = ''] }, world) => {
+    const secrets = (await world.engine()).secrets()
+    return answer(secrets.then(all => secretNamed(all, asked) !== undefined))
+  },
 })
 
 async function answer(looked: Promise<boolean>): Promise<{ exitCode: number }> {

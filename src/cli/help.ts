@@ -14,7 +14,7 @@ export function rootHelp(commands: readonly Command[], flags: FlagTable, columns
     ['Pods', 'Whole pods'],
     ['Inside', 'Look into containers'],
     ['Images', 'Images'],
-    ['Data', 'Volumes and Secrets'],
+    ['Data', 'Volumes, networks and Secrets'],
     ['Units', 'Manifests as systemd units'],
     ['GitOps', 'Directories and repositories of manifests'],
     ['Host', 'This host'],

@@ -1,15 +1,11 @@
 /** `tspod image rm`, `tspod image prune`. */
 import type { RemovedImage } from '../engine/index.ts'
-import { EXIT_OWN_ERROR, isTspodError, type TspodError } from '../errors.ts'
 import type { LocalImage } from '../model.ts'
-import { forEachName } from './each.ts'
 import { badTime, groupFilters, hasLabel, passesAll, problemsOf, type Rules, timeOf } from './filter-rules.ts'
 import type { FlagTable } from './flags.ts'
 import { LONG_FILTER_FLAG } from './list-flags.ts'
+import { removeEach } from './removal.ts'
 import { defineVerb } from './verb.ts'
-
-const EXIT_MISSING = 1
-const EXIT_IN_USE = 2
 
 const RM_FLAGS = {
   all: { kind: 'switch', initial: false, short: 'a', help: 'all that nobody uses' },
@@ -33,27 +29,14 @@ export const imageRm = defineVerb({
   async run({ flags, operands }, world) {
     const engine = await world.engine()
     if (flags.all) return { stdout: (await engine.pruneImages(() => true)).map(removedText).join('') }
-    const failures: TspodError[] = []
-    const outcome = await forEachName(operands, async name => {
-      try {
-        return removedText(await engine.removeImage(name, { force: flags.force }))
-      } catch (error) {
-        if (flags.ignore && isTspodError(error, 'NO_SUCH_OBJECT')) return ''
-        if (isTspodError(error)) failures.push(error)
-        throw error
-      }
-    })
-    return failures.length === 0 ? outcome : { ...outcome, exitCode: exitCodeOf(failures) }
+    return removeEach(operands, flags.ignore, async name =>
+      removedText(await engine.removeImage(name, { force: flags.force })),
+    )
   },
 })
 
 const removedText = ({ untagged, deleted }: RemovedImage): string =>
   [...untagged.map(name => `Untagged: ${name}\n`), ...(deleted === undefined ? [] : [`Deleted: ${deleted}\n`])].join('')
-
-function exitCodeOf(failures: readonly TspodError[]): number {
-  if (failures.every(({ code }) => code === 'NO_SUCH_OBJECT')) return EXIT_MISSING
-  return failures.some(({ code }) => code === 'WRONG_STATE') ? EXIT_IN_USE : EXIT_OWN_ERROR
-}
 
 const RULES: Rules<LocalImage, { nowMs: number }> = {
   label: { passes: ({ config }, values) => values.every(value => hasLabel(config.labels, value)) },

@@ -65,7 +65,15 @@ export {
   servedAddresses,
   unpinNamespaces,
 } from './network.ts'
-export { DEFAULT_NETWORK, loadNetwork, type NetworkDefinition } from './network-define.ts'
+export { createNetwork, forgetNetwork, type NetworkWish } from './network-create.ts'
+export {
+  DEFAULT_NETWORK,
+  definedNetworks,
+  INTERFACE_NAME,
+  loadNetwork,
+  NETWORK_NAME,
+  type NetworkDefinition,
+} from './network-define.ts'
 export { type Exclusive, type NetworkDoor, networkDoor } from './network-door.ts'
 export { hostsFile, type NetworkMode, resolvConf } from './network-files.ts'
 export { type Attachment, type NetavarkInput, netavarkInput, nextAddress } from './network-input.ts'

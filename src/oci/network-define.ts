@@ -25,11 +25,11 @@ export type NetworkDefinition = {
 /** The network a pod joins unless told otherwise. */
 export const DEFAULT_NETWORK = 'tspod'
 /** Podman's limit for names of networks, without what could leave a directory. */
-const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/
-const INTERFACE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/
+export const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/
+export const INTERFACE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/
 
-/** Subnets to try for the default network, in order: private, away from what Docker, Podman and home routers use. */
-const CANDIDATES: readonly string[] = [
+/** Subnets to try, in order: private, away from what Docker, Podman and home routers use. */
+export const CANDIDATES: readonly string[] = [
   ...Array.from({ length: 37 }, (_, n) => `10.${91 + n}.0.0/16`),
   ...Array.from({ length: 12 }, (_, n) => `172.${20 + n}.0.0/16`),
 ]
@@ -44,12 +44,18 @@ export type Route = { subnet: Subnet; networkInterface: string }
  */
 export async function loadNetwork(paths: Paths, name: string): Promise<NetworkDefinition> {
   if (!NETWORK_NAME.test(name)) throw unknownNetwork(name, await definedNetworks(paths))
-  const file = join(paths.config, 'networks', `${name}.json`)
+  const file = networkFile(paths, name)
   const text = readOptional(file)
   if (text !== undefined) return parseDefinition(name, file, text)
   if (name !== DEFAULT_NETWORK) throw unknownNetwork(name, await definedNetworks(paths))
-  return defaultNetwork(bridgeName(paths), parseRoutes(await readFile('/proc/net/route', 'utf8')))
+  return defaultNetwork(bridgeName(paths), await hostRoutes())
 }
+
+/** Where a network is described. */
+export const networkFile = (paths: Paths, name: string): string => join(paths.config, 'networks', `${name}.json`)
+
+/** The routes of this host, of IPv4. */
+export const hostRoutes = async (): Promise<Route[]> => parseRoutes(await readFile('/proc/net/route', 'utf8'))
 
 /** Names of all networks a pod may join. */
 export async function definedNetworks(paths: Paths): Promise<string[]> {
@@ -60,16 +66,20 @@ export async function definedNetworks(paths: Paths): Promise<string[]> {
 
 const unknownNetwork = (name: string, known: readonly string[]): TspodError =>
   new TspodError('NETWORK_UNKNOWN', `no network ${JSON.stringify(name)}`, {
-    remedy: `use one of ${known.join(', ')}, or describe it in ${SYSTEM_PATHS.config}/networks/${NETWORK_NAME.test(name) ? name : 'NAME'}.json`,
+    remedy: `use one of ${known.join(', ')}, or make it: tspod network create ${NETWORK_NAME.test(name) ? name : 'NAME'}`,
   })
 
 const SYSTEM_BRIDGE = 'tspod0'
 
 /** `tspod0` for the system's installation; another installation has a bridge of its own. */
-function bridgeName(paths: Paths): string {
-  if (paths.runRoot === SYSTEM_PATHS.runRoot && paths.root === SYSTEM_PATHS.root) return SYSTEM_BRIDGE
-  return `tspod-${shortHash(`${paths.root}\0${paths.runRoot}`)}`
-}
+const bridgeName = (paths: Paths): string => (isSystem(paths) ? SYSTEM_BRIDGE : `tspod-${hashOf(paths)}`)
+
+/** What names of bridges begin with that an installation chooses for networks of its own; a number follows. */
+export const bridgePrefix = (paths: Paths): string => (isSystem(paths) ? 'tspod' : `ts-${hashOf(paths)}-`)
+
+const isSystem = ({ root, runRoot }: Paths): boolean => runRoot === SYSTEM_PATHS.runRoot && root === SYSTEM_PATHS.root
+
+const hashOf = ({ root, runRoot }: Paths): string => shortHash(`${root}\0${runRoot}`)
 
 /**
  * The default network on `bridge`. A bridge that is up keeps its subnet, so that pods which run and pods to come agree.

@@ -42,6 +42,8 @@ const NAMES: { readonly [T in Thing]: (engine: Engine) => Promise<Candidate[]> }
   containers: async engine =>
     (await engine.pods()).flatMap(({ containers }) => containers.map(({ name, state }) => named(name, state))),
   images: async engine => (await engine.images()).flatMap(({ names }) => names.map(name => named(name))),
+  networks: async engine =>
+    (await engine.networks()).map(({ definition, pods }) => named(definition.name, pods.join(' '))),
   pods: async engine =>
     (await engine.pods())
       .filter(({ kind }) => kind === 'pod')

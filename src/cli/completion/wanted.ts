@@ -7,7 +7,7 @@ import { GLOBAL_FLAGS } from '../verb.ts'
 export type Candidate = { word: string; help: string }
 
 /** What there are names of. */
-export type Thing = 'apps' | 'containers' | 'images' | 'pods' | 'secrets' | 'sources' | 'volumes'
+export type Thing = 'apps' | 'containers' | 'images' | 'networks' | 'pods' | 'secrets' | 'sources' | 'volumes'
 
 export type Wanted = {
   words: Candidate[]
@@ -128,6 +128,7 @@ function valuesOf(flag: Flag): Wanted {
 const THINGS: Readonly<Record<string, Thing>> = {
   CONTAINER: 'containers',
   IMAGE: 'images',
+  NETWORK: 'networks',
   POD: 'pods',
   SECRET: 'secrets',
   VOLUME: 'volumes',

@@ -1,4 +1,5 @@
 /** `tspod secret …`: Secrets of manifests that are on record. */
+export { secretNamed } from './find.ts'
 export { secretInspect } from './inspect.ts'
 export { secretLs } from './ls.ts'
-export { secretExists, secretRm } from './rm.ts'
+export { secretRm } from './rm.ts'

@@ -1,11 +1,9 @@
-/** `tspod secret rm`, `tspod secret exists`. */
+/** `tspod secret rm`. */
 import { TspodError } from '../../errors.ts'
 import { forEachName } from '../each.ts'
 import type { FlagTable } from '../flags.ts'
 import { defineVerb } from '../verb.ts'
 import { secretNamed } from './find.ts'
-
-const EXIT_NO = 1
 
 const FLAGS = {
   all: { kind: 'switch', initial: false, short: 'a', help: 'all of them' },
@@ -34,17 +32,5 @@ export const secretRm = defineVerb({
         remedy: 'see what there is: tspod secret ls',
       })
     })
-  },
-})
-
-export const secretExists = defineVerb({
-  operands: 'SECRET',
-  count: { minimum: 1, maximum: 1 },
-  description: 'Ends with 0 when the Secret is on record, and with 1 when it is not.',
-  examples: [{ does: 'In a script', line: 'tspod secret exists db-password || echo missing' }],
-  flags: {},
-  async run({ operands: [asked = ''] }, world) {
-    const secret = secretNamed(await (await world.engine()).secrets(), asked)
-    return secret === undefined ? { exitCode: EXIT_NO } : {}
   },
 })

@@ -1,10 +1,8 @@
-/** `tspod volume create`, `tspod volume exists`. */
-import { isTspodError, TspodError } from '../../errors.ts'
+/** `tspod volume create`. */
+import { isTspodError } from '../../errors.ts'
 import { randomHex } from '../../random.ts'
 import type { FlagTable, Problem } from '../flags.ts'
 import { defineVerb } from '../verb.ts'
-
-const EXIT_NO = 1
 
 const FLAGS = {
   ignore: { kind: 'switch', initial: false, help: 'one that exists is no error' },
@@ -51,20 +49,3 @@ function nameProblems(name: string | undefined): Problem[] {
 
 const labelProblems = (text: string): Problem[] =>
   text.indexOf('=') > 0 ? [] : [{ message: `"${text}" is no label`, remedy: 'write KEY=VALUE' }]
-
-export const volumeExists = defineVerb({
-  operands: 'VOLUME',
-  count: { minimum: 1, maximum: 1 },
-  description: 'Ends with 0 when the volume exists, and with 1 when it does not.',
-  examples: [{ does: 'In a script', line: 'tspod volume exists data || echo missing' }],
-  flags: {},
-  async run({ operands: [name = ''] }, world) {
-    try {
-      await (await world.engine()).volume(name)
-      return {}
-    } catch (error) {
-      if (error instanceof TspodError && error.code === 'NO_SUCH_OBJECT') return { exitCode: EXIT_NO }
-      throw error
-    }
-  },
-})

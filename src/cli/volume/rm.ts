@@ -1,14 +1,11 @@
 /** `tspod volume rm`, `tspod volume prune`. */
-import type { Engine, VolumeView } from '../../engine/index.ts'
-import { EXIT_OWN_ERROR, isTspodError, type TspodError } from '../../errors.ts'
+import type { VolumeView } from '../../engine/index.ts'
 import { forEachName } from '../each.ts'
 import type { FlagTable } from '../flags.ts'
 import { LONG_FILTER_FLAG } from '../list-flags.ts'
-import { defineVerb, type World } from '../verb.ts'
+import { removeEach, removePods } from '../removal.ts'
+import { defineVerb } from '../verb.ts'
 import { volumeFilter, volumeFilterProblems } from './filter.ts'
-
-const EXIT_MISSING = 1
-const EXIT_IN_USE = 2
 
 const RM_FLAGS = {
   all: { kind: 'switch', initial: false, short: 'a', help: 'all of them' },
@@ -36,34 +33,13 @@ export const volumeRm = defineVerb({
   async run({ flags, operands }, world) {
     const engine = await world.engine()
     const names = flags.all ? (await engine.volumes()).map(({ name }) => name) : operands
-    const failures: TspodError[] = []
-    const outcome = await forEachName(names, async name => {
-      try {
-        if (flags.force) await removeUsers(engine, name, world)
-        await engine.removeVolume(name)
-        return `${name}\n`
-      } catch (error) {
-        if (flags.force && isTspodError(error, 'NO_SUCH_OBJECT')) return ''
-        if (isTspodError(error)) failures.push(error)
-        throw error
-      }
+    return removeEach(names, flags.force, async name => {
+      if (flags.force) await removePods(engine, (await engine.volume(name)).pods, world.signal)
+      await engine.removeVolume(name)
+      return `${name}\n`
     })
-    return failures.length === 0 ? outcome : { ...outcome, exitCode: exitCodeOf(failures) }
   },
 })
-
-function exitCodeOf(failures: readonly TspodError[]): number {
-  if (failures.every(({ code }) => code === 'NO_SUCH_OBJECT')) return EXIT_MISSING
-  return failures.some(({ code }) => code === 'WRONG_STATE') ? EXIT_IN_USE : EXIT_OWN_ERROR
-}
-
-async function removeUsers(engine: Engine, name: string, world: World): Promise<void> {
-  const { pods } = await engine.volume(name)
-  const ids = (await engine.pods()).filter(pod => pods.includes(pod.name)).map(({ id }) => id)
-  const outcomes = await engine.operatePods(ids, { do: 'remove', force: true }, world.signal)
-  const failed = outcomes.find(({ error }) => error !== undefined)?.error
-  if (failed !== undefined) throw failed
-}
 
 const PRUNE_FLAGS = {
   ...LONG_FILTER_FLAG,

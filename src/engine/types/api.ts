@@ -1,7 +1,7 @@
 /** The engine's doors and operations; what it shows is in views.ts, what plays are about in play.ts. */
 import type { Clock } from '../../clock.ts'
 import type { Bundle, Id, LocalImage } from '../../model.ts'
-import type { CriuOptions, Limits, PullOptions } from '../../oci/index.ts'
+import type { CriuOptions, Limits, NetworkDefinition, NetworkWish, PullOptions } from '../../oci/index.ts'
 import type { Paths } from '../../paths.ts'
 import type { Detach, Interact, Run, RunStreaming } from '../../process.ts'
 import type { Terminal } from '../../terminal.ts'
@@ -17,6 +17,7 @@ import type {
   Generated,
   Inspected,
   ListedPod,
+  NetworkView,
   ObjectKind,
   PodReadiness,
   RemovedImage,
@@ -208,6 +209,14 @@ export type Engine = Inside & {
   removeVolume(name: string): Promise<void>
   /** All Secrets that are on record, by name, without their values. */
   secrets(): Promise<SecretView[]>
+  /** All networks that pods may join, by name; throws NETWORK_FAILED for a description that cannot be used. */
+  networks(): Promise<NetworkView[]>
+  /** The network of this name; throws NO_SUCH_OBJECT. */
+  network(name: string): Promise<NetworkView>
+  /** Makes a network; throws NAME_IN_USE, USAGE, NETWORK_FAILED. */
+  createNetwork(wish: NetworkWish): Promise<NetworkDefinition>
+  /** Removes a network; throws NO_SUCH_OBJECT, WRONG_STATE while a pod has it and for the default one. */
+  removeNetwork(name: string): Promise<void>
   /** Removes Secrets; answers the ids of those that were there. */
   removeSecrets(names: readonly string[]): Promise<string[]>
   /** Keys and base64 values of a Secret of an earlier play. */

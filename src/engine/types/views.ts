@@ -10,7 +10,7 @@ import type {
   PortSpec,
   RestartPolicy,
 } from '../../model.ts'
-import type { OciConfig } from '../../oci/index.ts'
+import type { NetworkDefinition, OciConfig } from '../../oci/index.ts'
 import type { PodSettings, SandboxFacts } from '../state/index.ts'
 
 /** `done`: it has succeeded. `failed`: it has failed, or is gone. */
@@ -61,6 +61,9 @@ export type VolumeView = {
   /** The app that it belongs to. */
   app?: string
 }
+
+/** A network, with the pods that have joined it, running or not. */
+export type NetworkView = { definition: NetworkDefinition; pods: PodName[]; isDefault: boolean }
 
 /** Names that were taken from an image, and its id when it went with the last of them. */
 export type RemovedImage = { untagged: string[]; deleted?: string }
