@@ -22,6 +22,24 @@ export type WorkloadName = { kind: string; name: string }
 /** What the annotation io.tspod.prune says about the removal of an object. */
 export type Protection = 'disabled' | 'confirm'
 
+/** A number of pods, or of percent of the replicas. */
+export type Share = { amount: number; percent?: true }
+
+/**
+ * How a workload replaces its pods when they are to be others. It is of the object and not of its pods, which are the
+ * same with another one. What is absent is as the kind has it.
+ */
+export type Rollout = {
+  /** Absent: so many at a time that the others go on. `on delete`: each when somebody has removed it. */
+  type?: 'recreate' | 'on delete'
+  /** How many may be missing meanwhile. */
+  maxUnavailable?: Share
+  /** So many of the first pods stay as they are. */
+  partition?: number
+  /** How long some of them may take until they are ready. */
+  deadlineMs?: number
+}
+
 /** A document of a manifest, as an object that an app owns. */
 export type ManifestObject = {
   kind: string
@@ -34,6 +52,8 @@ export type ManifestObject = {
   prune?: Protection
   /** What has become of it on the host since it was applied stays, where a GitOps source is the truth. */
   drift?: 'ignore'
+  /** Of a workload that says something about it. */
+  rollout?: Rollout
   /** Of ConfigMaps and Services, which nothing but the play keeps: what is in the document. */
   content?: { [name: string]: Json }
 }

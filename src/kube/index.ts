@@ -219,11 +219,11 @@ class BundleReader {
     const pods = played.flatMap(({ kind, field }) => {
       if (!makesPods(kind)) return []
       checkField(field, kind)
-      const { pods: read, claims, job } = readWorkload(kind, field, context)
+      const { pods: read, claims, job, rollout } = readWorkload(kind, field, context)
       if (job !== undefined) this.bundle.jobs = [...(this.bundle.jobs ?? []), job]
       const name = readName(field)
       if (isReplicated(kind)) this.bundle.workloads.push({ kind, name })
-      this.bundle.objects?.push(readObject(kind, name, field))
+      this.bundle.objects?.push({ ...readObject(kind, name, field), ...(rollout && { rollout }) })
       for (const pod of read) this.#claimName('pod', pod.spec.name.replace(NUMBER_MARK, ''), field)
       const known = new Set(this.bundle.claims.map(claim => claim.name))
       this.bundle.claims.push(...claims.filter(claim => !known.has(claim.name)))

@@ -1,5 +1,6 @@
 /** Plans and reports of applies as text. Pure. */
 import type { ApplyPlan, ApplyReport, FieldChange, PlannedObject } from '../../engine/index.ts'
+import { effectLabel } from '../../words.ts'
 import { printable } from '../output.ts'
 import { table } from '../table.ts'
 
@@ -19,7 +20,7 @@ export function planText({ objects }: ApplyPlan): string {
   const rows = shown.map(one => [
     objectLabel(one),
     one.action,
-    one.effect,
+    effectLabel(one),
     one.outageMs === undefined ? '' : outage(one.outageMs),
     printable(one.because.join('; ')),
   ])
@@ -69,9 +70,9 @@ export function reportText({ plan, results }: ApplyReport): string {
     .join('')
 }
 
-function effectText({ effect, because }: PlannedObject): string {
-  const done = { none: '', live: '', restart: 'restarted: ', recreate: 'recreated: ', delete: '' }[effect]
-  return done === '' ? '' : ` (${done}${printable(because.join('; '))})`
+function effectText({ effect, because, atOnce }: PlannedObject): string {
+  const done = { none: '', live: '', restart: 'restarted', recreate: 'recreated', delete: '' }[effect]
+  return done === '' ? '' : ` (${effectLabel({ effect: done, atOnce })}: ${printable(because.join('; '))})`
 }
 
 /** `3 unchanged, 1 configured`. */

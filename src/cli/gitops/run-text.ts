@@ -1,5 +1,6 @@
 /** Runs and plans of sources, for people and for scripts. */
 import type { ApplyPlan, PlannedObject, RunView } from '../../engine/index.ts'
+import { effectLabel } from '../../words.ts'
 import { printable, printableLines } from '../output.ts'
 import { timestamp } from '../table.ts'
 
@@ -45,8 +46,8 @@ const MARK: Readonly<Record<PlannedObject['action'], string>> = {
 export function planText({ objects }: ApplyPlan): string {
   const changing = objects.filter(({ action }) => action !== 'unchanged')
   return changing
-    .flatMap(({ action, effect, kind, name, because, changes, outageMs }) => [
-      `${MARK[action]} ${kind.toLowerCase()}/${name} ${action}${effect === 'none' ? '' : ` (${effect})`}${
+    .flatMap(({ action, effect, atOnce, kind, name, because, changes, outageMs }) => [
+      `${MARK[action]} ${kind.toLowerCase()}/${name} ${action}${effect === 'none' ? '' : ` (${effectLabel({ effect, atOnce })})`}${
         outageMs === undefined ? '' : `, about ${Math.ceil(outageMs / 1000)} s without it`
       }`,
       ...because.map(reason => `    ${reason}`),

@@ -2,8 +2,8 @@
  * Carrying a plan out. Whatever is interrupted leaves a state from which the next apply goes on: who owns what is
  * written before anything is made, and a pod that is replaced is kept on record until its successor is up.
  *
- *   prepare ─► inventory ─► for each wave: live ─► fewer replicas ─► start ─► play ─► ready? ─► prune
- *                                                                     └─ no: the old ones come back
+ *   prepare ─► inventory ─► for each wave: live ─► fewer replicas ─► start ─► play ─► roll ─► ready? ─► prune
+ *                                                                     └───────┴─ no: the old ones come back
  */
 import { TspodError } from '../../errors.ts'
 import type { EngineContext } from '../context.ts'
@@ -18,13 +18,13 @@ import { lazyHasher } from './hash.ts'
 import { staleObjects, writeInventory } from './inventory.ts'
 import { Ledger } from './ledger.ts'
 import { playOptions } from './play-options.ts'
-import { isMade, look, madeBy, type Prepared, prepare } from './prepare.ts'
+import { look, madeBy, type Prepared, prepare } from './prepare.ts'
 import { removeObjects } from './remove.ts'
 import { beforeOf } from './restore.ts'
 import { settle } from './settled.ts'
 import { giveWay } from './undo.ts'
 import { bringWave } from './wave.ts'
-import { type Look, lookOf, type Planned } from './world.ts'
+import { type Look, lookOf, type Planned, type PodPlan } from './world.ts'
 
 /** How long an apply waits for another one of the same app, whose pods may take long to get ready. */
 const LOCK_TIMEOUT_MS = 15 * 60_000
@@ -37,6 +37,8 @@ export type Work = {
   signal: AbortSignal
   /** Pods by name as they are, but for those that something has been done about since. */
   seen: Map<string, Look>
+  /** Names of pods that were made, or begun to be: of all others what was there is there. */
+  reached: Set<string>
 }
 
 /** Brings what runs to what the bundle of the request says. */
@@ -53,13 +55,14 @@ export async function execute(
   if (!agreed) return { plan: planOf(request, first), results: [], ready: true }
   const prepared = await prepare(context, request, first, progress, signal)
   const seen = new Map([...prepared.world.pods.values()].map(pod => [pod.record.name as string, pod]))
-  const work: Work = { context, request, prepared, ledger: new Ledger(prepared.planned), progress, signal, seen }
+  const ledger = new Ledger(prepared.planned)
+  const work: Work = { context, request, prepared, ledger, progress, signal, seen, reached: new Set() }
   await begin(work)
   const waves = [...Map.groupBy(prepared.planned.filter(isWanted), ({ object }) => object.wave)].sort(
     ([a], [b]) => a - b,
   )
   for (const [index, [, planned]] of waves.entries()) {
-    if (work.ledger.hasFailed) work.ledger.skip(planned)
+    if (work.ledger.hasFailed || signal.aborted) work.ledger.skip(planned)
     else await bringWave(work, planned, index < waves.length - 1)
   }
   const gone = prepared.planned.filter(one => one.object.action === 'prune')
@@ -175,7 +178,8 @@ export async function prune(work: Work, gone: readonly Planned[]): Promise<void>
 async function replacedForGood({ context, request, prepared, ledger }: Work): Promise<string[]> {
   const kept = await readBefore(context.store, request.app)
   const pods = prepared.planned.flatMap(({ pods: own }) => own)
-  return [...kept.keys()].filter(name => !pods.some(pod => pod.name === name && isMade(pod) && ledger.failed(name)))
+  const mayReturn = (pod: PodPlan): boolean => pod.do !== 'remove' && pod.do !== 'change' && !!ledger.failed(pod.name)
+  return [...kept.keys()].filter(name => !pods.some(pod => pod.name === name && mayReturn(pod)))
 }
 
 /** All pods as they are now, as far as this app is concerned; only those are looked at that are not known to stand. */

@@ -11,12 +11,18 @@ const DONE: Record<PlannedObject['action'], ApplyOutcome> = {
   keep: 'kept',
 }
 
+const SKIPPED = { outcome: 'skipped', message: 'something before it has failed' } as const
+
+const leftAlone = (count: number): string =>
+  count === 1 ? '1 other pod goes on as it was' : `${count} other pods go on as they were`
+
 /** Failures are noted by pod; results are told by object. */
 export class Ledger {
   readonly #planned: readonly Planned[]
   readonly #failures = new Map<string, string>()
   readonly #restored = new Map<string, string>()
   readonly #skipped = new Set<string>()
+  readonly #left = new Set<string>()
   readonly #pruned = new Map<string, string | undefined>()
 
   constructor(planned: readonly Planned[]) {
@@ -41,6 +47,11 @@ export class Ledger {
     for (const { object } of planned) if (object.action !== 'unchanged') this.#skipped.add(keyOf(object))
   }
 
+  /** Pods that were to be replaced after others, and are not. */
+  leave(pods: readonly string[]): void {
+    for (const pod of pods) this.#left.add(pod)
+  }
+
   /** The old pod runs again; `trouble`: it does not, and why. */
   restored(pod: string, trouble?: string): void {
     this.#restored.set(pod, trouble ?? '')
@@ -60,13 +71,16 @@ export class Ledger {
 
   #result({ object, pods }: Planned): Pick<ApplyResult, 'outcome' | 'message'> {
     const key = keyOf(object)
-    if (this.#skipped.has(key)) return { outcome: 'skipped', message: 'something before it has failed' }
+    if (this.#skipped.has(key)) return SKIPPED
     const unpruned = this.#pruned.get(key)
     if (unpruned !== undefined) return { outcome: 'failed', message: unpruned }
     const touched = pods.filter(({ name }) => this.#failures.has(name) || this.#restored.has(name))
-    if (touched.length === 0) return { outcome: DONE[object.action] }
+    const left = pods.filter(({ name }) => this.#left.has(name) && !this.#failures.has(name))
+    if (touched.length === 0) return left.length === 0 ? { outcome: DONE[object.action] } : SKIPPED
     const isBack = touched.every(({ name }) => this.#restored.get(name) === '')
-    const message = touched.map(({ name }) => this.#sentence(name, touched.length > 1)).join('; ')
+    const isOneOfMany = touched.length + left.length > 1
+    const sentences = touched.map(({ name }) => this.#sentence(name, isOneOfMany))
+    const message = [...sentences, ...(left.length === 0 ? [] : [leftAlone(left.length)])].join('; ')
     return { outcome: isBack ? 'rolled back' : 'failed', message }
   }
 

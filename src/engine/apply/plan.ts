@@ -9,8 +9,9 @@ import type { AppObjectRecord } from '../state/index.ts'
 import type { ApplyRequest, PlannedObject } from '../types/index.ts'
 import { type ChangedSecrets, comparePod } from './compare.ts'
 import { planContent, planJob, planSecret, planVolume, secretKeys } from './plan-data.ts'
+import { heldBack, withRolling } from './rolling.ts'
 import { outageOf, startReason } from './standing-pod.ts'
-import { keyOf, type Planned, type PodPlan, type SeenPod, type WantedOf, type World } from './world.ts'
+import { isMade, keyOf, type Planned, type PodPlan, type SeenPod, type WantedOf, type World } from './world.ts'
 
 /** The order of kinds: what is used comes before what uses it. */
 const KINDS = ['ConfigMap', 'Secret', 'PersistentVolumeClaim', 'Service', 'Pod']
@@ -45,11 +46,13 @@ export function planAll(request: ApplyRequest, world: World, wantedOf: WantedOf)
         return planPods(object, how)
     }
   })
+  const made = planned.flatMap(({ pods }) => pods.flatMap(pod => (isMade(pod) ? pod.spec : [])))
+  const rolling = planned.map((one, index) => withRolling(one, objects[index]!, made, world))
   const rank = ({ object }: Planned): number => {
     const at = KINDS.indexOf(object.kind)
     return at < 0 ? KINDS.length : at
   }
-  const sorted = planned
+  const sorted = rolling
     .map((one, index) => ({ one, index }))
     .sort((a, b) => a.one.object.wave - b.one.object.wave || rank(a.one) - rank(b.one) || a.index - b.index)
     .map(({ one }) => one)
@@ -97,7 +100,8 @@ function planPods(object: ManifestObject, how: Comparing): Planned {
   const names = new Set<string>(wanted.map(({ name }) => name))
   const surplus = (how.standing.get(key) ?? []).filter(({ record }) => !names.has(record.name))
   const isKnown = how.world.owners.has(key)
-  const pods = [...wanted.map(spec => planPod(spec, how)), ...surplus.map(({ record }) => removal(record.name))]
+  const own = wanted.map((spec, index) => planPod(spec, how, heldBack(object, index)))
+  const pods = [...own, ...surplus.map(({ record }) => removal(record.name))]
   const base = { kind: object.kind, name: object.name, place: object.place, wave: object.wave ?? 0 }
   if (object.kind === 'Pod') {
     const [own] = pods
@@ -121,7 +125,9 @@ const removal = (name: string): PodPlan => ({
   shown: { action: 'prune', effect: 'delete', because: ['it has fewer pods now'], changes: [] },
 })
 
-function planPod(spec: PodSpec, { request, world, secrets, wantedOf }: Comparing): PodPlan {
+/** `hold`: why a pod that is there is not replaced. */
+function planPod(spec: PodSpec, how: Comparing, hold: string | undefined): PodPlan {
+  const { request, world, secrets, wantedOf } = how
   const standing = world.pods.get(spec.name)
   const { name } = spec
   if (standing === undefined) {
@@ -146,6 +152,12 @@ function planPod(spec: PodSpec, { request, world, secrets, wantedOf }: Comparing
   const wanted = { spec, manifest: request.bundle.manifests[name], ...wantedOf(spec) }
   const { effect, because, changes } = comparePod(standing, wanted, secrets)
   const stopped = startReason(standing)
+  const starts = stopped === undefined ? [] : [stopped]
+  if (effect === 'restart' && hold !== undefined) {
+    const shown = { ...nothing, because: [...starts, hold] }
+    if (stopped === undefined) return { name, spec: standing.spec, do: 'nothing', standing, shown }
+    return { name, spec: standing.spec, do: 'start', standing, shown: { ...shown, action: 'start' } }
+  }
   if (effect === 'restart') {
     const outageMs = stopped === undefined ? outageOf(standing) : undefined
     const shown = {
@@ -157,7 +169,6 @@ function planPod(spec: PodSpec, { request, world, secrets, wantedOf }: Comparing
     }
     return { name, spec, do: 'replace', standing, shown }
   }
-  const starts = stopped === undefined ? [] : [stopped]
   if (effect === 'live') {
     const shown = { action: 'configure' as const, effect, because: [...because, ...starts], changes }
     return { name, spec, do: 'change', standing, start: starts.length > 0, shown }
@@ -171,23 +182,30 @@ const EFFECTS: readonly PlannedObject['effect'][] = ['none', 'live', 'restart', 
 /** A workload in the words of its pods. */
 function summary(pods: readonly PodPlan[], isKnown: boolean): PodPlan['shown'] {
   const busy = pods.filter(({ do: what }) => what !== 'nothing')
-  if (busy.length === 0) return { ...nothing, ...(!isKnown && { action: 'create', because: ['it is not there'] }) }
+  const because = reasonsOf(pods)
+  if (busy.length === 0)
+    return { ...nothing, because, ...(!isKnown && { action: 'create', because: ['it is not there'] }) }
   const all = (what: PodPlan['do']): boolean => busy.every(pod => pod.do === what)
   const action = all('make') && busy.length === pods.length ? 'create' : all('start') ? 'start' : 'configure'
   const strongest = Math.max(...busy.map(({ shown }) => EFFECTS.indexOf(shown.effect)))
   // A pod less is no end of the workload.
   const effect = all('remove') || EFFECTS[strongest] === 'delete' ? strongestKept(busy) : (EFFECTS[strongest] ?? 'none')
-  const because = new Map<string, number>()
-  for (const { shown } of busy) for (const line of shown.because) because.set(line, (because.get(line) ?? 0) + 1)
+  const staying = pods.filter(({ do: what }) => what !== 'remove')
   const outages = busy.flatMap(({ shown }) => shown.outageMs ?? [])
   return {
     action,
     effect,
-    because: [...because].map(([line, count]) => (pods.length > 1 ? `${count} of ${pods.length} pods: ${line}` : line)),
+    because,
     changes: distinct(busy.flatMap(({ shown }) => shown.changes)),
     // As long as some pods stay there is no time without any.
-    ...(outages.length === pods.length && { outageMs: Math.max(...outages) }),
+    ...(outages.length > 0 && outages.length === staying.length && { outageMs: Math.max(...outages) }),
   }
+}
+
+function reasonsOf(pods: readonly PodPlan[]): string[] {
+  const counts = new Map<string, number>()
+  for (const { shown } of pods) for (const line of shown.because) counts.set(line, (counts.get(line) ?? 0) + 1)
+  return [...counts].map(([line, count]) => (pods.length > 1 ? `${count} of ${pods.length} pods: ${line}` : line))
 }
 
 const strongestKept = (pods: readonly PodPlan[]): PlannedObject['effect'] => {

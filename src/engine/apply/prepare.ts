@@ -16,14 +16,10 @@ import { worldOf } from './ahead.ts'
 import { gatherWanted } from './gather.ts'
 import { planAll } from './plan.ts'
 import { playOptions } from './play-options.ts'
-import type { Planned, PodPlan, WantedOf, World } from './world.ts'
+import { isMade, type Planned, type WantedOf, type World } from './world.ts'
 
 /** A plan that can be carried out. `imageOf`: absent when no pod is made. */
 export type Prepared = { world: World; wantedOf: WantedOf; planned: Planned[]; imageOf?: ImageOf }
-
-/** True for a pod that is made, instead of nothing or of another one. */
-export const isMade = (pod: PodPlan): pod is PodPlan & { do: 'make' | 'replace' } =>
-  pod.do === 'make' || pod.do === 'replace'
 
 /** Pods that the plan makes, and the bundle that makes them. */
 export function madeBy(planned: readonly Planned[], { bundle }: ApplyRequest): Bundle {
@@ -43,6 +39,13 @@ export function madeBy(planned: readonly Planned[], { bundle }: ApplyRequest): B
     configMaps: [],
     ...(bundle.pullAuths !== undefined && { pullAuths: bundle.pullAuths }),
   }
+}
+
+/** Those of the pods that are called so, with all that they need. */
+export function partOf(bundle: Bundle, names: ReadonlySet<string>): Bundle {
+  const pods = bundle.pods.filter(({ name }) => names.has(name))
+  const jobs = bundle.jobs?.filter(job => pods.some(pod => pod.job?.name === job.name)) ?? []
+  return { ...bundle, pods, jobs, workloads: jobs.map(({ name }) => ({ kind: 'Job', name })) }
 }
 
 /** Others may change what there is while images are fetched, but not for ever. */

@@ -65,6 +65,8 @@ async function settledBy(
 ): Promise<Settled | undefined> {
   if (inputs === undefined || results.some(({ outcome }) => ['failed', 'rolled back', 'skipped'].includes(outcome)))
     return
+  // Pods that are held back differ from their templates, and whoever asks is told so.
+  if (plan.objects.some(({ pods = [] }) => pods.some(isHeld))) return
   const isAsked = bundle.pods.some(({ initContainers, containers, volumes }) =>
     [...initContainers, ...containers, ...volumes.filter(volume => volume.kind === 'image')].some((one: Wanted) =>
       pullsAnyway(one),
@@ -73,7 +75,7 @@ async function settledBy(
   if (isAsked) return undefined
   const stays = plan.objects.filter(({ action }) => action !== 'prune')
   const unchanged = (object: PlannedObject): PlannedObject => {
-    const { pods, outageMs, ...rest } = object
+    const { pods, outageMs, atOnce, ...rest } = object
     return object.action === 'keep'
       ? object
       : { ...rest, action: 'unchanged', effect: 'none', because: [], changes: [] }
@@ -90,6 +92,10 @@ async function settledBy(
     ),
   }
 }
+
+/** It is not replaced, for a reason. */
+const isHeld = ({ action, because }: Omit<PlannedObject, 'pods' | 'wave'>): boolean =>
+  (action === 'unchanged' && because.length > 0) || (action === 'start' && because.length > 1)
 
 /** The report of an apply of this input, when all that it would do is to find nothing to do; undefined otherwise. */
 export async function settled(context: EngineContext, inputs: string): Promise<ApplyReport | undefined> {

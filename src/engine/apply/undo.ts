@@ -1,6 +1,7 @@
 /** What happens when an apply fails: nothing, the failed pods make way for those they replaced, or all of it is undone. */
 import type { EngineContext } from '../context.ts'
 import { down } from '../play/index.ts'
+import { awaitReady, READY_MS } from '../probe/index.ts'
 import {
   deleteAppObject,
   dropBefore,
@@ -13,20 +14,41 @@ import {
 import { writeSecrets } from '../volumes/index.ts'
 import { manifestOf } from './compare.ts'
 import type { Work } from './execute.ts'
-import { isMade } from './prepare.ts'
 import { restorePod } from './restore.ts'
-import type { PodPlan } from './world.ts'
+import { isMade, type PodPlan } from './world.ts'
 
 /** Acts on what has failed as the request says. A signal that ended the apply does not end this. */
 export async function giveWay(work: Work): Promise<void> {
-  const { context, request, prepared, ledger } = work
+  const { context, request, prepared, signal } = work
   if (request.onFailure === 'stop') return
   const kept = await readBefore(context.store, request.app)
   const pods = prepared.planned.flatMap(({ pods: own }) => own)
   const all = request.onFailure === 'rollback'
-  const back = pods.filter(pod => kept.has(pod.name) && isMade(pod) && (all || ledger.failed(pod.name) !== undefined))
-  for (const { name } of back) await bringBack(work, kept.get(name))
+  const back = prepared.planned.flatMap(planned =>
+    planned.pods.filter(pod => kept.has(pod.name) && (hasFailed(work, pod) || (all && isReached(work, pod)))),
+  )
+  // Those that serve nobody come first: of a workload that is replaced some at a time the others go on meanwhile.
+  const order = [...back.filter(pod => hasFailed(work, pod)), ...back.filter(pod => !hasFailed(work, pod))]
+  for (const [index, { name }] of order.entries()) {
+    await bringBack(work, kept.get(name))
+    const rolling = prepared.planned.find(({ pods: own }) => own.some(pod => pod.name === name))?.rolling
+    const isFollowed = order.slice(index + 1).some(pod => rolling?.pods.includes(pod.name))
+    if (isFollowed && !signal.aborted) await untilBack(context, name, request.waitMs ?? rolling?.deadlineMs)
+  }
   if (all) await undoRest(work, pods)
+}
+
+/** It was begun to be made: what was there before is not there any more. */
+const isReached = ({ reached }: Work, pod: PodPlan): boolean => isMade(pod) && reached.has(pod.name)
+
+/** It does not come up, whether this apply has made it or one that was interrupted. */
+const hasFailed = (work: Work, pod: PodPlan): boolean =>
+  work.ledger.failed(pod.name) !== undefined && (isReached(work, pod) || pod.do === 'start' || pod.do === 'nothing')
+
+/** What comes back was well before: when it is not now, that keeps the others from nothing. */
+async function untilBack(context: EngineContext, name: string, waitMs = READY_MS): Promise<void> {
+  const [row] = await context.store.all("SELECT id FROM pod WHERE kind = 'pod' AND name = ?", [name])
+  if (row !== undefined) await awaitReady(context, [String(row.id)], waitMs, new AbortController().signal)
 }
 
 async function bringBack({ context, ledger, progress }: Work, before: PodBefore | undefined): Promise<void> {

@@ -42,8 +42,15 @@ export type PodPlan = { name: string; shown: Shown; standing?: SeenPod } & (
   | { do: 'remove'; spec?: never; start?: never }
 )
 
-/** One object with its pods; `job` is a Job that begins anew. */
-export type Planned = { object: PlannedObject; pods: PodPlan[]; job?: JobSpec }
+/** True for a pod that is made, instead of nothing or of another one. */
+export const isMade = (pod: PodPlan): pod is PodPlan & { do: 'make' | 'replace' } =>
+  pod.do === 'make' || pod.do === 'replace'
+
+/** Pods that are replaced some at a time, in their order: the next ones when these are ready, within `deadlineMs`. */
+export type Rolling = { pods: readonly string[]; atOnce: number; deadlineMs?: number }
+
+/** One object with its pods; `job` is a Job that begins anew; without `rolling` its pods are replaced all at once. */
+export type Planned = { object: PlannedObject; pods: PodPlan[]; job?: JobSpec; rolling?: Rolling }
 
 /** A pod as it was looked at. */
 export const lookOf = ({ pod, containers, view }: Loaded): Look => ({ record: pod, containers, view })

@@ -65,6 +65,8 @@ export type PlannedObject = ObjectName & {
   /** One reason a line. */
   because: string[]
   changes: FieldChange[]
+  /** Of a workload whose pods are replaced so many at a time, while the others go on; absent: all at once. */
+  atOnce?: number
   /** How long nothing of it serves, as far as that can be told. */
   outageMs?: number
   /** Of io.tspod.wave; objects of a lower one are ready before those of a higher one begin. */

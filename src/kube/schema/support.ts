@@ -25,7 +25,9 @@ const NO_SERVICE_ADDRESS = 'a Service has no address here: its name leads to its
 const CLIENTS_CHOOSE = 'clients choose among the addresses of a name'
 const NO_BALANCER = 'there is no load balancer'
 const OWN_PODS = 'a Job knows the pods that it has made'
-const ROLLOUT = 'pods are replaced by the next play, not by a controller'
+const BY_APPLY = 'pods are replaced by whoever applies the manifest, not by a controller'
+const NO_REVISIONS = 'earlier revisions are kept by GitOps sources, and by nobody else'
+const NO_SURGE = 'a new pod has the name of the one that it replaces: there is never one more'
 const CLAIM = 'a claim is a directory of this host'
 
 export const TABLE: Record<string, Verdicts> = {
@@ -58,26 +60,26 @@ export const TABLE: Record<string, Verdicts> = {
     refused: { generateName: 'give the object a name' },
   },
   DeploymentSpec: {
-    honoured: 'minReadySeconds replicas selector template',
-    accepted: {
-      paused: ROLLOUT,
-      progressDeadlineSeconds: ROLLOUT,
-      revisionHistoryLimit: ROLLOUT,
-      strategy: ROLLOUT,
-    },
+    honoured: 'minReadySeconds progressDeadlineSeconds replicas selector strategy template',
+    accepted: { paused: BY_APPLY, revisionHistoryLimit: NO_REVISIONS },
   },
+  DeploymentStrategy: { honoured: 'type rollingUpdate' },
+  RollingUpdateDeployment: { honoured: 'maxUnavailable', accepted: { maxSurge: NO_SURGE } },
   ReplicaSetSpec: { honoured: 'minReadySeconds replicas selector template' },
   ReplicationControllerSpec: { honoured: 'minReadySeconds replicas selector template' },
   DaemonSetSpec: {
-    honoured: 'minReadySeconds selector template',
-    accepted: { revisionHistoryLimit: ROLLOUT, updateStrategy: ROLLOUT },
+    honoured: 'minReadySeconds selector template updateStrategy',
+    accepted: { revisionHistoryLimit: NO_REVISIONS },
   },
+  DaemonSetUpdateStrategy: { honoured: 'type', accepted: { rollingUpdate: ONE_NODE } },
   StatefulSetSpec: {
     honoured:
       'minReadySeconds replicas selector template serviceName podManagementPolicy volumeClaimTemplates ordinals ' +
-      'persistentVolumeClaimRetentionPolicy',
-    accepted: { revisionHistoryLimit: ROLLOUT, updateStrategy: ROLLOUT },
+      'persistentVolumeClaimRetentionPolicy updateStrategy',
+    accepted: { revisionHistoryLimit: NO_REVISIONS },
   },
+  StatefulSetUpdateStrategy: { honoured: 'type rollingUpdate' },
+  RollingUpdateStatefulSetStrategy: { honoured: 'maxUnavailable partition' },
   StatefulSetOrdinals: { honoured: 'start' },
   StatefulSetPersistentVolumeClaimRetentionPolicy: { honoured: 'whenDeleted whenScaled' },
   Service: { honoured: 'apiVersion kind metadata spec', accepted: { status: STATUS } },
@@ -291,6 +293,7 @@ export const TABLE: Record<string, Verdicts> = {
 /** Values that ask for what happens anyway: they are neither refused nor noted. */
 export const HARMLESS: Record<string, string> = {
   'DeploymentSpec.paused': 'false',
+  'RollingUpdateDeployment.maxSurge': '0',
   'PodSpec.automountServiceAccountToken': 'false',
   'ServiceSpec.sessionAffinity': 'None',
   'JobSpec.podReplacementPolicy': 'Failed',

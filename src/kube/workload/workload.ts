@@ -1,5 +1,5 @@
 /** What makes pods: Pod itself, and the kinds that make any number of pods alike from one template. */
-import type { ClaimSpec, JobSpec } from '../../model.ts'
+import type { ClaimSpec, JobSpec, Rollout } from '../../model.ts'
 import { readLabels, readName, readNamespace } from '../metadata.ts'
 import { OBJECT_ANNOTATIONS } from '../objects.ts'
 import { type PodContext, type PodOrigin, type PodOwn, type ReadPod, readPod } from '../pod/index.ts'
@@ -7,7 +7,7 @@ import type { Field } from '../yaml/index.ts'
 import { quote } from '../yaml/index.ts'
 import { checkCronJob } from './cronjob.ts'
 import { readJob } from './job.ts'
-import { checkRollout, readMinReady } from './rollout.ts'
+import { readMinReady, readRollout } from './rollout.ts'
 import { checkLabelMap, checkSelector } from './selector.ts'
 import { readStateful, statefulName } from './stateful.ts'
 
@@ -31,7 +31,7 @@ const REPLICATED: Record<string, Replicated> = {
 }
 
 /** The pods of one document, and what else it makes. A Job has one pod, its template. */
-export type ReadWorkload = { pods: ReadPod[]; claims: ClaimSpec[]; job?: JobSpec }
+export type ReadWorkload = { pods: ReadPod[]; claims: ClaimSpec[]; job?: JobSpec; rollout?: Rollout }
 
 /** The pods of a document of a kind that makes some. */
 export function readWorkload(kind: string, document: Field, context: PodContext): ReadWorkload {
@@ -44,11 +44,12 @@ export function readWorkload(kind: string, document: Field, context: PodContext)
   if (how === undefined) return { pods: readPodDocument(document, context), claims: [] }
   const spec = document.at('spec')
   how.selector(spec.at('selector'), spec.at('template').at('metadata').at('labels'))
-  checkRollout(spec)
+  const rollout = readRollout(spec)
   const replicas = how.single ? 1 : readReplicas(spec.at('replicas'))
   const stateful = how.stateful ? readStateful(document) : undefined
   const pods = readReplicated(document, { replicas, ...(stateful && { ownOf: stateful.ownOf }) }, context)
-  return { pods, claims: stateful === undefined ? [] : pods.flatMap(pod => stateful.claimsOf(pod.spec.name)) }
+  const claims = stateful === undefined ? [] : pods.flatMap(pod => stateful.claimsOf(pod.spec.name))
+  return { pods, claims, ...(rollout !== undefined && { rollout }) }
 }
 
 /** True for a kind that makes pods, now or later. */

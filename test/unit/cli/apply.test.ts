@@ -50,6 +50,7 @@ const PLAN: ApplyPlan = {
       changes: [{ path: 'configmap/settings data.mode', before: 'slow', after: 'fast' }],
       outageMs: 31_000,
     }),
+    planned('Deployment', 'api', { action: 'configure', effect: 'restart', because: ['3 of 3 pods: x'], atOnce: 2 }),
     planned('Pod', 'cache', { action: 'start', because: ['it was stopped'] }),
     planned('Pod', 'db'),
     planned('Pod', 'new\u001b[2J', { action: 'create', because: ['it is not there'] }),
@@ -91,13 +92,14 @@ describe('a plan', () => {
     const { engine } = asking({ planApply: async () => PLAN })
     const { stdout, exitCode } = await run('diff -f web.yaml', engine)
     expect(stdout).toBe(
-      `OBJECT               ACTION      EFFECT    OUTAGE   BECAUSE
-configmap/settings   configure   live               data.mode changed
-secret/keys          configure   live               data.password changed
-pod/web              configure   restart   <31s     configmap/settings data.mode changed; secret/keys data.password changed
-pod/cache            start       none               it was stopped
-pod/new?[2J          create      none               it is not there
-job/old              prune       delete             the sources no longer have it
+      `OBJECT               ACTION      EFFECT                 OUTAGE   BECAUSE
+configmap/settings   configure   live                            data.mode changed
+secret/keys          configure   live                            data.password changed
+pod/web              configure   restart                <31s     configmap/settings data.mode changed; secret/keys data.password changed
+deployment/api       configure   restart, 2 at a time            3 of 3 pods: x
+pod/cache            start       none                            it was stopped
+pod/new?[2J          create      none                            it is not there
+job/old              prune       delete                          the sources no longer have it
 
 configmap/settings
   data.mode: slow -> fast
@@ -108,7 +110,7 @@ secret/keys
 pod/web
   configmap/settings data.mode: slow -> fast
 
-3 to configure, 1 to start, 1 unchanged, 1 to create, 1 to prune
+4 to configure, 1 to start, 1 unchanged, 1 to create, 1 to prune
 `,
     )
     expect(exitCode).toBe(1)

@@ -57,7 +57,7 @@ DEFAULT:  10
     const text = explain('deploy.spec', OPTIONS)
     expect(text).toContain('GROUP:      apps\nKIND:       Deployment\nVERSION:    v1\n')
     expect(text).toContain('  template\t<PodTemplateSpec> -required-\n    What each pod is.\n')
-    expect(text).toContain('  strategy\t<DeploymentStrategy>\n    Here accepted without effect: pods are replaced')
+    expect(text).toContain('  paused\t<boolean>\n    Here accepted without effect: pods are replaced')
   })
 
   test('shows the whole tree with --recursive', () => {
