@@ -14,6 +14,7 @@ import { dropBefore, keepBefore, readBefore, type Transaction, takeLock } from '
 import type { ApplyPlan, ApplyReport, ApplyRequest, Progress } from '../types/index.ts'
 import { loadAll } from '../view/index.ts'
 import { writeSecrets } from '../volumes/index.ts'
+import { isWell } from './bring.ts'
 import { lazyHasher } from './hash.ts'
 import { staleObjects, writeInventory } from './inventory.ts'
 import { Ledger } from './ledger.ts'
@@ -66,12 +67,14 @@ export async function execute(
     else await bringWave(work, planned, index < waves.length - 1)
   }
   const gone = prepared.planned.filter(one => one.object.action === 'prune')
-  if (work.ledger.hasFailed) work.ledger.skip(gone)
+  if (work.ledger.hasFailed || signal.aborted) work.ledger.skip(gone)
   else await prune(work, gone)
   if (work.ledger.hasFailed) await giveWay(work)
   const replaced = await replacedForGood(work)
   if (signal.aborted) {
-    await context.store.write(tx => dropBefore(tx, replaced))
+    // Whether the others come up nobody has waited for.
+    const known = replaced.filter(name => !work.reached.has(name) || isUp(work.seen.get(name)))
+    await context.store.write(tx => dropBefore(tx, known))
     throw interrupted(work)
   }
   const looks = once(() => lookAgain(work))
@@ -195,9 +198,8 @@ async function isReady({ request, ledger }: Work, looks: () => Promise<Look[]>):
   if (ledger.hasFailed) return false
   const names = new Set<string>(request.bundle.pods.map(({ name }) => name))
   const all = await looks()
-  return all
-    .filter(({ record }) => record.kind === 'pod' && names.has(record.name))
-    .every(({ view }) => isWell(readinessOf(view, view.containers)))
+  return all.filter(({ record }) => record.kind === 'pod' && names.has(record.name)).every(isUp)
 }
 
-const isWell = (state: string): boolean => state === 'ready' || state === 'done'
+const isUp = (look: Look | undefined): boolean =>
+  look !== undefined && isWell(readinessOf(look.view, look.view.containers))

@@ -5,6 +5,7 @@ import { loadAll } from '../view/index.ts'
 import { isWell, playAll, untilReady } from './bring.ts'
 import type { Work } from './execute.ts'
 import { partOf } from './prepare.ts'
+import { nextBatch } from './rolling.ts'
 import { lookOf, type Planned, type PodPlan, type Rolling } from './world.ts'
 
 /** A workload, and the pods of it that serve and are still to be replaced, in their order. */
@@ -14,15 +15,22 @@ export type Roll = { pods: readonly PodPlan[]; rolling: Rolling; left: readonly 
 export async function rollsOf(work: Work, planned: readonly Planned[]): Promise<Roll[]> {
   const rolling = planned.filter(one => one.rolling !== undefined)
   if (rolling.length === 0) return []
-  const ids = rolling.flatMap(({ pods }) => pods.flatMap(({ standing }) => standing?.record.id ?? []))
-  const loaded = await loadAll(work.context, ids)
-  const serving = new Set<string>(
-    loaded.filter(({ view }) => isWell(readinessOf(view, view.containers))).map(({ pod }) => pod.name),
+  const serving = await servingOf(
+    work,
+    rolling.flatMap(({ pods }) => pods),
   )
   return rolling.flatMap(({ pods, rolling: how }) => {
     const left = how?.pods.filter(name => serving.has(name)) ?? []
     return how === undefined || left.length === 0 ? [] : { pods, rolling: how, left }
   })
+}
+
+/** Names of those that serve as they were before. */
+async function servingOf({ context }: Work, pods: readonly PodPlan[]): Promise<Set<string>> {
+  const ids = pods.flatMap(({ standing }) => standing?.record.id ?? [])
+  const loaded = await loadAll(context, ids)
+  const serving = loaded.filter(({ view }) => isWell(readinessOf(view, view.containers)))
+  return new Set(serving.map(({ pod }) => pod.name))
 }
 
 /** Replaces the pods of several workloads side by side. */
@@ -34,18 +42,16 @@ export async function rollAll(work: Work, rolls: readonly Roll[], bundle: Bundle
 async function roll(work: Work, { pods, rolling, left: all }: Roll, bundle: Bundle): Promise<void> {
   const { ledger, signal } = work
   const own = new Set(pods.map(({ name }) => name))
-  const left = [...all]
+  let left = all
+  const isLeft = ({ name }: PodPlan): boolean => left.includes(name)
+  const others = (): PodPlan[] => pods.filter(pod => !isLeft(pod))
   try {
-    while (
-      await areUp(
-        work,
-        pods.filter(({ name }) => !left.includes(name)),
-        rolling,
-      )
-    ) {
+    while (await areUp(work, others(), rolling)) {
       if (left.length === 0) return
+      const batch = new Set(nextBatch(left, await servingOf(work, pods.filter(isLeft)), rolling))
+      left = left.filter(name => !batch.has(name))
       // Those of its own that these start after have just been found to be up.
-      await playAll(work, partOf(bundle, new Set(left.splice(0, rolling.atOnce))), own)
+      await playAll(work, partOf(bundle, batch), own)
     }
   } catch (error) {
     if (!signal.aborted) throw error

@@ -56,6 +56,15 @@ export function withRolling(planned: Planned, object: ManifestObject, made: read
   return { ...planned, object: { ...shown, atOnce }, rolling }
 }
 
+/**
+ * Which pods of those that are left come next: all that serve nobody at the moment, whom no one would miss, or so many of
+ * the others.
+ */
+export function nextBatch(left: readonly string[], serving: ReadonlySet<string>, { atOnce }: Rolling): string[] {
+  const idle = left.filter(name => !serving.has(name))
+  return idle.length > 0 ? idle : left.slice(0, atOnce)
+}
+
 /** What is brought up together: a pod, or those of a workload that are replaced one after the other (`isRoll`). */
 export type Unit = { pods: readonly { name: string; spec?: PodSpec }[]; isRoll: boolean }
 

@@ -29,7 +29,7 @@ export async function bringWave(work: Work, planned: readonly Planned[], isFollo
   await bringUp(work, bundle, starting, await rollsOf(work, planned))
   const isBusy = pods.some(pod => pod.do !== 'nothing' && pod.do !== 'remove')
   const waitMs = request.waitMs ?? (isFollowed && isBusy ? READY_MS : undefined)
-  if (waitMs !== undefined && !ledger.hasFailed) await untilReady(work, pods, waitMs)
+  if (waitMs !== undefined && !ledger.hasFailed && !work.signal.aborted) await untilReady(work, pods, waitMs)
 }
 
 type Step = Unit & { start?: PodPlan; roll?: Roll }
@@ -54,6 +54,7 @@ async function bringUp(
     })),
   ]
   for (const turn of inTurns(steps)) {
+    if (work.signal.aborted) return
     const made = turn.flatMap(({ start, roll, pods }) => (start || roll ? [] : pods.map(({ name }) => name)))
     await sideBySide(
       work,

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { ApplyPlan } from '../../../src/engine/index.ts'
 import { apply, diff, manifest, pod } from '../../support/apply.ts'
+import { sourcesOn } from '../../support/gitops.ts'
 import type { Place } from '../../support/place.ts'
 import { containers, launcher, readyCell, succeeds, takeDownAll, tspod, WAIT_COMMAND } from '../../support/tspod.ts'
 import { eventually } from '../../support/wait.ts'
@@ -214,6 +215,28 @@ describe('pods of a workload are replaced', () => {
   }, 90_000)
 })
 
+test('a reconcile of a GitOps source does the same, and ends where a pod does not come up', async () => {
+  const sources = sourcesOn(cell)
+  const of = (value: string, wish: Wish = {}): Record<string, string> => ({
+    'web.yaml': manifest(workload(value, {}, { replicas: 2, ...wish })),
+  })
+  await sources.repository('shop', of('old'))
+  await sources.add('shop')
+  expect(await sources.reconcile('shop')).toMatchObject({ exitCode: 0, run: { outcome: 'applied' } })
+  await sources.commit('shop', of('new'))
+  const { stdout } = await tspod(cell, ['gitops', 'diff', 'shop'])
+  expect(stdout).toMatch(/^~ deployment\/web configure \(restart, 1 at a time\)$/m)
+  const beganMs = Date.now()
+  expect(await sources.reconcile('shop')).toMatchObject({ exitCode: 0, run: { outcome: 'applied' } })
+  expect(worst(await since(beganMs))).toBe(1)
+  const before = await ids()
+  await sources.commit('shop', of('bad', { command: ['/no/such/program'] }))
+  expect(await sources.reconcile('shop')).toMatchObject({ exitCode: 1, run: { outcome: 'failed' } })
+  expect((await ids())['web-pod-2-main']).toBe(before['web-pod-2-main'])
+  expect(Object.values(await modes())).toEqual(['new', 'new'])
+  await succeeds(cell, ['gitops', 'remove', 'shop', '--prune'])
+}, 90_000)
+
 describe('pods that do not come up', () => {
   const broken = { command: ['/no/such/program'] }
 
@@ -288,10 +311,11 @@ describe('an apply that is interrupted', () => {
     }, 90_000)
   }
 
-  test('by ctrl-c: no pod is begun after it', async () => {
+  test('by ctrl-c: no pod is begun after it, and the next one knows what it has replaced', async () => {
     await apply(cell, manifest(workload('old')), ...until())
     const before = await ids()
-    await cell.sh('cat >/tmp/roll.yaml', { input: manifest(workload('new', {}, { script: WAIT_COMMAND })) })
+    const bad = manifest(workload('new', {}, { script: WAIT_COMMAND }))
+    await cell.sh('cat >/tmp/roll.yaml', { input: bad })
     const line = `${launcher(cell)} apply --app shop -f /tmp/roll.yaml`
     const script = `${line} >/tmp/said 2>&1 & victim=$!; for i in $(seq 100); do
       ${launcher(cell)} exec web-pod-main sh -c 'test $MODE = new' 2>/dev/null && break; sleep 0.1; done
@@ -299,7 +323,9 @@ describe('an apply that is interrupted', () => {
     expect((await cell.sh(script)).stdout).toMatch(/^code 130$/m)
     const after = await ids()
     for (const name of mains('web-pod-2', 'web-pod-3')) expect(after[name]).toBe(before[name])
-    expect((await apply(cell, manifest(workload('new')))).exitCode).toBe(0)
-    expect(new Set(Object.values(await modes()))).toEqual(new Set(['new']))
+    expect(Object.values(await modes())).toEqual(['new', 'old', 'old'])
+    const again = await apply(cell, bad, '--wait', '--timeout', '3s')
+    expect(again.told).toEqual(['deployment/web rolled back'])
+    expect(Object.values(await modes())).toEqual(['old', 'old', 'old'])
   }, 90_000)
 })

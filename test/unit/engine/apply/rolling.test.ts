@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { planAll } from '../../../../src/engine/apply/plan.ts'
-import { atOnceOf, inTurns } from '../../../../src/engine/apply/rolling.ts'
+import { atOnceOf, inTurns, nextBatch } from '../../../../src/engine/apply/rolling.ts'
 import type { Planned, World } from '../../../../src/engine/apply/world.ts'
 import type { PodSpec, Rollout } from '../../../../src/model.ts'
 import { bundleOf, requestOf, wantedOf, worldAfter } from '../../../support/apply-world.ts'
@@ -54,6 +54,15 @@ function planOf(text: string, world: World): Planned {
 }
 const worldOf = (text: string): World => worldAfter(bundleOf(text))
 const actions = ({ pods }: Planned): string[] => pods.map(({ name, do: what }) => `${what} ${name}`)
+
+test('those that serve nobody come next, all of them, and then so many of the others', () => {
+  const next = (left: string, serving: string): string =>
+    nextBatch([...left], new Set(serving), { atOnce: 2, pods: [] }).join('')
+  expect(next('abcd', 'abcd')).toBe('ab')
+  expect(next('abcd', 'abd')).toBe('c')
+  expect(next('abcd', 'b')).toBe('acd')
+  expect(next('d', 'd')).toBe('d')
+})
 
 describe('a workload that is another now', () => {
   test('is replaced some at a time: each pod is away for a while, and the workload is not', () => {
