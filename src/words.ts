@@ -70,9 +70,5 @@ export function goQuote(text: string): string {
 export const printable = (text: string): string =>
   text.replace(/[\t\n\r]+/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '?')
 
-/** What becomes of what runs: `restart`, or `restart, 2 at a time`. */
-export const effectLabel = ({ effect, atOnce }: { effect: string; atOnce?: number }): string =>
-  atOnce === undefined ? effect : `${effect}, ${atOnce} at a time`
-
 /** An object as kubectl writes it: `pod/web`. */
 export const objectLabel = ({ kind, name }: { kind: string; name: string }): string => `${kind.toLowerCase()}/${name}`

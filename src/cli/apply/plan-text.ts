@@ -1,7 +1,7 @@
 /** Plans and reports of applies as text. Pure. */
 import type { ApplyPlan, ApplyReport, FieldChange, PlannedObject } from '../../engine/index.ts'
-import { effectLabel } from '../../words.ts'
 import { printable } from '../output.ts'
+import { effectLabel, isHeld, isShown } from '../plan-words.ts'
 import { table } from '../table.ts'
 
 /** `pod/web`. */
@@ -11,8 +11,6 @@ export const objectLabel = ({ kind, name }: Pick<PlannedObject, 'kind' | 'name'>
 /** True when an apply would change something. */
 export const differs = ({ objects }: ApplyPlan): boolean =>
   objects.some(({ action }) => action !== 'unchanged' && action !== 'keep')
-
-const isShown = ({ action }: PlannedObject): boolean => action !== 'unchanged'
 
 /** What would be done as a table, the fields that differ below it, and how much stays as it is. */
 export function planText({ objects }: ApplyPlan): string {
@@ -63,12 +61,15 @@ export function reportText({ plan, results }: ApplyReport): string {
   return results
     .map(({ kind, name, outcome, message }) => {
       const planned = plan.objects.find(one => one.kind === kind && one.name === name)
-      const why = outcome === 'configured' && planned !== undefined ? effectText(planned) : ''
+      const why = planned === undefined ? '' : outcome === 'configured' ? effectText(planned) : heldText(planned)
       const failure = message === undefined ? '' : `: ${printable(message)}`
       return `${objectLabel({ kind, name })} ${outcome}${why}${failure}\n`
     })
     .join('')
 }
+
+const heldText = (planned: PlannedObject): string =>
+  isHeld(planned) ? ` (${printable(planned.because.join('; '))})` : ''
 
 function effectText({ effect, because, atOnce }: PlannedObject): string {
   const done = { none: '', live: '', restart: 'restarted', recreate: 'recreated', delete: '' }[effect]

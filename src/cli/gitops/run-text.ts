@@ -1,7 +1,7 @@
 /** Runs and plans of sources, for people and for scripts. */
 import type { ApplyPlan, PlannedObject, RunView } from '../../engine/index.ts'
-import { effectLabel } from '../../words.ts'
 import { printable, printableLines } from '../output.ts'
+import { effectLabel, isShown } from '../plan-words.ts'
 import { timestamp } from '../table.ts'
 
 /** Commits as git shortens them, digests by their beginning. */
@@ -44,7 +44,7 @@ const MARK: Readonly<Record<PlannedObject['action'], string>> = {
 
 /** A plan: what becomes of each object, why, and what differs. */
 export function planText({ objects }: ApplyPlan): string {
-  const changing = objects.filter(({ action }) => action !== 'unchanged')
+  const changing = objects.filter(isShown)
   return changing
     .flatMap(({ action, effect, atOnce, kind, name, because, changes, outageMs }) => [
       `${MARK[action]} ${kind.toLowerCase()}/${name} ${action}${effect === 'none' ? '' : ` (${effectLabel({ effect, atOnce })})`}${

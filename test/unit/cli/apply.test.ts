@@ -51,6 +51,7 @@ const PLAN: ApplyPlan = {
       outageMs: 31_000,
     }),
     planned('Deployment', 'api', { action: 'configure', effect: 'restart', because: ['3 of 3 pods: x'], atOnce: 2 }),
+    planned('StatefulSet', 'log', { because: ['2 of 2 pods: it is held back'], pods: [] }),
     planned('Pod', 'cache', { action: 'start', because: ['it was stopped'] }),
     planned('Pod', 'db'),
     planned('Pod', 'new\u001b[2J', { action: 'create', because: ['it is not there'] }),
@@ -97,6 +98,7 @@ configmap/settings   configure   live                            data.mode chang
 secret/keys          configure   live                            data.password changed
 pod/web              configure   restart                <31s     configmap/settings data.mode changed; secret/keys data.password changed
 deployment/api       configure   restart, 2 at a time            3 of 3 pods: x
+statefulset/log      unchanged   none                            2 of 2 pods: it is held back
 pod/cache            start       none                            it was stopped
 pod/new?[2J          create      none                            it is not there
 job/old              prune       delete                          the sources no longer have it
@@ -110,7 +112,7 @@ secret/keys
 pod/web
   configmap/settings data.mode: slow -> fast
 
-4 to configure, 1 to start, 1 unchanged, 1 to create, 1 to prune
+4 to configure, 2 unchanged, 1 to start, 1 to create, 1 to prune
 `,
     )
     expect(exitCode).toBe(1)
@@ -133,6 +135,8 @@ describe('apply', () => {
       results: [
         { kind: 'ConfigMap', name: 'settings', outcome: 'configured' },
         { kind: 'Pod', name: 'web', outcome: 'configured' },
+        { kind: 'Deployment', name: 'api', outcome: 'configured' },
+        { kind: 'StatefulSet', name: 'log', outcome: 'unchanged' },
         { kind: 'Pod', name: 'db', outcome: 'unchanged' },
         { kind: 'Job', name: 'old', outcome: 'failed', message: 'no\nspace' },
       ],
@@ -142,11 +146,13 @@ describe('apply', () => {
     const said = await run('apply -f web.yaml', engine)
     expect(said.stdout).toBe(`configmap/settings configured
 pod/web configured (restarted: configmap/settings data.mode changed; secret/keys data.password changed)
+deployment/api configured (restarted, 2 at a time: 3 of 3 pods: x)
+statefulset/log unchanged (2 of 2 pods: it is held back)
 pod/db unchanged
 job/old failed: no space
 `)
     expect(said.stderr).toBe(
-      'app shop: 2 configured, 1 unchanged, 1 failed in 0.0 s\nError: some objects are not as their manifests say\n',
+      'app shop: 3 configured, 2 unchanged, 1 failed in 0.0 s\nError: some objects are not as their manifests say\n',
     )
     expect(said.exitCode).toBe(1)
   })
