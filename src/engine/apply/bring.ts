@@ -6,6 +6,7 @@ import { startLate } from '../late.ts'
 import { operatePods } from '../operate/index.ts'
 import { placeOf, play, tellsReady } from '../play/index.ts'
 import { awaitReady, READY_MS, readinessOf } from '../probe/index.ts'
+import type { PodView } from '../types/index.ts'
 import type { Work } from './execute.ts'
 import { playOptions } from './play-options.ts'
 import type { PodPlan } from './world.ts'
@@ -100,10 +101,27 @@ export async function untilReady(work: Work, pods: readonly PodPlan[], waitMs: n
   progress({ object: '', text: `waiting until ${ids.size === 1 ? '1 pod is' : `${ids.size} pods are`} ready` })
   const found = await awaitReady(context, [...ids.keys()], waitMs, signal, loaded => {
     for (const { pod, ...look } of loaded) work.seen.set(pod.name, { record: pod, ...look })
+    const stuck = loaded.find(({ view }) => troubleOf(view) !== undefined)
+    if (stuck !== undefined) progress({ object: stuck.pod.name, text: `not ready yet: ${troubleOf(stuck.view)}` })
   })
   for (const [id, state] of found) {
     const name = ids.get(id) ?? ''
+    const view = work.seen.get(name)?.view
+    const trouble = view && troubleOf(view)
     if (state === 'failed') ledger.fail(name, 'it has ended')
-    if (state === 'waiting') ledger.fail(name, `it was not ready after ${Math.round(waitMs / 1000)} s`)
+    if (state === 'waiting')
+      ledger.fail(name, `it was not ready after ${Math.round(waitMs / 1000)} s${trouble ? `: ${trouble}` : ''}`)
   }
+}
+
+/** What keeps a pod from being ready, where its containers tell: the same as `tspod ps` says of them. */
+function troubleOf({ containers }: PodView): string | undefined {
+  const [stuck] = containers.filter(({ state, reason }) => state === 'exited' && reason !== 'Completed')
+  if (stuck === undefined) return undefined
+  const { name, reason, exitCode, restarts } = stuck
+  const facts = [
+    ...(exitCode === undefined ? [] : [`exit code ${exitCode}`]),
+    ...(restarts > 0 ? [`restarts: ${restarts}`] : []),
+  ]
+  return `container ${name}: ${reason}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`
 }

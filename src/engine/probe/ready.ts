@@ -81,7 +81,7 @@ class Awaited {
  * Waits at most `timeoutMs` until each of these pods is ready, and has been so for a moment, or cannot come to be it any
  * more, and answers what each is then; a pod that is gone is `failed`. Takes no lock and changes nothing. Throws the
  * reason of `signal`.
- * @param looked is given these pods as they were at the last look.
+ * @param looked is given these pods as they are, at each look.
  */
 export async function awaitReady(
   context: EngineContext,
@@ -96,6 +96,7 @@ export async function awaitReady(
   for (;;) {
     signal.throwIfAborted()
     const loaded = await loadAll(context, ids)
+    looked(loaded)
     const pods = new Map(loaded.map(one => [one.view.id as string, one]))
     const found = new Map<string, PodReadiness>()
     let nextMs = 0
@@ -105,10 +106,7 @@ export async function awaitReady(
       nextMs = Math.max(nextMs, state === 'waiting' ? LOOK_MS : Math.min(LOOK_MS, leftMs))
     }
     const leftMs = endMs - clock.monotonicMs()
-    if (leftMs <= 0 || nextMs === 0) {
-      looked(loaded)
-      return found
-    }
+    if (leftMs <= 0 || nextMs === 0) return found
     await clock.sleep(Math.min(nextMs, leftMs), signal)
   }
 }

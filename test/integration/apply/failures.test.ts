@@ -86,6 +86,19 @@ describe('a pod that does not come up', () => {
     expect(await modeOf('web-main')).toBe('old\n')
   }, 60_000)
 
+  test('crashes again and again: what it is in is told while it is waited for, and in the error', async () => {
+    await apply(cell, manifest(pod('web', mode('old'))))
+    const input = manifest(pod('web', mode('new', { command: ['sh', '-c', 'exit 3'] })))
+    const args = ['apply', '--app', 'shop', '-f', '-', '--wait', '--timeout', '4s']
+    const failed = await tspod(cell, args, { input })
+    expect(failed.exitCode).toBe(1)
+    const trouble = /container web-main: (Error|CrashLoopBackOff) \(exit code 3(, restarts: \d)?\)/
+    expect(failed.stderr).toMatch(new RegExp(`^web: not ready yet: ${trouble.source}$`, 'm'))
+    expect(failed.stdout).toMatch(
+      new RegExp(`^pod/web rolled back: it was not ready after 4 s: ${trouble.source}`, 'm'),
+    )
+  }, 60_000)
+
   // shows: DeploymentSpec.minReadySeconds ReplicaSetSpec.minReadySeconds ReplicationControllerSpec.minReadySeconds
   // shows: DaemonSetSpec.minReadySeconds StatefulSetSpec.minReadySeconds
   test('dies within its minReadySeconds: the old one comes back', async () => {
