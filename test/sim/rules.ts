@@ -14,6 +14,7 @@ const LONG_RUN_MS = 600_000
 const SLACK_MS = 60_000
 
 type Ended = { run: Run; boot: string; seen: boolean }
+type Message = { fails: boolean; because: string }
 
 export class Rules {
   /** Nothing but exits happens in this history: times can be foretold. */
@@ -41,6 +42,8 @@ export class Rules {
   readonly #names = new Map<Id, string>()
   readonly #podOf = new Map<Id, string>()
   readonly #lastPlans = new Map<string, Plan>()
+  /** What each service container's end should say, as it was when its stop was planned. */
+  readonly #messages = new Map<string, Message>()
   readonly jobs: JobRules
 
   constructor(scheduler: Scheduler, kernel: Kernel, database: Database) {
@@ -109,7 +112,10 @@ export class Rules {
     }
     const first = input.containers[0]
     const pod = first && this.#podOf.get(first.id)
-    if (pod !== undefined) this.#lastPlans.set(pod, plan)
+    if (pod === undefined) return
+    this.#lastPlans.set(pod, plan)
+    const [service] = this.#database.all("SELECT * FROM pod WHERE id = ? AND kind = 'service'", [pod])
+    if (service !== undefined) this.#messages.set(pod, this.#messageOf(service))
   }
 
   /** What a process that died had planned is nobody's plan any more. */
@@ -250,6 +256,21 @@ export class Rules {
   }
 
   #serviceStop(run: Run, service: Row, signal: string | number): void {
+    const rows = this.#membersOf(service)
+    for (const row of rows) if (this.#isUp(row)) this.accuse(`${run.name} is stopped while ${row.name} runs`)
+    // Its end tells systemd what became of the containers; its removal tells nothing, and KILL may come after a grace.
+    if (service.goal !== 'stopped' || run.asked || !run.started) return
+    const message = this.#messages.get(String(service.id)) ?? this.#messageOf(service)
+    if ((signal === 'SIGKILL') !== message.fails) this.accuse(`${run.name} ends by ${signal}: ${message.because}`)
+  }
+
+  #membersOf(service: Row): Row[] {
+    const pods = this.#database.all('SELECT id FROM pod WHERE service = ?', [String(service.id)])
+    return pods.flatMap(pod => this.#rows(String(pod.id)))
+  }
+
+  /** What the end of a service has to say by what is on record now. */
+  #messageOf(service: Row): Message {
     const pods = this.#database.all('SELECT id, failure, job, goal FROM pod WHERE service = ?', [String(service.id)])
     const ofJob = new Set(pods.filter(({ job }) => job !== null).map(({ id }) => id))
     const jobs = this.#database.all(
@@ -257,13 +278,9 @@ export class Rules {
       [String(service.id), 'removed'],
     )
     const hasFailed = new Set(pods.filter(pod => pod.failure !== null).map(pod => pod.id))
-    const rows = pods.flatMap(pod => this.#rows(String(pod.id)))
-    for (const row of rows) if (this.#isUp(row)) this.accuse(`${run.name} is stopped while ${row.name} runs`)
-    // Its end tells systemd what became of the containers; its removal tells nothing, and KILL may come after a grace.
-    if (service.goal !== 'stopped' || run.asked || !run.started) return
     const { propagation } = JSON.parse(String(service.settings)) as PodSettings
     const isGoing = new Set(pods.filter(({ goal }) => goal === 'removed').map(({ id }) => id))
-    const codes = rows
+    const codes = this.#membersOf(service)
       // What is about to be removed tells nothing any more.
       .filter(({ kind, pod }) => kind === 'regular' && !ofJob.has(pod) && !isGoing.has(pod))
       // What somebody has stopped has not failed.
@@ -272,9 +289,7 @@ export class Rules {
     const isBad = (code: unknown): boolean => code !== null && code !== 0
     const fails =
       (propagation === 'any' && codes.some(isBad)) || (propagation === 'all' && codes.length > 0 && codes.every(isBad))
-    if ((signal === 'SIGKILL') !== fails) {
-      this.accuse(`${run.name} ends by ${signal}: ${propagation} of the codes ${codes.join(', ')}`)
-    }
+    return { fails, because: `${propagation} of the codes ${codes.join(', ')}` }
   }
 
   /** The runtime is asked to delete a container whose process is there. */

@@ -84,7 +84,7 @@ export async function startService(context: EngineContext, id: Id): Promise<void
     if (isUp() && work.pod.goal === 'running') return
     // A stop that was begun cannot be taken back: it is ended first.
     if (container.state === 'stopping') {
-      work.stopping = { graceMs: SERVICE_GRACE_MS, signal: await endSignal(context, work.pod) }
+      work.stopping = { graceMs: SERVICE_GRACE_MS, signal: await endSignal(context.store, work.pod) }
       await reconcile(work, false)
     }
     work.pod.goal = 'running'
@@ -125,8 +125,9 @@ export async function settleService(context: EngineContext, id: Id): Promise<voi
     // A pod may have been started while this waited for the lock.
     if (!(await isIdle(context, id)) || work.pod.goal === 'removed') return
     work.pod.goal = 'stopped'
-    work.stopping = { signal: await endSignal(context, work.pod), graceMs: SERVICE_GRACE_MS }
     await context.store.write(async tx => {
+      // Decided by what is on record when it is: a Job may be complete since this began to look (seed 5600198).
+      work.stopping = { signal: await endSignal(tx, work.pod), graceMs: SERVICE_GRACE_MS }
       await updatePod(tx, id, { goal: 'stopped' })
       await writePatches(tx, work)
     })
@@ -142,7 +143,7 @@ export async function settleService(context: EngineContext, id: Id): Promise<voi
 export async function removeService(context: EngineContext, id: Id, resting: readonly Id[]): Promise<void> {
   await withService(context, id, 'removing the service', async (work, lock) => {
     if (!(await isIdle(context, id, resting))) return
-    work.stopping = { signal: await endSignal(context, work.pod), graceMs: SERVICE_GRACE_MS }
+    work.stopping = { signal: await endSignal(context.store, work.pod), graceMs: SERVICE_GRACE_MS }
     await context.store.write(tx =>
       tx.run("UPDATE pod SET service = NULL WHERE service = ? AND goal = 'removed'", [id]),
     )
@@ -164,18 +165,18 @@ async function isIdle({ store, boot }: EngineContext, id: Id, resting: readonly 
 async function awaitsPods(store: EngineContext['store'], service: Id): Promise<boolean> {
   const rows = await store.all(
     `SELECT 1 FROM job JOIN pod ON pod.job = job.id WHERE pod.service = ? AND job.outcome IS NULL
-     GROUP BY job.id HAVING sum(pod.goal <> 'running') = 0 LIMIT 1`,
+     GROUP BY job.id HAVING sum(pod.goal <> 'running' AND pod.counted = 0) = 0 LIMIT 1`,
     [service],
   )
   return rows.length > 0
 }
 
 /** SIGINT ends catatonit with code 0, SIGKILL makes it 137: those are the two that Podman's services end with. */
-async function endSignal({ store }: EngineContext, service: PodRecord): Promise<NodeJS.Signals> {
+async function endSignal(records: Pick<Transaction, 'all'>, service: PodRecord): Promise<NodeJS.Signals> {
   const { propagation = 'none' } = service.settings
   if (propagation === 'none') return 'SIGINT'
   // A Job is one thing that succeeds or fails, however many of its pods did.
-  const [row] = await store.all(
+  const [row] = await records.all(
     `SELECT count(*) AS total, coalesce(sum(failed), 0) AS failed FROM (
        SELECT (container.state = 'exited' AND container.exit_code <> 0) OR pod.failure IS NOT NULL AS failed
        FROM container JOIN pod ON container.pod = pod.id
