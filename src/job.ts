@@ -22,10 +22,15 @@ export function podOfJob(job: JobSpec, number: number, index?: number): PodSpec 
   return pod
 }
 
+/** How many pods a Job begins with. */
+export const firstCount = ({ parallelism, completions = parallelism }: JobSpec): number =>
+  Math.min(parallelism, completions)
+
 /** The pods a Job begins with. */
 export function firstPods(job: JobSpec): PodSpec[] {
-  const count = Math.min(job.parallelism, job.completions ?? job.parallelism)
-  return Array.from({ length: count }, (_, index) => podOfJob(job, index + 1, job.indexed ? index : undefined))
+  return Array.from({ length: firstCount(job) }, (_, index) =>
+    podOfJob(job, index + 1, job.indexed ? index : undefined),
+  )
 }
 
 /** The marks in a file are hidden by its base64. */

@@ -112,7 +112,10 @@ export class JobRules {
   end(id: Id, podId: string, code: number): void {
     this.#codes.set(id, code)
     const rows = this.#database.all("SELECT id FROM container WHERE pod = ? AND kind = 'regular'", [podId])
-    if (rows.length > 0 && rows.every(row => this.#codes.get(row.id as Id) === 0)) this.#succeeded.add(podId)
+    const [pod] = this.#database.all('SELECT spec FROM pod WHERE id = ?', [podId])
+    const work = pod === undefined ? undefined : (JSON.parse(String(pod.spec)) as PodSpec).containers
+    const isWhole = rows.length > 0 && rows.length === work?.length
+    if (isWhole && rows.every(row => this.#codes.get(row.id as Id) === 0)) this.#succeeded.add(podId)
   }
 
   /** Nothing is counted that was not there. */
@@ -130,12 +133,16 @@ export class JobRules {
 
   /** A Job that is still at it, and not because somebody holds one of its pods, or a container of one. */
   isOpen(): boolean {
-    // Of a pod whose work somebody has taken away nothing comes any more.
-    const idle = "id NOT IN (SELECT pod FROM container WHERE kind = 'regular')"
+    // A pod of whose work somebody has taken away does not succeed any more.
+    const regular = "SELECT count(*) FROM container WHERE pod = pod.id AND kind = 'regular'"
+    const robbed = `(${regular}) < json_array_length(spec, '$.containers')`
     const held = "SELECT pod FROM container WHERE goal <> 'running'"
+    // What somebody does to a pod whose end is counted holds up nothing, unless he starts it again.
+    const over = "counted = 1 AND id IN (SELECT pod FROM sandbox WHERE state = 'down')"
     const open = this.#database.all(
       `SELECT id FROM job WHERE outcome IS NULL AND id NOT IN
-       (SELECT job FROM pod WHERE job IS NOT NULL AND (goal <> 'running' OR complete = 0 OR ${idle} OR id IN (${held})))`,
+       (SELECT job FROM pod WHERE job IS NOT NULL AND NOT (${over})
+        AND (goal <> 'running' OR complete = 0 OR ${robbed} OR id IN (${held})))`,
     )
     return open.length > 0
   }

@@ -53,7 +53,9 @@ function phaseOf(pod: PodRecord, containers: readonly ContainerRecord[], atRest:
   if (pod.failure !== undefined) return 'failed'
   const hasEnded = ({ state }: ContainerRecord): boolean => state === 'exited' || state === 'stopped'
   const regular = containers.filter(({ kind }) => kind === 'regular')
-  if (regular.every(container => hasEnded(container) && container.exitCode === 0)) return 'succeeded'
+  // Of what somebody has taken away nobody knows how it would have ended: such a pod does not succeed any more.
+  const isWhole = pod.spec.containers.every(({ name }) => regular.some(({ shortName }) => shortName === name))
+  if (regular.every(container => hasEnded(container) && container.exitCode === 0)) return isWhole ? 'succeeded' : 'held'
   // Of restartPolicy OnFailure it goes on until it succeeds, also after a reboot has put it to rest.
   const goesOn = ({ kind, shortName, exitCode }: ContainerRecord): boolean =>
     runsAgain(termsFor(pod.spec.restartPolicy, kind, specNamed(pod.spec, shortName)), kind, exitCode)

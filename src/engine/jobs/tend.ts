@@ -4,7 +4,7 @@
  * them has to have been there before.
  */
 
-import { INDEX_KEY, podOfJob } from '../../job.ts'
+import { firstCount, INDEX_KEY, podOfJob } from '../../job.ts'
 import type { Id } from '../../model.ts'
 import type { EngineContext } from '../context.ts'
 import { eventAbout, insertEvents, tell } from '../events/index.ts'
@@ -68,7 +68,7 @@ async function tendOnce(context: EngineContext, id: Id, command: string): Promis
       const job = await readJob(context.store, id)
       if (job === undefined) return []
       const found = await membersOf(context, job)
-      if (isPlayed(found)) {
+      if (isPlayed(job, found)) {
         step = await rest(context, job, undefined)
         break
       }
@@ -95,9 +95,12 @@ type Step = { again: boolean; stop: readonly Id[] }
 
 const DONE: Step = { again: false, stop: [] }
 
-/** A play is at it, or was killed over it: then the next one begins anew. */
-const isPlayed = (members: readonly JobMember[]): boolean =>
-  members.some(({ pod }) => !pod.complete) && members.every(({ told }) => told === undefined)
+/**
+ * A play is at it, or was killed over it: then the next one begins anew. Later pods are no play's: one that is half made
+ * beside others that are half removed is nothing to wait for (seed 9121201).
+ */
+const isPlayed = ({ spec, progress }: JobRecord, members: readonly JobMember[]): boolean =>
+  members.length > 0 && members.every(({ pod }) => !pod.complete) && progress.nextNumber <= firstCount(spec) + 1
 
 /** Takes away what an interrupted look or removal has left half made. */
 async function cleaned(context: EngineContext, members: readonly JobMember[]): Promise<JobMember[]> {

@@ -13,7 +13,10 @@ const MAX_PAUSE_MS = 600_000
 export type JobPod = {
   id: Id
   index?: number
-  /** `held`: somebody stopped it by hand, or never started it. It keeps its place and is not replaced. */
+  /**
+   * `held`: somebody stopped it by hand, removed a container of it, or never started it. It keeps its place and is not
+   * replaced.
+   */
   phase: 'active' | 'held' | 'succeeded' | 'failed'
   counted: boolean
   /** Of its containers, together. */
@@ -57,7 +60,8 @@ export function planJob(input: JobInput): JobPlan {
   const counted = ended.toSorted((a, b) => a.finishedMs - b.finishedMs)
   const verdicts = counted.map(pod => count(spec, progress, pod))
   const failedBy = verdicts.find(verdict => verdict !== undefined)
-  const standing = pods.filter(({ phase }) => phase === 'active' || phase === 'held')
+  // What somebody does to a pod whose end is counted holds up nothing, unless he starts it again.
+  const standing = pods.filter(({ phase, counted }) => phase === 'active' || (phase === 'held' && !counted))
   const outcome = failedBy ?? outcomeOf({ ...input, progress }, standing)
   const base = { progress, counted: counted.map(({ id }) => id) }
   if (outcome !== undefined) return { ...base, create: [], stop: standing.map(({ id }) => id), outcome }

@@ -25,6 +25,10 @@ test.each([
   [82_340_992, 'what is killed before its start has not run: init containers come first all the same'],
   [42, 'a Job that a play left half made keeps nobody busy'],
   [1_110, 'a Job whose removal was interrupted goes all the same'],
+  [777_598, 'a pod of which somebody removed the container that failed has not succeeded'],
+  [9_101_249, 'nor has one without any container'],
+  [9_121_201, 'a Job goes whose last pods are half made and half removed'],
+  [5_600_198, 'a service ends well whose Job is complete while somebody stops its pod'],
 ])(
   'seed %i: %s',
   seed => {

@@ -126,6 +126,17 @@ const cases: Record<string, Case> = {
     plan: { create: [] },
   },
   'who was stopped by hand keeps the place': { pods: [pod('held'), pod('active')], plan: { create: [] } },
+  'but not who had ended before': {
+    progress: { succeeded: 1 },
+    pods: [pod('held', { counted: true }), pod('active')],
+    plan: { create: [undefined] },
+  },
+  'nor does a work queue wait for that one': {
+    spec: { completions: undefined },
+    progress: { succeeded: 1 },
+    pods: [pod('held', { counted: true })],
+    plan: { outcome: 'Complete Completed', stop: [] },
+  },
   'a work queue keeps its number while none has succeeded': {
     spec: { completions: undefined },
     pods: [pod('active')],
