@@ -124,10 +124,11 @@ const isDoneWork = (row: Row, isDone: (row: Row) => boolean): boolean => row.kin
 /** After `down` nothing may be left, of the host or of the store. */
 export function nothingLeft(history: History): void {
   const { scheduler, kernel, database, world, timekeeper, workload, rules } = history
-  // Of a process that was killed when the record of a service was gone and its lock file not yet: `down` knows the
-  // name of no service, the next play of that name and fsck take it (seed 123450114).
-  const service = rules.killed > 0 ? workload.options.service?.name : undefined
-  const locks = [...world.lockFiles].filter(name => name !== service)
+  // Of a process that was killed when a record was gone and its lock file not yet: `down` knows the names neither of a
+  // service nor of later pods of a Job; the next play of that name and fsck take them (seeds 123450114, 161800887).
+  const isUnknown = (name: string): boolean =>
+    rules.killed > 0 && (name === workload.options.service?.name || /^job-pod-\d+$/.test(name))
+  const locks = [...world.lockFiles].filter(name => !isUnknown(name))
   const left = [...kernel.rest(), ...database.rest(), ...locks.map(name => `lock ${name}`)]
   if (timekeeper.isThere) left.push('a timekeeper')
   left.push(...scheduler.living().map(({ name }) => `process ${name}`))
