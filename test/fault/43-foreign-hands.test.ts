@@ -37,11 +37,10 @@ test('F23 one container runs out of memory: OOMKilled, 137, counted; its sibling
 const TEXT = podText('edited')
 
 const edits: Record<string, string> = {
-  'F43 the root file system is unmounted lazily': 'umount -l $(findmnt -n -t overlay -o TARGET | tail -1)',
+  'F43 the root file system is unmounted lazily': 'umount -l $root',
   'F43 a file of its root is held open by a process of the host':
-    'sleep 1000 3</proc/$pid/root/bin/busybox >/dev/null 2>&1 &',
-  'F43 a process of the host works inside its root':
-    '(cd $(findmnt -n -t overlay -o TARGET | tail -1) && exec sleep 1000 >/dev/null 2>&1 &)',
+    'sleep 1000 3</proc/$pid/root/bin/busybox >/dev/null 2>&1 & echo $! >/tmp/foreign',
+  'F43 a process of the host works inside its root': 'cd $root; sleep 1000 >/dev/null 2>&1 & echo $! >/tmp/foreign',
   'F44 its process is killed': 'kill -9 $pid',
   'F44 it is killed and deleted by its runtime': '$runtime --root /run/tspod/runtime/$runtime delete --force $id',
   'F44 its cgroups are killed and deleted':
@@ -66,12 +65,13 @@ for (const [what, line] of Object.entries(edits)) {
         `ls /run/tspod/runtime | while read r; do test -e /run/tspod/runtime/$r/${id} && echo $r; done; true`,
       )
       const [first] = runtime.split('\n')
-      await cell.sh(`id=${id} pid=${pid} pod=${pod} runtime=${first}; ${line}`)
+      const root = JSON.parse(await sh(cell, `cat /run/tspod/containers/${id}/config.json`)).root.path
+      await cell.sh(`id=${id} pid=${pid} pod=${pod} runtime=${first} root=${root}; ${line}`)
       await succeeds(cell, ['ps', '-a'])
       await succeeds(cell, ['container', 'cleanup', id])
       await eventually(only, ({ restarts }) => restarts <= 1)
       await down(TEXT)
-      await sh(cell, 'pkill -x sleep -f "^sleep 1000$" || true')
+      await sh(cell, 'test ! -e /tmp/foreign || kill -9 $(cat /tmp/foreign); rm -f /tmp/foreign')
     }))
 }
 

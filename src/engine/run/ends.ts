@@ -79,7 +79,8 @@ function endState({ state, killed }: ContainerRecord): Pick<ContainerPatch, 'sta
   return { state: 'exited' }
 }
 
-function isOom(run: string): boolean {
+/** True when it was killed because its memory ran out; `run` is its run directory. */
+export function isOom(run: string): boolean {
   try {
     return wasOomKilled(run)
   } catch {

@@ -1,7 +1,7 @@
 /** The executors of a plan: namespaces, bundles, starts, ends, the service container. */
 export { requireImage } from './bundle.ts'
 export { deleteRun, endExecutors } from './end.ts'
-export { recordEnd } from './ends.ts'
+export { isOom, recordEnd } from './ends.ts'
 export { holdPod } from './hold.ts'
 export { advance, mayDo } from './lifecycle.ts'
 export { logPath } from './log-path.ts'

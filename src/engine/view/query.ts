@@ -1,8 +1,9 @@
 /** Reading: what there is, by name or id, and everything about one object. Takes no lock and spawns no process. */
 import { TspodError } from '../../errors.ts'
+import { containerRunDirectory } from '../../paths.ts'
 import type { EngineContext } from '../context.ts'
 import type { SandboxState } from '../plan/index.ts'
-import { logPath, observe } from '../run/index.ts'
+import { isOom, logPath, observe } from '../run/index.ts'
 import {
   amongIds,
   type ContainerRecord,
@@ -15,7 +16,7 @@ import {
 } from '../state/index.ts'
 import type { ContainerView, Found, ListedContainer, ListedPod, ObjectKind, PodView } from '../types/index.ts'
 import { cgroupOf } from '../unit.ts'
-import { viewPod } from './view.ts'
+import { type Seen, viewPod } from './view.ts'
 
 export type Loaded = {
   pod: PodRecord
@@ -46,11 +47,12 @@ export async function loadAll(context: EngineContext, ids?: readonly string[]): 
   return pods.map(pod => {
     const sandbox = facts.get(pod.id)
     const own = byPod.get(pod.id) ?? []
-    const seen = own.map(record => ({
-      record,
-      observed: observe({ paths, boot, runtime: sandbox?.facts.runtime.name }, record),
-      logPath: logPath(paths, pod, record),
-    }))
+    const seen = own.map((record): Seen => {
+      const observed = observe({ paths, boot, runtime: sandbox?.facts.runtime.name }, record)
+      // Its monitor knows a moment before it is recorded.
+      const oom = observed.at === 'exited' && record.reason === '' && isOom(containerRunDirectory(paths, record.id))
+      return { record, observed, logPath: logPath(paths, pod, record), oom }
+    })
     const job = pod.job === undefined ? undefined : jobs.get(pod.job)
     const view = listed(context, pod, viewPod({ pod, seen, sandbox, nowMs, ...(job && { job }) }))
     return { pod, containers: own, sandbox: sandbox?.facts, view }

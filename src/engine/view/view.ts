@@ -21,7 +21,8 @@ import {
 } from '../state/index.ts'
 import type { ContainerState, ContainerView, JobView, PodPhase, PodState, PodView } from '../types/index.ts'
 
-export type Seen = { record: ContainerRecord; observed: Observed; logPath: string }
+/** `oom`: its memory ran out, and nobody has recorded its end yet. */
+export type Seen = { record: ContainerRecord; observed: Observed; logPath: string; oom: boolean }
 
 export type PodFacts = {
   pod: PodRecord
@@ -95,7 +96,7 @@ function viewContainer(facts: PodFacts, seen: Seen): ContainerView {
   const { record, observed } = seen
   const spec = specNamed(facts.pod.spec, record.shortName)
   const state = stateOf(record, observed)
-  const { reason, message, nextStartMs } = explain(facts, record, observed, state)
+  const { reason, message, nextStartMs } = explain(facts, seen, state)
   const exitCode = observed.at === 'exited' ? observed.code : record.exitCode
   const finishedMs = observed.at === 'exited' ? observed.finishedMs : record.finishedMs
   const pid = 'pid' in observed ? observed.pid : undefined
@@ -158,14 +159,15 @@ type Explained = { reason: string; message: string; nextStartMs?: number }
 
 const UNSEEN = 'its process is gone and nobody recorded how it ended'
 
-function explain(facts: PodFacts, record: ContainerRecord, observed: Observed, state: ContainerState): Explained {
+function explain(facts: PodFacts, seen: Seen, state: ContainerState): Explained {
+  const { record, observed } = seen
   switch (observed.at) {
     case 'running':
       return { reason: state === 'paused' ? 'Paused' : 'Running', message: '' }
     case 'unmonitored':
       return { reason: 'MonitorLost', message: 'its monitor is gone: its output and exit code are lost' }
     case 'exited':
-      return explainEnd(facts, record, observed)
+      return explainEnd(facts, seen, observed)
   }
   if (record.reason !== '') return { reason: record.reason, message: record.message }
   if (observed.at === 'created') return { reason: 'Created', message: '' }
@@ -178,9 +180,10 @@ function explain(facts: PodFacts, record: ContainerRecord, observed: Observed, s
 const HOOK_ERROR = 'PostStartHookError'
 const NEVER_RAN = ['RunContainerError', 'CreateContainerError', HOOK_ERROR]
 
-function explainEnd(facts: PodFacts, record: ContainerRecord, observed: Observed & { at: 'exited' }): Explained {
+function explainEnd(facts: PodFacts, { record, oom }: Seen, observed: Observed & { at: 'exited' }): Explained {
   const succeeded = observed.code === 0 && record.reason !== HOOK_ERROR
-  const ended = { reason: succeeded ? 'Completed' : record.reason || 'Error', message: record.message }
+  const recorded = record.reason || (oom ? 'OOMKilled' : 'Error')
+  const ended = { reason: succeeded ? 'Completed' : recorded, message: record.message }
   const { goal, failure } = facts.pod
   if (goal !== 'running' || failure !== undefined || record.goal !== 'running' || record.state === 'stopped')
     return ended

@@ -10,7 +10,7 @@ const RUNNING: Observed = { at: 'running', pid: 7, start: '1' }
 const CREATED: Observed = { at: 'created', pid: 7, start: '1' }
 const exited = (code: number, finishedMs = NOW): Observed => ({ at: 'exited', code, finishedMs })
 
-type One = { kind: ContainerKind; observed: Observed; record?: Partial<ContainerRecord> }
+type One = { kind: ContainerKind; observed: Observed; record?: Partial<ContainerRecord>; oom?: boolean }
 const init = (observed: Observed, record: Partial<ContainerRecord> = {}): One => ({ kind: 'init', observed, record })
 const regular = (observed: Observed, record: Partial<ContainerRecord> = {}): One => ({
   kind: 'regular',
@@ -49,7 +49,7 @@ function viewOf(
     createdMs: 1,
     ...more,
   } as unknown as PodRecord
-  const seen = named.map(({ name, kind, observed, record }, ordinal) => ({
+  const seen = named.map(({ name, kind, observed, record, oom = false }, ordinal) => ({
     record: {
       id: name,
       pod: 'p',
@@ -71,6 +71,7 @@ function viewOf(
     } as unknown as ContainerRecord,
     observed,
     logPath: '',
+    oom,
   }))
   return viewPod({ pod, seen, sandbox: undefined, nowMs: NOW })
 }
@@ -104,6 +105,7 @@ describe('what ps says of a pod', () => {
       'Error Running 0/1',
     ],
     ['killed for memory', status([regular(exited(137), { reason: 'OOMKilled' })], 'Never'), 'OOMKilled Failed 0/1'],
+    ['and nobody has recorded it', status([{ ...regular(exited(137)), oom: true }], 'Never'), 'OOMKilled Failed 0/1'],
     ['nobody knows how it ended', status([regular({ at: 'lost' })]), 'Unknown Unknown 0/1'],
     [
       'a start that failed',
