@@ -6,8 +6,10 @@ import { startLate } from '../late.ts'
 import { operatePods } from '../operate/index.ts'
 import { placeOf, play, tellsReady } from '../play/index.ts'
 import { awaitReady, READY_MS, readinessOf } from '../probe/index.ts'
+import type { PodRecord } from '../state/index.ts'
 import type { PodView } from '../types/index.ts'
 import type { Work } from './execute.ts'
+import { refuseNewcomers } from './newcomers.ts'
 import { playOptions } from './play-options.ts'
 import type { PodPlan } from './world.ts'
 
@@ -32,8 +34,9 @@ export async function playAll(work: Work, whole: Bundle, known: ReadonlySet<stri
   const bundle = { ...whole, pods: [...pods] }
   if (pods.length === 0) return
   for (const { name } of pods) work.reached.add(name)
+  const watch = { replacing: (found: readonly PodRecord[]) => refuseNewcomers(work, found) }
   try {
-    const report = await play(context, bundle, playOptions(request), progress, signal, {}, prepared.imageOf)
+    const report = await play(context, bundle, playOptions(request), progress, signal, watch, prepared.imageOf)
     await startLate(context, bundle.pods, report, progress, signal)
     for (const { name, failures } of report.pods)
       if (failures.length > 0) ledger.fail(name, failures.map(({ message }) => message).join('; '))

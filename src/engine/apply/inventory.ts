@@ -3,7 +3,7 @@ import type { Bundle, ManifestObject, PodSpec } from '../../model.ts'
 import { type AppObjectRecord, type Transaction, writeApp, writeAppObject } from '../state/index.ts'
 import type { ApplyRequest } from '../types/index.ts'
 import type { Hasher } from './hash.ts'
-import { objectsOf } from './plan.ts'
+import { belongsTo, hadByOthers, objectsOf } from './plan.ts'
 import { jobContent } from './plan-data.ts'
 import { keyOf, type Planned, type WantedOf, type World } from './world.ts'
 
@@ -66,13 +66,26 @@ function identityOf(object: ManifestObject, bundle: Bundle, wantedOf: WantedOf):
   return podsOf(object, bundle).map(spec => ({ ...spec, origin: { kind, name }, images: [...wantedOf(spec).images] }))
 }
 
-/** Writes who owns what, and where it is from. */
+/**
+ * Writes who owns what, and where it is from. Throws NAME_IN_USE for what another app has come to own since the plan was
+ * made: images may have been fetched in between, or both have begun at the same moment.
+ */
 export async function writeInventory(
   tx: Transaction,
-  { app, source }: ApplyRequest,
+  request: ApplyRequest,
   objects: readonly AppObjectRecord[],
   nowMs: number,
 ): Promise<void> {
+  const { app, source } = request
+  if (!request.forceConflicts) {
+    const rows = await tx.all('SELECT kind, name, app FROM app_object WHERE app <> ?', [app])
+    const owners = new Map(rows.map(row => [`${row.kind}/${row.name}`, String(row.app)]))
+    const complaints = objects.flatMap(object => {
+      const owner = owners.get(keyOf(object))
+      return owner === undefined ? [] : [belongsTo(object, owner)]
+    })
+    if (complaints.length > 0) throw hadByOthers(app, complaints)
+  }
   const { path, revision } = source
   await writeApp(tx, { name: app, source: path, appliedMs: nowMs, ...(revision !== undefined && { revision }) })
   for (const object of objects) await writeAppObject(tx, object)

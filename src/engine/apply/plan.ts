@@ -6,7 +6,7 @@ import { TspodError } from '../../errors.ts'
 import type { ManifestObject, PodSpec } from '../../model.ts'
 import { objectLabel } from '../../words.ts'
 import type { AppObjectRecord } from '../state/index.ts'
-import type { ApplyRequest, PlannedObject } from '../types/index.ts'
+import type { ApplyRequest, ObjectName, PlannedObject } from '../types/index.ts'
 import { type ChangedSecrets, comparePod } from './compare.ts'
 import { planContent, planJob, planSecret, planVolume, secretKeys } from './plan-data.ts'
 import { heldBack, withRolling } from './rolling.ts'
@@ -257,7 +257,7 @@ function refuseConflicts(request: ApplyRequest, objects: readonly ManifestObject
   const { app, bundle } = request
   const complaints = objects.flatMap(object => {
     const owner = world.owners.get(keyOf(object))
-    return owner === undefined || owner.app === app ? [] : `${objectLabel(object)} belongs to app ${owner.app}`
+    return owner === undefined || owner.app === app ? [] : belongsTo(object, owner.app)
   })
   for (const { name, origin } of bundle.pods) {
     const standing = world.pods.get(name)
@@ -270,9 +270,12 @@ function refuseConflicts(request: ApplyRequest, objects: readonly ManifestObject
         complaints.push(`pod/${name} is one of ${objectLabel(maker)}, which belongs to app ${owner.app}`)
     } else complaints.push(`pod/${name} was made by kube play, from ${maker.place.file}`)
   }
-  if (complaints.length === 0) return
-  const lines = [...new Set(complaints)]
-  throw new TspodError('NAME_IN_USE', `app ${app} cannot have what others have: ${lines.join('; ')}`, {
+  if (complaints.length > 0) throw hadByOthers(app, complaints)
+}
+
+export const belongsTo = (object: ObjectName, app: string): string => `${objectLabel(object)} belongs to app ${app}`
+
+export const hadByOthers = (app: string, complaints: readonly string[]): TspodError =>
+  new TspodError('NAME_IN_USE', `app ${app} cannot have what others have: ${[...new Set(complaints)].join('; ')}`, {
     remedy: 'give yours other names, take theirs down, or take them over with --force-conflicts; nothing was changed',
   })
-}

@@ -14,6 +14,7 @@ import {
 import { writeSecrets } from '../volumes/index.ts'
 import { manifestOf } from './compare.ts'
 import type { Work } from './execute.ts'
+import { madeByObjects } from './newcomers.ts'
 import { restorePod } from './restore.ts'
 import { isMade, type PodPlan } from './world.ts'
 
@@ -67,10 +68,15 @@ async function bringBack({ context, ledger, progress }: Work, before: PodBefore 
 /** Pods that were made go, those that were changed get their records back, and so do Secrets and the inventory. */
 async function undoRest({ context, prepared, request, ledger }: Work, pods: readonly PodPlan[]): Promise<void> {
   const { world, planned } = prepared
-  const made = pods.filter(pod => pod.do === 'make' && pod.standing === undefined).map(({ name }) => name)
+  const owners = new Map(planned.flatMap(({ object, pods: own }) => own.map(({ name }) => [name, object] as const)))
+  const isNew = ({ do: what, standing }: PodPlan): boolean => what === 'make' && standing === undefined
+  const tried = pods.filter(isNew).map(({ name }) => name)
+  // Under a name that could not be had there is somebody else's pod.
+  const there = new Set(await madeByObjects(context, owners))
+  const made = tried.filter(name => there.has(name))
   const names = { pods: made, workloads: [], secrets: [], claims: [], podClaims: [], claimsOf: [] }
   if (made.length > 0) await down(context, names, { force: false }, new AbortController().signal)
-  for (const name of made) ledger.restored(name)
+  for (const name of tried) ledger.restored(name)
   await restoreRecords(context, pods)
   await context.store.write(async tx => {
     for (const { object } of planned) {

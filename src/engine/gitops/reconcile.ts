@@ -22,6 +22,7 @@ import {
   beginRun,
   endKilled,
   endRun,
+  forgetRun,
   keepRevision,
   readBad,
   readSource,
@@ -87,6 +88,11 @@ async function bring(work: Work, prepared: Prepared, progress: Progress): Promis
     failure = failureOf(report)
   } catch (error) {
     if (begun.id === undefined || !isTspodError(error)) throw error
+    if (error.code === 'NAME_IN_USE') {
+      progress.stage = 'preflight'
+      await neverBegun(work, begun.id)
+      throw error
+    }
     failure = error
   }
   const { plan = report?.plan, verdict, id, bad } = begun
@@ -130,6 +136,14 @@ async function judge(
   })
   told(`applying ${short(revision)}: ${verdict.reason}`)
   return true
+}
+
+/** Another app has taken a name since the preflight: nothing was changed, and the revision is not to blame. */
+async function neverBegun({ hands, source }: Work, id: number): Promise<void> {
+  await hands.store.write(async tx => {
+    await forgetRun(tx, id)
+    if (source.attempted !== undefined) await updateSource(tx, source.name, { attempted: source.attempted })
+  })
 }
 
 /** All is as this revision says, or what is not is only told. */

@@ -140,6 +140,10 @@ export async function endKilled(tx: Transaction, source: string, nowMs: number):
   )
 }
 
+/** Forgets a run in which nothing was done. */
+export const forgetRun = (tx: Transaction, id: number): Promise<void> =>
+  tx.run('DELETE FROM gitops_run WHERE id = ?', [id])
+
 /** Writes the end of a run, and forgets the oldest. */
 export async function endRun(tx: Transaction, source: string, id: number, end: RunEnd): Promise<void> {
   const { outcome, reason, endedMs, ...detail } = end

@@ -1,7 +1,7 @@
 /** Sources whose manifests are units of tspod-kube@: written, enabled, reloaded and stopped through systemd. */
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing, isTspodError } from '../../errors.ts'
+import { isMissing, isTspodError, TspodError } from '../../errors.ts'
 import { writeAtomic } from '../../files.ts'
 import { translate } from '../../kube/index.ts'
 import { openUnits, type Units, unitOfOperand } from '../../systemd/index.ts'
@@ -192,16 +192,31 @@ async function writeUnit(doing: Doing, unit: UnitRecord): Promise<void> {
   await writeAtomic(manifestOf(unit.unit, doing.folder), unit.text, 0o600)
 }
 
-/** What the unit runs. */
+/**
+ * What the unit runs. Two sources can come to the name of one unit, `a` with b-c.yaml and `a-b` with c.yaml: it is that
+ * of the first. Throws NAME_IN_USE.
+ */
 const noteUnit = ({ context, source }: Doing, { unit, file, text }: UnitRecord): Promise<void> =>
-  context.store.write(tx =>
-    tx.run('INSERT OR REPLACE INTO gitops_unit (unit, source, file, text) VALUES (?, ?, ?, ?)', [
+  context.store.write(async tx => {
+    const owner = await ownerOf(tx, unit)
+    if (owner !== undefined && owner !== source) {
+      throw new TspodError('NAME_IN_USE', `${file}: ${unit} is a unit of the source ${owner}`, {
+        remedy: 'give the file in one of the two sources another name',
+      })
+    }
+    await tx.run('INSERT OR REPLACE INTO gitops_unit (unit, source, file, text) VALUES (?, ?, ?, ?)', [
       unit,
       source,
       file,
       text,
-    ]),
-  )
+    ])
+  })
+
+/** The source whose unit it is. */
+async function ownerOf(store: Pick<EngineContext['store'], 'all'>, unit: string): Promise<string | undefined> {
+  const [row] = await store.all('SELECT source FROM gitops_unit WHERE unit = ?', [unit])
+  return row === undefined ? undefined : String(row.source)
+}
 
 async function removeUnit({ units, context, folder, signal }: Doing, unit: string): Promise<void> {
   await units.act('stop', unit, signal)
@@ -215,6 +230,7 @@ async function goBack(doing: Doing, before: readonly UnitRecord[], unit: string)
   const old = before.find(each => each.unit === unit)
   try {
     if (old === undefined) {
+      if ((await ownerOf(doing.context.store, unit)) !== doing.source) return []
       await removeUnit(doing, unit)
       return [{ kind: 'Unit', name: unit, outcome: 'pruned', message: 'it was not there before' }]
     }

@@ -7,7 +7,7 @@ import { lockPods, releaseAll } from '../work.ts'
 import { beginAll, forgetLocks, keepCopies, prepared } from './begin.ts'
 import { resolveImages, type Wanted } from './images.ts'
 import { type Belonging, draftPods, writeIntents } from './intents.ts'
-import { refuseContainerNames, refusePortsInUse } from './preflight.ts'
+import { refuseContainerNames, refusePortsInUse, refusePortsOnRecord } from './preflight.ts'
 
 /**
  * Makes and starts pods as the play did that their workload came with. Their images are those of the play.
@@ -34,8 +34,10 @@ export async function playMore(
     await refuseContainerNames(context, bundle, full, names)
     // The pods before them have given the ports back; a Job with ports has no two pods at once.
     const siblings = [...how.ids.jobs.keys()].map(name => ({ kind: 'Job', name }))
-    await refusePortsInUse(context, bundle, drafts, await podsMadeBy(context.store, siblings))
+    const earlier = await podsMadeBy(context.store, siblings)
+    await refusePortsInUse(context, bundle, drafts, earlier)
     const intents = await context.store.write(async tx => {
+      await refusePortsOnRecord(tx, drafts, earlier)
       await how.alongside(tx)
       await writeVolumes(tx, context, bundle)
       return await writeIntents(tx, context, drafts, bundle.manifests, full, how.ids)

@@ -22,7 +22,13 @@ import { beginAll, forgetLocks, hasStarted, keepCopies, prepared } from './begin
 import { type ImageOf, resolveImages } from './images.ts'
 import { draftPods, newId, writeIntents } from './intents.ts'
 import { followersFirst, placeOf } from './order.ts'
-import { refuseContainerNames, refuseNamesInUse, refusePortsInUse, refuseRepeatedNames } from './preflight.ts'
+import {
+  refuseContainerNames,
+  refuseNamesInUse,
+  refusePortsInUse,
+  refusePortsOnRecord,
+  refuseRepeatedNames,
+} from './preflight.ts'
 import { awaitReadiness, isResident, listenFor } from './readiness.ts'
 
 /**
@@ -77,6 +83,7 @@ async function playLocked(
     const runtime = options.service === undefined ? undefined : await context.runtime(undefined)
     await importVolumes(context, bundle, signal)
     const written = await context.store.write(async tx => {
+      await refusePortsOnRecord(tx, drafts, [])
       const secrets = await writeSecrets(tx, context, bundle.secrets)
       await writeVolumes(tx, context, bundle)
       const service =
@@ -167,7 +174,8 @@ async function makeRoom(
     pod => pod !== undefined,
   )
   const complete = found.filter(pod => pod.complete && pod.goal !== 'removed')
-  if (!options.replace) refuseNamesInUse(complete)
+  if (options.replace) await watch.replacing?.(complete)
+  else refuseNamesInUse(complete)
   await refuseContainerNames(context, bundle, options, [...locks.keys()])
   const report: DownReport = { stopped: [], removed: [], secrets: [], volumes: [], failures: [] }
   // The lock file stays where a pod of that name comes next, which goes on under the same lock.

@@ -77,29 +77,54 @@ export async function refusePortsInUse(
   done: readonly string[] = [],
   going: readonly PodSpec[] = [],
 ): Promise<void> {
-  const bridged = drafts.filter(draft => draft.plan.mode === 'bridge').flatMap(draft => publishedBy(draft.spec))
+  const bridged = bridgedBy(drafts)
   if (bridged.length === 0) return
-  const names = new Set<string>([...bundle.pods.map(pod => pod.name), ...done, ...going.map(pod => pod.name)])
-  const others = (await readPods(context.store))
-    .filter(pod => !names.has(pod.name) && pod.settings.network === 'bridge')
-    .flatMap(pod => publishedBy(pod.spec))
-  const complaints: string[] = []
-  for (const [index, wanted] of bridged.entries()) {
-    const twin = [...bridged.slice(0, index), ...others].find(other => collide(wanted.port, other.port))
-    if (twin !== undefined)
-      complaints.push(`pod ${wanted.pod}: port ${label(wanted.port)} is published by pod ${twin.pod}`)
-  }
+  const names = [...bundle.pods.map(pod => pod.name), ...done, ...going.map(pod => pod.name)]
+  const complaints = await publishedTwice(context.store, bridged, names)
   const free = going.flatMap(publishedBy)
   const asked = bridged.filter(({ port }) => !free.some(other => collide(port, other.port)))
   const taken = await portsTaken(asked.map(({ port }) => port))
   for (const { pod, port } of asked) {
     if (taken.includes(port)) complaints.push(`pod ${pod}: port ${label(port)} is in use on this host`)
   }
-  if (complaints.length === 0) return
-  throw new TspodError('PORT_IN_USE', complaints.join('\n'), {
-    remedy: 'choose another hostPort, or stop what uses it: ss -lntup shows who',
+  if (complaints.length > 0) throw portsInUse(complaints)
+}
+
+/**
+ * The same in the transaction that writes the pods down, of pods on record alone: of two plays of the same moment, which
+ * have both found the port free, only one can have it.
+ */
+export async function refusePortsOnRecord(
+  tx: Reader,
+  drafts: readonly Draft[],
+  done: readonly string[],
+): Promise<void> {
+  const bridged = bridgedBy(drafts)
+  if (bridged.length === 0) return
+  const complaints = await publishedTwice(tx, bridged, [...drafts.map(({ spec }) => spec.name), ...done])
+  if (complaints.length > 0) throw portsInUse(complaints)
+}
+
+type Reader = Parameters<typeof readPods>[0]
+
+const bridgedBy = (drafts: readonly Draft[]): Wanted[] =>
+  drafts.filter(({ plan }) => plan.mode === 'bridge').flatMap(({ spec }) => publishedBy(spec))
+
+/** Ports of `bridged` that two of them want, or that a pod on record publishes which is none of `names`. */
+async function publishedTwice(store: Reader, bridged: readonly Wanted[], names: readonly string[]): Promise<string[]> {
+  const others = (await readPods(store))
+    .filter(pod => !names.includes(pod.name) && pod.settings.network === 'bridge')
+    .flatMap(pod => publishedBy(pod.spec))
+  return bridged.flatMap((wanted, index) => {
+    const twin = [...bridged.slice(0, index), ...others].find(other => collide(wanted.port, other.port))
+    return twin === undefined ? [] : [`pod ${wanted.pod}: port ${label(wanted.port)} is published by pod ${twin.pod}`]
   })
 }
+
+const portsInUse = (complaints: readonly string[]): TspodError =>
+  new TspodError('PORT_IN_USE', complaints.join('\n'), {
+    remedy: 'choose another hostPort, or stop what uses it: ss -lntup shows who',
+  })
 
 /** True when both cannot be there at once for want of a port of the host. */
 export const clashOnPorts = (a: PodSpec, b: PodSpec): boolean =>

@@ -2,6 +2,7 @@
 import type { Id, WorkloadName } from '../../model.ts'
 import type { PullOptions } from '../../oci/index.ts'
 import type { Unit } from '../../systemd/index.ts'
+import type { PodRecord } from '../state/index.ts'
 
 export type PlayOptions = {
   replace: boolean
@@ -72,6 +73,8 @@ export type Watch = {
   reloading?(): void
   /** How the play stands, in a line. */
   standing?(text: string): void
+  /** These complete pods are about to be replaced; what it throws keeps them. */
+  replacing?(pods: readonly PodRecord[]): Promise<void>
   /** One more pod is asked to stop, and may take this long. */
   stopping?(graceMs: number): void
 }

@@ -35,6 +35,22 @@ describe('a good revision', () => {
     expect(await readRuns(fake.hands.store, 'shop', 10)).toHaveLength(1)
   })
 
+  test('whose names another app takes at the last moment is refused, and tried again', async () => {
+    await applied({ 'a.yaml': pod('a') })
+    fake.commit({ 'a.yaml': pod('a'), 'b.yaml': pod('b') })
+    fake.world.running.delete('a')
+    fake.world.outrun = true
+    expect(await fake.tick()).toMatchObject({
+      outcome: 'refused',
+      reason: 'pod/b belongs to app other',
+      failure: { stage: 'preflight', code: 'NAME_IN_USE', revision: 'r3' },
+    })
+    expect(await fake.source()).toMatchObject({ attempted: { revision: 'r2' }, applied: { revision: 'r2' } })
+    expect((await readRuns(fake.hands.store, 'shop', 10)).map(({ outcome }) => outcome)).toEqual(['refused', 'applied'])
+    fake.world.outrun = false
+    expect(await fake.tick()).toMatchObject({ outcome: 'applied' })
+  })
+
   test('that changes no object is remembered as applied', async () => {
     await applied({ 'a.yaml': pod('a') })
     fake.commit({ 'a.yaml': `# a comment\n${pod('a')}` })

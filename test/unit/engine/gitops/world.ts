@@ -50,6 +50,8 @@ export async function openWorld(wish: Partial<SourceWish> = {}) {
     /** Ends the process in the middle of an apply. */
     killedBefore: undefined as string | undefined,
     nowMs: 1000,
+    /** Another app takes the name between the plan and the first change. */
+    outrun: false,
     applies: 0,
     told: [] as string[],
   }
@@ -101,6 +103,7 @@ export async function openWorld(wish: Partial<SourceWish> = {}) {
     apply: async job => {
       const made = await plan(job)
       if ((await job.request.agree?.(made)) === false) return { plan: made, results: [], ready: true }
+      if (world.outrun) throw new TspodError('NAME_IN_USE', 'pod/b belongs to app other', { remedy: 'give way' })
       world.applies += 1
       const results = []
       for (const { kind, name, action } of made.objects) {
