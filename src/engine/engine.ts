@@ -8,6 +8,7 @@ import {
   listImages,
   networkDoor,
   openStorage,
+  type PullDoor,
   pullDoor,
   type Runtime,
   readHierarchies,
@@ -88,7 +89,7 @@ export async function openEngine(doors: Doors): Promise<Engine> {
     storage,
     rootfs,
     networks: networkDoor(doors.run, doors.paths, work => underNetworkLock(doors, work)),
-    pulls: once(async () => pullDoor(doors.stream, await storage(), doors.paths)),
+    pulls: once(async () => telling(pullDoor(doors.stream, await storage(), doors.paths), () => found.clear())),
     findImage: name => cached(found, name, async () => findImage(await storage(), name)),
     runtime: wanted => cached(runtimes, wanted ?? '', () => selectRuntime(doors.run, doors.paths, host, wanted)),
     seccompProfile: path =>
@@ -202,6 +203,11 @@ function cached<T>(known: Map<string, Promise<T>>, key: string, make: () => Prom
   known.set(key, value)
   return value
 }
+
+/** A door to pulls after which `changed` is called: what was found before is no longer what a name stands for. */
+const telling = (door: PullDoor, changed: () => void): PullDoor => ({
+  pull: (...request) => door.pull(...request).finally(changed),
+})
 
 async function readProfile(candidates: readonly string[]): Promise<unknown> {
   for (const path of candidates) {

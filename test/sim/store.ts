@@ -55,6 +55,10 @@ export class Database {
         await this.#queue
         return this.all(sql, params)
       },
+      copyInto: async file => {
+        await this.#queue
+        this.all('VACUUM INTO ?', [file])
+      },
       write: async work => {
         await scheduler.effect('commit', () => undefined)
         const turn = this.#queue.then(() => this.#inTransaction(() => work(transaction)))

@@ -14,6 +14,7 @@ import { dropBefore, keepBefore, readBefore, type Transaction, takeLock } from '
 import type { ApplyPlan, ApplyReport, ApplyRequest, Progress } from '../types/index.ts'
 import { loadAll } from '../view/index.ts'
 import { writeSecrets } from '../volumes/index.ts'
+import { lookNoMoreAhead } from './ahead.ts'
 import { isWell } from './bring.ts'
 import { lazyHasher } from './hash.ts'
 import { staleObjects, writeInventory } from './inventory.ts'
@@ -118,6 +119,7 @@ const isWanted = ({ object }: Planned): boolean => object.action !== 'prune' && 
 async function begin(work: Work): Promise<void> {
   const { context, request, prepared, progress, signal } = work
   const { world, planned } = prepared
+  lookNoMoreAhead(context)
   const stale = staleObjects(request, { ...prepared, hasher: lazyHasher(context) })
   const changed = (kind: string): Set<string> =>
     new Set(

@@ -16,25 +16,24 @@ export async function keepBackup({ store, paths, clock, note }: Backed): Promise
   await backUp(store, databasePath(paths), clock.nowMs()).catch(error => note(`no backup: ${(error as Error).message}`))
 }
 
-type Backed = { store: Pick<Store, 'all'>; paths: Paths; clock: Pick<Clock, 'nowMs'>; note(text: string): void }
+type Backed = { store: Pick<Store, 'copyInto'>; paths: Paths; clock: Pick<Clock, 'nowMs'>; note(text: string): void }
 
 /**
  * Makes a backup unless there is one of the last 24 hours, and forgets the oldest. They hold what the database holds,
  * secrets too, under the same mode. Throws STORE_UNUSABLE without room for it.
  */
-export async function backUp(store: Pick<Store, 'all'>, path: string, nowMs: number): Promise<void> {
+export async function backUp(store: Pick<Store, 'copyInto'>, path: string, nowMs: number): Promise<void> {
   const [newest = '', second = '', third = ''] = backupsOf(path)
-  const ageMs = await stat(newest).then(
-    ({ mtimeMs }) => nowMs - mtimeMs,
-    () => undefined,
-  )
+  const madeMs = await changedMs(newest)
   // One from the future says that the clock was set back.
-  if (ageMs !== undefined && ageMs >= 0 && ageMs < EVERY_MS) return
+  if (madeMs !== undefined && nowMs >= madeMs && nowMs - madeMs < EVERY_MS) return
   const draft = `${newest}.${randomHex(8)}`
   try {
     // SQLite fills an empty file as well as one that is not there, and the mode is ours.
     await writeFile(draft, '', { mode: 0o600, flag: 'wx' })
-    await store.all('VACUUM INTO ?', [draft])
+    await store.copyInto(draft)
+    // Another play may have made it meanwhile, also of this very process.
+    if ((await changedMs(newest)) !== madeMs) return
     await renameIfThere(second, third)
     await renameIfThere(newest, second)
     await rename(draft, newest)
@@ -42,6 +41,12 @@ export async function backUp(store: Pick<Store, 'all'>, path: string, nowMs: num
     await rm(draft, { force: true })
   }
 }
+
+const changedMs = (path: string): Promise<number | undefined> =>
+  stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => undefined,
+  )
 
 async function renameIfThere(from: string, to: string): Promise<void> {
   await rename(from, to).catch(error => {

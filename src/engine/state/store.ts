@@ -35,6 +35,8 @@ export type Store = {
    * Never start a process or wait for anything but the store inside.
    */
   write<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>
+  /** Writes a copy of the whole database into the empty file at `path`; between this process's transactions. */
+  copyInto(path: string): Promise<void>
   /** Why there is room for reading and for taking away at best, and for nothing new; undefined when all is well. */
   readonly trouble: TspodError | undefined
   close(): Promise<void>
@@ -120,14 +122,16 @@ async function useWal(connection: Connection): Promise<void> {
 
 function storeOver(connection: Connection, path: string, trouble: TspodError | undefined): Store {
   let queue: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = queue.then(work)
+    queue = turn.catch(() => undefined)
+    return turn.catch(error => Promise.reject(asStoreError(error, path)))
+  }
   return {
     trouble,
     all: (sql, params) => connection.all(sql, params).catch(error => Promise.reject(asStoreError(error, path))),
-    write: work => {
-      const turn = queue.then(() => inTransaction(connection, work))
-      queue = turn.catch(() => undefined)
-      return turn.catch(error => Promise.reject(asStoreError(error, path)))
-    },
+    write: work => inTurn(() => inTransaction(connection, work)),
+    copyInto: file => inTurn(() => connection.run('VACUUM INTO ?', [file])),
     close: async () => {
       await queue
       await connection.close()

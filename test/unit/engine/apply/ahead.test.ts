@@ -1,6 +1,6 @@
 /** A look ahead is as good as a look, or it does not count. */
 import { expect, test } from '@jest/globals'
-import { lookAhead, worldOf } from '../../../../src/engine/apply/ahead.ts'
+import { lookAhead, lookNoMoreAhead, worldOf } from '../../../../src/engine/apply/ahead.ts'
 import type { World } from '../../../../src/engine/apply/world.ts'
 import type { EngineContext } from '../../../../src/engine/context.ts'
 
@@ -35,6 +35,23 @@ test('it does not count when somebody has written since, nor when it is old', as
   await lookAhead(context, gather)
   now.ms = 1001
   expect(await worldOf(context, gather)).toEqual({ look: 4 })
+})
+
+test('it does not count once this process has begun to change things itself, which the store does not tell it', async () => {
+  const { gather, context } = host()
+  await lookAhead(context, gather)
+  lookNoMoreAhead(context)
+  expect(await worldOf(context, gather)).toEqual({ look: 2 })
+  await lookAhead(context, gather)
+  expect(await worldOf(context, gather)).toEqual({ look: 3 })
+})
+
+test('nor when that happens while it is asked for', async () => {
+  const { gather, context } = host()
+  await lookAhead(context, gather)
+  const asked = worldOf(context, gather)
+  lookNoMoreAhead(context)
+  expect(await asked).toEqual({ look: 2 })
 })
 
 test('one that failed is met by whoever needs it', async () => {

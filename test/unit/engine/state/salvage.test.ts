@@ -136,11 +136,20 @@ describe('backups', () => {
     expect(existsSync(`${path}.backup.1`)).toBe(true)
   })
 
+  test('plays side by side make one between them, in the middle of no transaction', async () => {
+    const write = store.write(async tx => {
+      await new Promise(resolve => setTimeout(resolve, 20))
+      await tx.all('SELECT 1')
+    })
+    await Promise.all([write, backUp(store, path, Date.now()), backUp(store, path, Date.now())])
+    expect([existsSync(`${path}.backup`), existsSync(`${path}.backup.1`)]).toEqual([true, false])
+  })
+
   test('one that cannot be made leaves the others alone', async () => {
     await backUp(store, path, Date.now())
     copyFileSync(`${path}.backup`, join(directory, 'copy'))
     age(2)
-    const failing = { all: () => Promise.reject(new Error('disk full')) }
+    const failing = { copyInto: () => Promise.reject(new Error('disk full')) }
     await expect(backUp(failing, path, Date.now())).rejects.toThrow('disk full')
     expect(readFileSync(`${path}.backup`)).toEqual(readFileSync(join(directory, 'copy')))
   })
