@@ -9,6 +9,7 @@
  */
 import type { Paths } from '../paths.ts'
 import type { Run } from '../process.ts'
+import { sideBySide } from '../side-by-side.ts'
 import { type NetworkStatus, setupNetwork, teardownNetwork } from './network.ts'
 import type { NetavarkInput } from './network-input.ts'
 import { strayResolver } from './resolver.ts'
@@ -61,7 +62,7 @@ export function networkDoor(run: Run, paths: Paths, exclusive: Exclusive): Netwo
       if (job.keys.every(key => complete.has(key))) followers.push(job)
       else await job.act()
     }
-    await atOnce(followers)
+    await sideBySide(followers, MAX_AT_ONCE, job => job.act())
   }
 
   async function tearDown(jobs: readonly Job[]): Promise<void> {
@@ -107,12 +108,4 @@ export function networkDoor(run: Run, paths: Paths, exclusive: Exclusive): Netwo
 function chainsOf(input: NetavarkInput): string[] {
   const ids = Object.values(input.network_info).map(network => network.id)
   return input.port_mappings.length === 0 ? ids : ids.flatMap(id => [id, `${id} ports`])
-}
-
-async function atOnce(jobs: readonly Job[]): Promise<void> {
-  const waiting = [...jobs]
-  const worker = async (): Promise<void> => {
-    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) await job.act()
-  }
-  await Promise.all(Array.from({ length: MAX_AT_ONCE }, worker))
 }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { interpret } from '../../../src/cli/interpret.ts'
 import type { Gitops, ReconcileWish, RunView, SourceView, SourceWish } from '../../../src/engine/index.ts'
+import { TspodError } from '../../../src/errors.ts'
 import { NOW_MS, recordedWorld } from '../../support/world.ts'
 
 async function run(args: readonly string[], gitops: Partial<Gitops>) {
@@ -135,6 +136,47 @@ describe('reconcile', () => {
   test.each(outcomes)('%s (%s) ends with %i', async (outcome, code, exitCode) => {
     const failure = code === undefined ? {} : { failure: { stage: 'apply' as const, code, message: 'm', remedy: 'r' } }
     expect(await run(['gitops', 'reconcile', 'shop'], reconciling({ outcome, ...failure }))).toMatchObject({ exitCode })
+  })
+  test.each<[string, (string | undefined)[], number]>([
+    ['a failure is worse than a refusal, wherever it stands', ['GITOPS_REFUSED', 'PARTIAL_FAILURE', undefined], 1],
+    ['a refusal is worse than success', [undefined, 'GITOPS_REFUSED'], 6],
+  ])('of several sources %s', async (_, codes, exitCode) => {
+    const names = codes.map((_code, index) => `s${index}`)
+    const reconcileOne: Gitops['reconcile'] = async name => {
+      const code = codes[names.indexOf(name)]
+      const failure = code && { failure: { stage: 'apply' as const, code, message: 'm', remedy: 'r' } }
+      const outcome = code === undefined ? 'applied' : code === 'GITOPS_REFUSED' ? 'refused' : 'failed'
+      return { source: name, beganMs: 0, outcome, reason: 'because', ...failure }
+    }
+    const sources = async () => names.map(name => ({ ...source, name }))
+    expect(await run(['gitops', 'reconcile', '--all'], { sources, reconcile: reconcileOne })).toMatchObject({
+      exitCode,
+    })
+  })
+  test('several are at work at once, four at most; what became of them is told in their order', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f']
+    let busy = 0
+    let most = 0
+    const reconcileOne: Gitops['reconcile'] = async (name, _, told) => {
+      told('reading the source')
+      most = Math.max(most, ++busy)
+      // The first ends last.
+      for (let turns = 10 * (names.length - names.indexOf(name)); turns > 0; turns--) await Promise.resolve()
+      busy--
+      if (name === 'c') throw new TspodError('LOCK_TIMEOUT', 'busy', { remedy: 'wait' })
+      return { source: name, beganMs: 0, outcome: 'applied', reason: 'because' }
+    }
+    const sources = async () => names.map(name => ({ ...source, name }))
+    const all = { sources, reconcile: reconcileOne }
+    const { stdout, stderr, told, exitCode } = await run(['gitops', 'reconcile', '--all'], all)
+    expect(most).toBe(4)
+    expect(stdout).toBe('abdef'.replace(/./g, '$& applied: because\n'))
+    expect([exitCode, stderr]).toEqual([1, 'c: Error: busy\n  wait\n'])
+    const lines = told.trimEnd().split('\n')
+    expect(lines.filter(line => !/^[a-f]: /.test(line))).toEqual([])
+    expect(lines).toEqual(expect.arrayContaining(['e: reading the source', 'a: applied: because', 'c: busy']))
+    // One that is named twice is reconciled once.
+    expect((await run(['gitops', 'reconcile', 'a', 'a'], all)).stdout).toBe('a applied: because\n')
   })
   test('insists where a person names it, and not for a timer', async () => {
     const asked: ReconcileWish[] = []
