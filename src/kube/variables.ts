@@ -7,6 +7,7 @@
  */
 import { TspodError } from '../errors.ts'
 import type { SourceText } from './index.ts'
+import { requoted } from './remade.ts'
 
 export type Variables = ReadonlyMap<string, string>
 
@@ -31,10 +32,18 @@ const MAX_TOLD = 500
 /**
  * Puts `variables` into the files. Throws MANIFEST_INVALID with every place of a variable that neither they nor a
  * default has; `where` is what messages call the file that they are from. No message has a value in it.
+ * @param remade names of files that a tool has written anew, see `requoted`.
  */
-export function fillIn(files: readonly SourceText[], variables: Variables, where: string): Filled[] {
+export function fillIn(
+  files: readonly SourceText[],
+  variables: Variables,
+  where: string,
+  remade: readonly string[] = [],
+): Filled[] {
   const complaints: Complaint[] = []
-  const filled = files.map(file => fillFile(file, variables, where, complaints))
+  const filled = files.map(file =>
+    fillFile(file, { variables, where, isRemade: remade.includes(file.file) }, complaints),
+  )
   if (complaints.length === 0) return filled
   const named = [...new Set(complaints.map(({ file }) => file))]
   const count = complaints.length
@@ -48,30 +57,47 @@ export function fillIn(files: readonly SourceText[], variables: Variables, where
   })
 }
 
-function fillFile({ file, text }: SourceText, variables: Variables, where: string, complaints: Complaint[]): Filled {
+type How = { variables: Variables; where: string; isRemade: boolean }
+
+function fillFile(source: SourceText, { variables, where, isRemade }: How, complaints: Complaint[]): Filled {
+  const { file } = source
   const pieces: Piece[] = []
-  if (!text.includes('${')) return { file, text, original: text, pieces }
+  if (!source.text.includes('${')) return { file, text: source.text, original: source.text, pieces }
+  const { text, write } = isRemade ? requoted(file, source.text) : { text: source.text, write: asItIs }
   // Every other part is what ends a line.
   const parts = text.split(LINE_BREAK)
   const comments = commentsAmong(parts.filter((_, index) => index % 2 === 0))
+  let begin = 0
   const filled = parts.map((part, index) => {
     const line = index / 2 + 1
+    const offset = begin
+    begin += part.length
     if (index % 2 === 1 || comments.has(line) || !part.includes('${')) return part
     const complain = (column: number, code: Complaint['code'], message: string): void =>
       void complaints.push({ file, line, column, code, message })
-    return fillLine(part, line, { variables, where, pieces, complain })
+    return fillLine(part, line, {
+      variables,
+      where,
+      pieces,
+      complain,
+      write: (at, value) => write(offset + at, value),
+    })
   })
   return { file, text: filled.join(''), original: text, pieces }
 }
 
+const asItIs = (_offset: number, value: string): string => value
+
 type Filling = {
+  write(at: number, value: string): string
   variables: Variables
   where: string
   pieces: Piece[]
   complain(column: number, code: Complaint['code'], message: string): void
 }
 
-function fillLine(text: string, line: number, { variables, where, pieces, complain }: Filling): string {
+function fillLine(text: string, line: number, filling: Filling): string {
+  const { variables, where, pieces, complain, write } = filling
   let longer = 0
   return text.replace(VARIABLE, (found, dollar: string, name: string, end?: string, standIn?: string, at?: number) => {
     const column = (at ?? 0) + 1
@@ -91,8 +117,9 @@ function fillLine(text: string, line: number, { variables, where, pieces, compla
       return found
     }
     const value = variables.get(name)
-    if (standIn !== undefined) return put(value || standIn)
-    if (value !== undefined) return put(value)
+    // A default stands in the text already, as its quotes want it.
+    if (standIn !== undefined && !value) return put(standIn)
+    if (value !== undefined) return put(write(at ?? 0, value))
     complain(column, 'NOT_FOUND', `no variable ${name} in ${where}, and no default: \${${name}:-default}`)
     return found
   })

@@ -138,8 +138,8 @@ function namesIn({ contents }: KeptTree): Named[] {
       .toString('utf8')
       .split(/^---/m)
       .flatMap(text => {
-        const kind = /^ {0,2}"?kind"?:\s*["']?(\w+)/m.exec(text)?.[1]
-        const name = /\bname"?:\s*["']?([\w.-]+)/.exec(text)?.[1]
+        const kind = /(?:^ {0,2}|[{,] *)"?kind"?:\s*["']?(\w+)/m.exec(text)?.[1]
+        const name = /\bname"?:\s*["']?((?:[\w.-]|\$\{[^\s}]*\})+)/.exec(text)?.[1]
         return kind === undefined || name === undefined ? [] : [{ file, kind, name }]
       })
   })

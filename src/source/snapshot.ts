@@ -171,8 +171,10 @@ async function pastRevision(wish: SourceWish, revision: string, doors: SourceDoo
 async function finished(wish: SourceWish, doors: SourceDoors, kept: Kept): Promise<Snapshot> {
   const { revision, kind, root, notes, signed } = kept
   const files = await decryptFiles(kept.files, wish.credentials ?? {}, { ...doors, directory: placeOf(wish, doors) })
+  const remade = kept.files.filter(file => kept.rendered || isEncrypted(file)).map(({ file }) => file)
   return {
     ...{ revision, kind, files, root, notes },
+    ...(remade.length > 0 && { remade }),
     ...(kept.files.some(isEncrypted) && { decrypted: true as const }),
     ...(wish.verifyFile !== undefined && signed && { signer: signed.by }),
   }

@@ -81,6 +81,8 @@ export type Snapshot = {
    * its path there.
    */
   files: { file: string; text: string }[]
+  /** Those that a tool has written anew: kustomize, or SOPS when it decrypted them. Quotes are as it likes them. */
+  remade?: readonly string[]
   /** Some of them are encrypted in the source: as they are here they are in memory only. */
   decrypted?: true
   /**

@@ -20,6 +20,8 @@ export type SourceSnapshot = {
   notes?: string[]
   /** Some of the files hold what is not in the source as it is, and may be secret: what is read of them is not kept. */
   decrypted?: true
+  /** Names of files that a tool has written anew: quotes in them are not those of the source. */
+  remade?: readonly string[]
   /** With variables of this host put into the files. */
   filled?: FilledWith
 }

@@ -7,7 +7,7 @@ import { readKept, type SourceRecord } from './store.ts'
 
 /** The snapshot with the values in its files; `where` is the file that they are from. Throws MANIFEST_INVALID. */
 export function withVariables(snapshot: SourceSnapshot, variables: Variables, where: string): SourceSnapshot {
-  const files = fillIn(snapshot.files, variables, where)
+  const files = fillIn(snapshot.files, variables, where, snapshot.remade)
   return {
     ...snapshot,
     files: files.map(({ file, text }) => ({ file, text })),

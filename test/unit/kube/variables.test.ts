@@ -137,3 +137,71 @@ describe('a mistake in what came out', () => {
     ])
   })
 })
+
+describe('a file that a tool has written anew', () => {
+  const values = new Map([
+    ['PORT', '8080'],
+    ['WORD', 'yes'],
+    ['SIGNS', `it's #1: "a" \\n`],
+    ['NAME', 'web'],
+  ])
+  const pod = [
+    'apiVersion: v1',
+    'kind: Pod',
+    'metadata:',
+    '  annotations:',
+    '    ${NAME}: ${WORD}',
+    '  name: p-${NAME}',
+    'spec:',
+    '  containers:',
+    '  - args:',
+    '    - ${PORT}',
+    "    - $${PORT} ${NONE:-it's none}",
+    '    - |',
+    '      # ${SIGNS}',
+    '    - "a: ${SIGNS}"',
+    "    - 'b: ${SIGNS}'",
+    '    env:',
+    '    - name: A',
+    '      value: ${SIGNS}',
+    '    - name: LONG',
+    '      value: ${SIGNS} and so on',
+    '        until ${NONE:-the end}',
+    '    image: localhost/a:${PORT}',
+    '    name: c',
+    '    ports:',
+    '    - containerPort: ${PORT}',
+    '      hostPort: ${PORT}',
+    '  hostNetwork: ${NONE:-false}',
+    '',
+  ].join('\n')
+  const files = (text: string) => fillIn([{ file: 'k#Pod/web', text }], values, '/etc/vars', ['k#Pod/web'])
+  const signs = values.get('SIGNS') ?? ''
+
+  test('has values as the texts and numbers that its fields want', () => {
+    const { bundle } = translate(files(pod), { baseDirectory: '/' })
+    const [made] = bundle.pods
+    const [container] = made?.containers ?? []
+    expect(made?.name).toBe('p-web')
+    expect(made?.annotations).toMatchObject({ web: 'yes' })
+    expect(container?.args).toEqual(['8080', "${PORT} it's none", `# ${signs}\n`, `a: ${signs}`, `b: ${signs}`])
+    expect(container?.env).toMatchObject([{ text: signs }, { text: `${signs} and so on until the end` }])
+    expect(container?.image).toBe('localhost/a:8080')
+    expect(container?.ports).toMatchObject([{ containerPort: 8080, hostPort: 8080 }])
+  })
+
+  test('has complaints at the place of the variable, without its value', () => {
+    const wrong = files(pod.replace('containerPort: ${PORT}', 'containerPort: ${SIGNS}'))
+    const error = failing(() => translate(wrong, { baseDirectory: '/' }))
+    const told = unfilled(error.details ?? '', wrong, values)
+    expect(told).toMatch(/^k#Pod\/web:25:22 error [A-Z_]+.*\n +25 \| {5}- containerPort: \$\{SIGNS\}/)
+    expect(told).not.toContain('#1')
+    const missing = failing(() => files(pod.replaceAll('${WORD}', '${WORDS}')))
+    expect(missing.details).toMatch(/^k#Pod\/web:5:\d+ error NOT_FOUND/)
+  })
+
+  test('that is no YAML, or of a kind that nobody knows, is filled as it is', () => {
+    expect(files('a: [${PORT}\n')[0]?.text).toBe('a: [8080\n')
+    expect(files('kind: Own\nspec: {a: 1}\nb: ${PORT}\n')[0]?.text).toBe('kind: Own\nspec: {a: 1}\nb: 8080\n')
+  })
+})
