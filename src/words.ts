@@ -72,3 +72,15 @@ export const printable = (text: string): string =>
 
 /** An object as kubectl writes it: `pod/web`. */
 export const objectLabel = ({ kind, name }: { kind: string; name: string }): string => `${kind.toLowerCase()}/${name}`
+
+const MOST_LISTED = 8
+
+/** Names in one line, not more than people read. */
+export const listed = (names: readonly string[]): string =>
+  names.length <= MOST_LISTED
+    ? names.join(', ')
+    : `${names.slice(0, MOST_LISTED).join(', ')} and ${names.length - MOST_LISTED} more`
+
+/** What a plan cannot know of objects, by their labels, whose images a registry would be asked for. */
+export const unaskedText = (labels: readonly string[]): string =>
+  `the registry was not asked: ${listed(labels)} may get a newer image`

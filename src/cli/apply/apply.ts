@@ -6,7 +6,7 @@ import type { FlagTable, Problem } from '../flags.ts'
 import { progressLine } from '../progress.ts'
 import { json } from '../table.ts'
 import { defineVerb, type Outcome, type World } from '../verb.ts'
-import { differs, planText, reportText, summaryText } from './plan-text.ts'
+import { type PlanFlags, planOutput, reportText, summaryText } from './plan-text.ts'
 import { APPLY_FLAGS, applyFlagProblems, readInputs, requestOf } from './sources.ts'
 
 const DEFAULT_WAIT = '5m'
@@ -72,16 +72,16 @@ export const apply = defineVerb({
       onFailure: (flags['on-failure'] ?? 'keep-old') as ApplyRequest['onFailure'],
       ...(waitMs !== undefined && { waitMs }),
     }
-    if (flags['dry-run']) return dryRun(request, isJson, world)
+    if (flags['dry-run']) return dryRun(request, flags, world)
     const progress = progressLine(world.err, flags.quiet)
     const report = await engine.apply(request, progress.show, world.signal).finally(() => progress.finish())
     return outcomeOf(report, { isJson, quiet: flags.quiet, beganMs, waits: flags.wait }, world)
   },
 })
 
-async function dryRun(request: ApplyRequest, isJson: boolean, world: World): Promise<Outcome> {
+async function dryRun(request: ApplyRequest, flags: PlanFlags, world: World): Promise<Outcome> {
   const plan = await (await world.engine()).planApply(request, world.signal)
-  return { stdout: isJson ? json({ plan, differs: differs(plan) }) : planText(plan) }
+  return planOutput(plan, flags)
 }
 
 type Telling = { isJson: boolean; quiet: boolean; beganMs: number; waits?: boolean }

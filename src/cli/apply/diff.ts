@@ -1,7 +1,6 @@
 /** `tspod diff -f`: what an apply would do. */
-import { json } from '../table.ts'
 import type { Outcome, World } from '../verb.ts'
-import { differs, planText } from './plan-text.ts'
+import { differs, planOutput } from './plan-text.ts'
 import { type ApplyFlags, readInputs, requestOf } from './sources.ts'
 
 /** As of diff(1) and kubectl: what has gone wrong is 2 or more. */
@@ -15,7 +14,7 @@ export async function diffManifests(flags: ApplyFlags, world: World): Promise<Ou
   const plan = await engine.planApply(request, world.signal)
   const isDifferent = differs(plan)
   return {
-    stdout: flags.output === 'json' ? json({ plan, differs: isDifferent }) : planText(plan),
+    ...planOutput(plan, flags),
     exitCode: isDifferent ? EXIT_DIFFERS : 0,
   }
 }

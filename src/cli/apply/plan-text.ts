@@ -1,8 +1,10 @@
 /** Plans and reports of applies as text. Pure. */
 import type { ApplyPlan, ApplyReport, FieldChange, PlannedObject } from '../../engine/index.ts'
+import { unaskedText } from '../../words.ts'
 import { printable } from '../output.ts'
 import { effectLabel, isHeld, isShown } from '../plan-words.ts'
-import { table } from '../table.ts'
+import { json, table } from '../table.ts'
+import type { Outcome } from '../verb.ts'
 
 /** `pod/web`. */
 export const objectLabel = ({ kind, name }: Pick<PlannedObject, 'kind' | 'name'>): string =>
@@ -11,6 +13,15 @@ export const objectLabel = ({ kind, name }: Pick<PlannedObject, 'kind' | 'name'>
 /** True when an apply would change something. */
 export const differs = ({ objects }: ApplyPlan): boolean =>
   objects.some(({ action }) => action !== 'unchanged' && action !== 'keep')
+
+export type PlanFlags = { output?: string; quiet: boolean }
+
+/** A plan as data or for people, who are told beside it what it cannot know. */
+export function planOutput(plan: ApplyPlan, { output, quiet }: PlanFlags): Pick<Outcome, 'stdout' | 'stderr'> {
+  const notes = plan.unasked === undefined ? [] : [unaskedText(plan.unasked)]
+  if (output === 'json') return { stdout: json({ plan, differs: differs(plan), notes }) }
+  return { stdout: planText(plan), stderr: quiet ? '' : notes.map(note => `note: ${printable(note)}\n`).join('') }
+}
 
 /** What would be done as a table, the fields that differ below it, and how much stays as it is. */
 export function planText({ objects }: ApplyPlan): string {

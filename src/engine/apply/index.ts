@@ -2,7 +2,7 @@
 import type { EngineContext } from '../context.ts'
 import type { ApplyPlan, ApplyRequest, DownReport } from '../types/index.ts'
 import { lockApp, planOf } from './execute.ts'
-import { look } from './prepare.ts'
+import { askedFor, look } from './prepare.ts'
 import { objectsOfApp, removeObjects } from './remove.ts'
 
 export { lookAhead } from './ahead.ts'
@@ -13,7 +13,9 @@ export { settled } from './settled.ts'
 
 /** What `apply` would do, and why; changes nothing. Throws NAME_IN_USE for what others have, WRONG_STATE, USAGE. */
 export async function planApply(context: EngineContext, request: ApplyRequest, _: AbortSignal): Promise<ApplyPlan> {
-  return planOf(request, await look(context, request))
+  const prepared = await look(context, request)
+  const unasked = askedFor(request, prepared.planned)
+  return { ...planOf(request, prepared), ...(unasked.length > 0 && { unasked }) }
 }
 
 /** Takes an app down, by its records alone; volumes only where they are asked for. Throws NO_SUCH_OBJECT. */

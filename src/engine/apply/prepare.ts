@@ -1,5 +1,6 @@
 /** Before the first change: images are here, and everything that can be refused has been. */
 import type { Bundle, ContainerSpec, PodSpec } from '../../model.ts'
+import { objectLabel } from '../../words.ts'
 import type { EngineContext } from '../context.ts'
 import {
   clashOnPorts,
@@ -133,6 +134,13 @@ export async function look(context: EngineContext, request: ApplyRequest): Promi
 
 /** A Job that has begun is not begun again for an image. */
 const isAskedFor = (pod: PodSpec): boolean => pod.job === undefined && wantedBy(pod).some(pullsAnyway)
+
+/** Labels of the objects for which an apply of this plan asks a registry although their images are here. */
+export function askedFor(request: ApplyRequest, planned: readonly Planned[]): string[] {
+  const made = new Set(madeBy(planned, request).pods)
+  const pods = request.bundle.pods.filter(pod => (made.has(pod) ? wantedBy(pod).some(pullsAnyway) : isAskedFor(pod)))
+  return [...new Set(pods.map(({ origin }) => objectLabel(origin)))]
+}
 
 async function preflight(context: EngineContext, request: ApplyRequest, { planned, world }: Prepared): Promise<void> {
   const bundle = madeBy(planned, request)

@@ -2,7 +2,7 @@
  * What a tick does with a source, decided from what is known so far. Pure: the loop asks at each step, and does what it
  * is told.
  */
-import { objectLabel } from '../../words.ts'
+import { listed, objectLabel } from '../../words.ts'
 import type { ApplyPlan, ReconcileWish, SourceFailure, Suspension } from '../types/index.ts'
 
 /** `skip`: all is as it should be, nothing is to be done. `refuse`: something is wrong, and nothing may be done. */
@@ -111,14 +111,6 @@ export function judgePrune(plan: ApplyPlan, allowed: number | undefined): Verdic
     remedy: `if that is meant: tspod gitops reconcile ${plan.app} --allow-prune ${going.length}`,
   }
 }
-
-const MOST_LISTED = 8
-
-/** Names in one line, not more than people read. */
-export const listed = (names: readonly string[]): string =>
-  names.length <= MOST_LISTED
-    ? names.join(', ')
-    : `${names.slice(0, MOST_LISTED).join(', ')} and ${names.length - MOST_LISTED} more`
 
 /** What of a plan changes anything, in a few words; undefined when nothing does. */
 export function changesOf(plan: ApplyPlan): string | undefined {

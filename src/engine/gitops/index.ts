@@ -10,10 +10,11 @@ import { dirname, join } from 'node:path'
 import { isTspodError, TspodError } from '../../errors.ts'
 import { removeTree } from '../../files.ts'
 import { gitopsDirectory } from '../../paths.ts'
+import { listed, unaskedText } from '../../words.ts'
 import type { EngineContext } from '../context.ts'
 import { readPods, takeLock } from '../state/index.ts'
 import type { AppView, Engine, Gitops, ReconcileWish, RunView, SourcePlan, SourceWish, Told } from '../types/index.ts'
-import { judgePrune } from './decide.ts'
+import { changesOf, judgePrune } from './decide.ts'
 import { driftIgnored } from './drift.ts'
 import { exported } from './export.ts'
 import type { Hands } from './hands.ts'
@@ -173,10 +174,16 @@ async function planOf(hands: Hands, name: string, wish: ReconcileWish, signal: A
   const [, { job, notes }] = await Promise.all([noteSeen(work, snapshot), prepare(work, snapshot, progress)])
   const plan = await hands.plan(job, signal)
   const pruning = judgePrune(plan, wish.allowPrune)
+  const { unasked = [] } = plan
+  // A reconcile that finds nothing else to do asks nobody.
+  const images =
+    changesOf(plan) === undefined
+      ? `no registry is asked while nothing else differs: ${listed(unasked)} stays with the image that is here`
+      : unaskedText(unasked)
   return {
     revision: snapshot.revision,
     ...(snapshot.signer !== undefined && { signer: snapshot.signer }),
-    notes,
+    notes: unasked.length === 0 ? notes : [...notes, images],
     plan,
     ...(pruning.do === 'refuse' && { refused: pruning.reason }),
   }

@@ -2,9 +2,9 @@
  * What of a reconcile people want to be told of. Pure: told once is what has begun, not what goes on, and that is
  * decided here, by the records before and after.
  */
-import { objectLabel, printable } from '../../words.ts'
+import { listed, objectLabel, printable } from '../../words.ts'
 import type { RunView, SourceFailure } from '../types/index.ts'
-import { listed, short } from './decide.ts'
+import { short } from './decide.ts'
 import type { SourceRecord } from './store.ts'
 
 export type SourceEvent = 'failing' | 'recovered' | 'applied' | 'rolled back' | 'drift corrected' | 'drift observed'

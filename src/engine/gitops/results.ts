@@ -1,10 +1,10 @@
 /** What a reconcile has come to, in the records, the history and the journal. */
 
 import { TspodError } from '../../errors.ts'
-import { objectLabel } from '../../words.ts'
+import { listed, objectLabel } from '../../words.ts'
 import type { Transaction } from '../state/index.ts'
 import type { ApplyReport, ReconcileWish, RunView, Stage, Told } from '../types/index.ts'
-import { type BadRevision, countFailure, listed, pauseAfter, retryAt } from './decide.ts'
+import { type BadRevision, countFailure, pauseAfter, retryAt } from './decide.ts'
 import type { Hands, SourceSnapshot } from './hands.ts'
 import { heal } from './heal.ts'
 import type { Progress } from './prepare.ts'

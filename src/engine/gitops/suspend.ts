@@ -1,10 +1,10 @@
 /** Suspensions of sources and of single objects: written by people, ended by them or by the clock. */
 
 import { TspodError } from '../../errors.ts'
-import { objectLabel } from '../../words.ts'
+import { listed, objectLabel } from '../../words.ts'
 import type { EngineContext } from '../context.ts'
 import type { Suspension } from '../types/index.ts'
-import { isOver, listed } from './decide.ts'
+import { isOver } from './decide.ts'
 import { readSource, type SourceRecord, tellOfSource, updateSource } from './store.ts'
 
 /** See `Gitops.suspend`. */

@@ -75,7 +75,11 @@ export type PlannedObject = ObjectName & {
   pods?: Omit<PlannedObject, 'pods' | 'wave'>[]
 }
 
-export type ApplyPlan = { app: string; objects: PlannedObject[] }
+/**
+ * `unasked`: labels of objects for whose images an apply asks a registry, as imagePullPolicy says, and a plan does not: it
+ * goes by what is here. Absent when there are none, and once the registry was asked.
+ */
+export type ApplyPlan = { app: string; objects: PlannedObject[]; unasked?: string[] }
 
 export type ApplyOutcome =
   | 'created'

@@ -140,6 +140,15 @@ describe('apply', () => {
     const before = await running()
     expect((await apply(cell, manifest(web('Always')))).told).toEqual(['pod/web configured'])
     expect((await apply(cell, manifest(web('Always')))).told).toEqual(['pod/web unchanged'])
+    const told = 'the registry was not asked: pod/web may get a newer image'
+    for (const verb of [['diff'], ['apply', '--dry-run']]) {
+      const args = [...verb, '--app', 'shop', '-f', '-']
+      const planned = await tspod(cell, args, { input: manifest(web('Always')) })
+      expect(planned).toMatchObject({ exitCode: 0, stdout: '1 unchanged\n', stderr: `note: ${told}\n` })
+      const data = JSON.parse(await succeeds(cell, [...args, '-o', 'json'], { input: manifest(web('Always')) }))
+      expect(data).toMatchObject({ notes: [told], plan: { unasked: ['pod/web'] } })
+    }
+    expect((await diff(cell, manifest(web('IfNotPresent')))).plan).not.toHaveProperty('unasked')
     expect(await running()).toEqual(before)
     const more = manifest(web('Always'), pod('new', { image, imagePullPolicy: 'Always' }))
     const refused = await tspod(cell, ['apply', '--app', 'shop', '-f', '-'], { input: more })

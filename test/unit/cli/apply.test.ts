@@ -120,11 +120,24 @@ pod/web
     expect([dry.stdout, dry.exitCode]).toEqual([stdout, undefined])
   })
 
+  test('says for whom a registry would be asked, once and for people who want to know', async () => {
+    const labels = Array.from({ length: 10 }, (_, index) => `pod/p${index}`)
+    const { engine } = asking({ planApply: async () => ({ ...SAME, unasked: labels }) })
+    const { stderr, stdout } = await run('diff -f web.yaml', engine)
+    const said = `${labels.slice(0, 8).join(', ')} and 2 more may get a newer image`
+    expect([stdout, stderr]).toEqual(['1 unchanged\n', `note: the registry was not asked: ${said}\n`])
+    expect((await run('diff -f web.yaml --quiet', engine)).stderr).toBe('')
+    expect(JSON.parse((await run('diff -f web.yaml -o json', engine)).stdout ?? '')).toMatchObject({
+      notes: [`the registry was not asked: ${said}`],
+      plan: { unasked: labels },
+    })
+  })
+
   test('in which nothing differs ends with 0', async () => {
     const { engine } = asking({})
     expect(await run('diff -f web.yaml', engine)).toMatchObject({ stdout: '1 unchanged\n', exitCode: 0 })
     const said = JSON.parse((await run('diff -f web.yaml -o json', engine)).stdout ?? '') as object
-    expect(said).toEqual({ plan: SAME, differs: false })
+    expect(said).toEqual({ plan: SAME, differs: false, notes: [] })
   })
 })
 
