@@ -46,6 +46,8 @@ export type Hands = {
   variables(file: string): Promise<Variables>
   /** What of the host has a say in whether an apply succeeds; the same text while nothing has changed. */
   host(app: string, filled?: FilledWith): Promise<string>
+  /** Labels of what the source has applied and what is not ready, or not as it should be. */
+  unready(source: SourceRecord): Promise<string[]>
   /** What pods on this host have that only one can have. */
   claims(): Promise<Claim[]>
   /** What is wrong with the host's paths that the bundle names, each with its place. */

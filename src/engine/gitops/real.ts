@@ -9,6 +9,7 @@ import { findImage, listImages } from '../../oci/index.ts'
 import { gitopsDirectory } from '../../paths.ts'
 import { collectSnapshots, readSnapshot, readVariables, revisionNow, tidyMirror } from '../../source/index.ts'
 import { systemdPresent } from '../../systemd/index.ts'
+import { objectLabel } from '../../words.ts'
 import type { EngineContext } from '../context.ts'
 import { type PodRecord, readPods } from '../state/index.ts'
 import type { Engine } from '../types/index.ts'
@@ -19,7 +20,7 @@ import { type Claim, claimsOfPod } from './preflight.ts'
 import type { SourceRecord } from './store.ts'
 import { openUnitMode } from './unit-mode.ts'
 
-type Applying = Pick<Engine, 'apply' | 'planApply' | 'settled'>
+type Applying = Pick<Engine, 'apply' | 'planApply' | 'settled' | 'apps'>
 
 /** Everything the loop does, done for real. */
 export function realHands(context: EngineContext, engine: Applying): Hands {
@@ -33,6 +34,7 @@ export function realHands(context: EngineContext, engine: Applying): Hands {
     translate: (files, root, keptWith) => translateFiles(context, { files, root, keptWith }),
     variables: async file => readVariables(file),
     host: (app, filled) => hostState(context, app, filled),
+    unready: source => unreadyOf(engine, source),
     claims: () => allClaims(context),
     paths: wrongPaths,
     images: bundle => imagesOf(context, bundle),
@@ -72,6 +74,13 @@ const sourceDoors = (context: EngineContext, signal: AbortSignal) => ({
 async function getReady(context: EngineContext): Promise<void> {
   if (systemdPresent()) context.manager.prepare()
   await (await import('../apply/index.ts')).lookAhead(context)
+}
+
+/** Units say so themselves: one that does not come up cannot be started. */
+async function unreadyOf(engine: Applying, { name, units }: SourceRecord): Promise<string[]> {
+  const app = units ? undefined : (await engine.apps()).find(each => each.name === name)
+  if (app === undefined || app.health === 'Healthy') return []
+  return app.objects.filter(({ ready = 0, total = 0 }) => ready < total).map(objectLabel)
 }
 
 type Files = { files: SourceSnapshot['files']; root: string; keptWith: string | undefined }

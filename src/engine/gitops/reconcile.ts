@@ -4,6 +4,7 @@
  */
 import { isTspodError, TspodError } from '../../errors.ts'
 import type { Bundle } from '../../model.ts'
+import { listed } from '../../words.ts'
 import type { ApplyPlan, ApplyReport, ReconcileWish, RunView, Told } from '../types/index.ts'
 import {
   type BadRevision,
@@ -97,6 +98,7 @@ async function bring(work: Work, prepared: Prepared, progress: Progress): Promis
   }
   const { plan = report?.plan, verdict, id, bad } = begun
   if (plan === undefined || verdict === undefined) throw new Error('apply has not asked whether it may')
+  if (id === undefined && changesOf(plan) === undefined) await refuseUnready(work, prepared.snapshot, progress)
   if (id === undefined) return settled(work, prepared.snapshot, prepared.bundle, plan, verdict)
   const { signer } = prepared.snapshot
   const facts = {
@@ -136,6 +138,21 @@ async function judge(
   })
   told(`applying ${short(revision)}: ${verdict.reason}`)
   return true
+}
+
+/**
+ * What a revision has made stands as the source says, and is still not ready, for which it has failed: that is no
+ * recovery. Throws GITOPS_WAITS.
+ */
+async function refuseUnready({ hands, source }: Work, { revision }: SourceSnapshot, progress: Progress): Promise<void> {
+  const bad = await readBad(hands.store, source.name, revision)
+  const unready = bad === undefined ? [] : await hands.unready(source)
+  if (bad === undefined || unready.length === 0) return
+  progress.stage = 'apply'
+  const message = `${short(revision)} has failed (${bad.reason}), and ${listed(unready)} is not ready yet`
+  throw new TspodError('GITOPS_WAITS', message, {
+    remedy: 'correct it in the source; what is wrong is in `tspod logs` and `tspod events`',
+  })
 }
 
 /** Another app has taken a name since the preflight: nothing was changed, and the revision is not to blame. */

@@ -47,6 +47,9 @@ test('one that never becomes ready keeps no other one back', async () => {
     'well applied',
   ])
   expect(exitCode).toBe(1)
+  // It stands as its source says, and is no better for that.
+  expect(await sources.reconcile('a-never')).toMatchObject({ exitCode: 1, run: { failure: { code: 'GITOPS_WAITS' } } })
+  expect(await sources.status('a-never')).toMatchObject({ status: 'Failing', applied: null })
   expect(stderr.split('\n').filter(line => line !== '' && !/^(a-never|good|well): /.test(line))).toEqual([])
 }, 90_000)
 

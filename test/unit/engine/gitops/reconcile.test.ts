@@ -151,6 +151,27 @@ describe('nothing goes because of', () => {
 })
 
 describe('a revision that does not become ready', () => {
+  test('and whose pods stay as they are goes on failing, told once, until they are ready', async () => {
+    fake.commit({ 'a.yaml': pod('a') })
+    fake.world.broken.add('a')
+    expect(await fake.tick()).toMatchObject({ outcome: 'failed' })
+    // It runs as the source says, which is all that a plan looks at.
+    fake.world.running.set('a', 'localhost/a:1')
+    fake.world.unready.add('a')
+    for (const insist of [false, true]) {
+      const run = await fake.tick({ insist })
+      expect(run).toMatchObject({ outcome: 'refused', failure: { stage: 'apply', code: 'GITOPS_WAITS' } })
+      expect(run.reason).toMatch(/^r2 has failed \(.*\), and pod\/a is not ready yet$/)
+    }
+    const { applied, failure } = await fake.source()
+    expect([applied, failure?.code, failure?.times]).toEqual([undefined, 'PARTIAL_FAILURE', 1])
+    expect(await fake.events()).toEqual(['ReconciliationFailed'])
+    fake.world.unready.clear()
+    expect(await fake.tick()).toMatchObject({ outcome: 'unchanged' })
+    expect(await fake.source()).toMatchObject({ applied: { revision: 'r2' } })
+    expect(await fake.events()).toEqual(['ReconciliationFailed', 'Recovered'])
+  })
+
   const badCommit = async (): Promise<void> => {
     await applied({ 'a.yaml': pod('a') })
     fake.world.broken.add('b')

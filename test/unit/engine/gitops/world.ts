@@ -47,6 +47,8 @@ export async function openWorld(wish: Partial<SourceWish> = {}) {
     images: { 'localhost/a:1': 'id-a1' } as Record<string, string>,
     /** Pods that do not become ready. */
     broken: new Set<string>(),
+    /** Pods that run and are not ready. */
+    unready: new Set<string>(),
     /** Ends the process in the middle of an apply. */
     killedBefore: undefined as string | undefined,
     nowMs: 1000,
@@ -93,6 +95,7 @@ export async function openWorld(wish: Partial<SourceWish> = {}) {
     translate: async (files, root) => translate(files, { baseDirectory: root }),
     variables: async () => new Map(Object.entries(world.variables)),
     host: async (_, filled) => `${world.host} ${filled?.digest ?? ''}`,
+    unready: async () => [...world.unready].map(name => `pod/${name}`),
     claims: async () => world.others,
     paths: async () => [],
     images: async () => world.images,
