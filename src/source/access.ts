@@ -1,5 +1,5 @@
 /** What git is given to get in: keys, tokens, certificates. None of it is ever part of an argv or a message. */
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMissing, TspodError } from '../errors.ts'
 import { FIXED_PATH } from '../process.ts'
@@ -82,10 +82,27 @@ function readSecret(file: string): string {
   }
 }
 
+/** Throws SOURCE_FETCH when a file cannot be read. */
+function requireReadable(file: string, what: string): void {
+  try {
+    if (statSync(file).isFile()) {
+      closeSync(openSync(file, 'r'))
+      return
+    }
+  } catch (cause) {
+    const why = isMissing(cause) ? 'no such file or directory' : (cause as Error).message
+    throw fetchFailure(`${what} cannot be read: open ${file}: ${why}`, 'check the path and its permissions', { cause })
+  }
+  throw fetchFailure(`${what} cannot be read: ${file} is no regular file`, 'name the file itself')
+}
+
 /** ssh reads nothing but this: no configuration of anybody, no agent, no forwarding, no commands. */
 function ssh(credentials: Credentials, env: Env, directory: string): Record<string, string> {
   const key = credentialFile(credentials.sshKeyFile, env, 'git-ssh-key')
   const hosts = credentialFile(credentials.knownHostsFile, env, 'git-known-hosts')
+  // ssh goes on without, and says in the end that nobody lets it in.
+  if (key !== undefined) requireReadable(key, 'the key of ssh')
+  if (hosts !== undefined) requireReadable(hosts, 'the file of known hosts')
   const lines = [
     'BatchMode yes',
     'StrictHostKeyChecking yes',

@@ -107,9 +107,12 @@ export async function gitOutput(
   })
 }
 
-/** git's own reason, which is not always its last line. */
+/** git's own reason, which is not always its last line; where it could not read, that of who should have let it. */
 export function lastWords({ stderr, exitCode }: Finished): string {
   const lines = stderr.trim().split('\n')
+  const before = lines.indexOf('fatal: Could not read from remote repository.') - 1
+  const deeper = lines.slice(0, Math.max(0, before + 1)).findLast(line => line.trim() !== '')
+  if (deeper !== undefined) return deeper.trim().replace(/^fatal: /, '')
   const told = lines.findLast(line => /^(?:fatal|error|remote): /.test(line)) ?? lines.at(-1)
   return told?.replace(/^(?:fatal|error): /, '') || `it ended with code ${exitCode}`
 }

@@ -1,6 +1,6 @@
 export { kindOfDirectory } from './checkout.ts'
 export { tidyMirror } from './commits.ts'
-export { readSnapshot, revisionNow } from './snapshot.ts'
+export { readSnapshot, revisionNow, sourcePathProblem } from './snapshot.ts'
 export { collectSnapshots, type Garbage } from './store.ts'
 export type { Credentials, GitRef, Snapshot, SourceDoors, SourceFrom, SourceWish, WatchedPath } from './types.ts'
 export { readVariables } from './variables.ts'

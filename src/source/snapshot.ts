@@ -7,7 +7,7 @@ import { checkedOut, whatIsDirty } from './checkout.ts'
 import { currentTip, fetchTip, type GitFrom, gitDoors, mayRewind, mirrorOf } from './commits.ts'
 import { decryptFiles, isEncrypted } from './decrypt.ts'
 import { readDirectory } from './directory.ts'
-import { vanished } from './failure.ts'
+import { untrusted, vanished } from './failure.ts'
 import { readCommit } from './git-tree.ts'
 import { mayBeManifest } from './manifests.ts'
 import { type Material, readMaterial } from './material.ts'
@@ -40,6 +40,12 @@ export async function revisionNow(wish: SourceWish, doors: SourceDoors): Promise
 async function readOnce(wish: SourceWish, doors: SourceDoors): Promise<Snapshot> {
   const { from, revision } = wish
   if (revision !== undefined) return finished(wish, doors, await pastRevision(wish, revision, doors))
+  if (from.kind === 'directory' && wish.verifyFile !== undefined) {
+    throw untrusted(
+      `${from.dir} is a plain directory: nothing in it is signed, and only what is signed is wanted`,
+      'add the source again without --verify, or from a repository; nothing was changed',
+    )
+  }
   if (from.kind === 'directory') return finished(wish, doors, await readPlainDirectory(wish, from.dir, doors))
   const kept = await readGit(wish, from, doors)
   const snapshot = await finished(wish, doors, kept)
@@ -182,11 +188,8 @@ async function finished(wish: SourceWish, doors: SourceDoors, kept: Kept): Promi
 
 /** The wish with its path as git writes paths. Throws USAGE for a name or a path that is none. */
 function checkedWish(wish: SourceWish): SourceWish {
-  const path = (wish.path ?? '')
-    .replace(/^(?:\.\/+)+/, '')
-    .replace(/\/+$/, '')
-    .replace(/^\.$/, '')
-  const problem = path === '' ? undefined : (nameProblem(path) ?? (path.length > MAX_PATH ? 'is too long' : undefined))
+  const path = tidied(wish.path ?? '')
+  const problem = sourcePathProblem(path)
   if (problem !== undefined) {
     throw new TspodError('USAGE', `the path "${path}" ${problem}`, {
       remedy: 'name a directory inside the source, for example apps/web',
@@ -196,6 +199,20 @@ function checkedWish(wish: SourceWish): SourceWish {
   throw new TspodError('USAGE', `"${wish.name}" is no name for a source`, {
     remedy: 'use lower-case letters, digits and -',
   })
+}
+
+const tidied = (path: string): string =>
+  path
+    .replace(/^(?:\.\/+)+/, '')
+    .replace(/\/+$/, '')
+    .replace(/^\.$/, '')
+
+/** Why a path inside a source is none, in words that follow it; undefined for one that may be. */
+export function sourcePathProblem(asked: string): string | undefined {
+  if (asked.startsWith('/')) return 'begins with /, and not in the source'
+  const path = tidied(asked)
+  if (path === '') return undefined
+  return nameProblem(path) ?? (path.length > MAX_PATH ? 'is too long' : undefined)
 }
 
 /** It is part of a file's name. */

@@ -1,5 +1,5 @@
 /** `tspod gitops suspend`, `resume`, `rollback` and `remove`. */
-import { EXIT_OWN_ERROR } from '../../errors.ts'
+import { EXIT_OWN_ERROR, TspodError } from '../../errors.ts'
 import type { FlagTable, Problem } from '../flags.ts'
 import { printable } from '../output.ts'
 import { parseSince } from '../since.ts'
@@ -41,6 +41,11 @@ export const suspend = defineVerb({
   ],
   async run({ flags, operands: [name = '', ...objects] }, world) {
     const untilMs = flags.until === undefined ? undefined : timeAhead(flags.until, world.clock.nowMs())
+    if (untilMs !== undefined && untilMs <= world.clock.nowMs()) {
+      throw new TspodError('USAGE', `--until ${printable(flags.until ?? '')} has passed: nothing would be suspended`, {
+        remedy: 'write a time to come: +2h, or 2026-12-24T18:00:00Z; `tspod gitops resume` ends a suspension',
+      })
+    }
     const suspension = {
       reason: printable(flags.reason ?? 'no reason given'),
       author: authorOf(world),
@@ -139,7 +144,8 @@ export const remove = defineVerb({
     const gitops = await gitopsOf(world)
     await gitops.history(name, 1)
     const warning = await unwatchSource(name, world)
-    const { failures } = await gitops.remove(name, { prune: flags.prune }, world.signal)
+    const told = (text: string): void => void world.err.write(`${text}\n`)
+    const { failures } = await gitops.remove(name, { prune: flags.prune }, told, world.signal)
     if (failures.length === 0) return { stdout: `${name}\n`, stderr: warning }
     const lines = [
       ...failures.map(printable),

@@ -1,16 +1,17 @@
 /** `tspod gitops add`: a directory or a repository becomes the truth of what runs. */
-import { isAbsolute, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { parseDuration } from '../../duration.ts'
 import type { SourceWish } from '../../engine/index.ts'
+import { TspodError } from '../../errors.ts'
 import type { Credentials, GitRef, SourceFrom } from '../../source/index.ts'
-import type { FlagTable, Problem } from '../flags.ts'
+import type { FlagTable } from '../flags.ts'
 import { printable } from '../output.ts'
 import { defineVerb, type Input, type World } from '../verb.ts'
+import { addFlagProblems, addWarnings } from './add-flags.ts'
 import { NAME_HELP, nameProblems } from './common.ts'
 import { watchSource } from './watch.ts'
 
 const DEFAULT_INTERVAL_MS = 5 * 60_000
-const MIN_INTERVAL_MS = 10_000
 const DEFAULT_TIMEOUT_MS = 5 * 60_000
 
 const FLAGS = {
@@ -108,13 +109,15 @@ export const add = defineVerb({
     },
   ],
   flags: FLAGS,
-  check: flagProblems,
+  // A name that is missing is told once.
+  check: ({ flags, operands: [name] }) => [...(name ? nameProblems(name) : []), ...addFlagProblems(flags)],
   async run(input, world) {
     const wish = await wishOf(input, world)
     const gitops = await (await world.engine()).gitops()
+    const warnings = addWarnings(wish, await gitops.sources())
     await gitops.add(wish)
     const hint = input.flags.watch ? await watchSource(wish, world) : notWatched(wish.name)
-    return { stdout: `${wish.name}\n`, stderr: hint }
+    return { stdout: `${wish.name}\n`, stderr: `${warnings.join('')}${hint}` }
   },
 })
 
@@ -153,7 +156,17 @@ async function fromOf(flags: AddInput['flags'], absolute: (path: string) => stri
   const dir = absolute(flags.dir ?? '.')
   // Found out once: a checkout whose .git is gone must not turn into a plain directory by itself.
   const { kindOfDirectory } = await import('../../source/index.ts')
-  return { kind: await kindOfDirectory(dir), dir }
+  const kind = await kindOfDirectory(dir)
+  if (kind === 'directory' && flags.verify !== undefined) {
+    throw new TspodError(
+      'USAGE',
+      `--verify is about commits, and ${printable(dir)} has none: it is a plain directory`,
+      {
+        remedy: 'name a checkout or a repository, or leave --verify out and say who may write to the directory',
+      },
+    )
+  }
+  return { kind, dir }
 }
 
 function credentialsOf(flags: AddInput['flags'], absolute: (path: string) => string): Credentials | undefined {
@@ -167,35 +180,4 @@ function credentialsOf(flags: AddInput['flags'], absolute: (path: string) => str
   const given = Object.entries(files).flatMap(([key, path]) => (path === undefined ? [] : [[key, absolute(path)]]))
   const all = { ...Object.fromEntries(given), ...(flags.username !== undefined && { username: flags.username }) }
   return Object.keys(all).length === 0 ? undefined : (all as Credentials)
-}
-
-/** What is wrong that can be told without looking at anything. */
-function flagProblems({ flags, operands: [name = ''] }: AddInput): Problem[] {
-  const problems = nameProblems(name)
-  if ((flags.dir === undefined) === (flags.git === undefined)) {
-    problems.push({ message: 'say where the manifests are: either --dir DIR or --git URL' })
-  }
-  const refs = (['branch', 'tag', 'commit'] as const).filter(flag => flags[flag] !== undefined)
-  if (refs.length > 1) problems.push({ message: `--${refs.join(' and --')} exclude each other` })
-  if (refs.length > 0 && flags.git === undefined) problems.push({ message: `--${refs[0]} needs --git` })
-  for (const flag of ['notify', 'metrics'] as const) {
-    const path = flags[flag]
-    if (path !== undefined && !isAbsolute(path)) {
-      const message = `invalid argument "${printable(path)}" for "--${flag}" flag: not an absolute path`
-      problems.push({ message, remedy: 'write it from / on: it is used by the timer as well' })
-    }
-  }
-  if (flags.metrics !== undefined && !/[^/]\.prom$/.test(flags.metrics)) {
-    const message = `invalid argument "${printable(flags.metrics)}" for "--metrics" flag: it does not end in .prom`
-    problems.push({ message, remedy: 'the textfile collector reads no other files: write for example tspod.prom' })
-  }
-  for (const flag of ['interval', 'timeout'] as const) {
-    const text = flags[flag]
-    const ms = text === undefined ? undefined : parseDuration(text)
-    if (text !== undefined && (ms === undefined || (flag === 'interval' && ms < MIN_INTERVAL_MS))) {
-      const wanted = flag === 'interval' ? 'a time of at least 10s' : 'a time such as 90s or 5m'
-      problems.push({ message: `invalid argument "${text}" for "--${flag}" flag: write ${wanted}` })
-    }
-  }
-  return problems
 }

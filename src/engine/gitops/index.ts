@@ -80,9 +80,9 @@ export function openGitops(context: EngineContext, engine: Applying): Gitops {
     rollback: (name, to, author, told, signal) =>
       locked(context, { name, told, signal }, () => rollBack(hands, name, to, author, told, signal)),
     export: (name, revision) => exported(store, name, revision),
-    remove: async (name, { prune }, signal) => {
+    remove: async (name, { prune }, told, signal) => {
       const source = await readSource(store, name)
-      await using lock = await lockSource(context, name, () => undefined, signal)
+      await using lock = await lockSource(context, name, told, signal)
       const failures = prune ? await removeAll(context, engine, name, signal) : []
       if (failures.length > 0) return { failures }
       await write(async tx => {

@@ -159,5 +159,5 @@ export type Gitops = {
   /** What was applied last, or the revision that is named. Throws NO_SUCH_OBJECT, AMBIGUOUS_ID. */
   export(name: string, revision: string | undefined): Promise<ExportedRevision>
   /** `prune`: all that it has applied goes as well, but for volumes. */
-  remove(name: string, how: { prune: boolean }, signal: AbortSignal): Promise<{ failures: string[] }>
+  remove(name: string, how: { prune: boolean }, told: Told, signal: AbortSignal): Promise<{ failures: string[] }>
 }

@@ -57,6 +57,7 @@ describe('add', () => {
   const added = async (...flags: string[]): Promise<SourceWish | undefined> => {
     let wish: SourceWish | undefined
     await run(['gitops', 'add', 'shop', ...flags, '--watch=false'], {
+      sources: async () => [],
       add: async asked => {
         wish = asked
       },
@@ -108,6 +109,11 @@ describe('add', () => {
     [['shop', '--git', 'a', '--branch', 'main', '--tag', 'x'], '--branch and --tag exclude each other'],
     [['shop', '--dir', 'a', '--interval', '1s'], 'at least 10s'],
     [['shop', '--dir', 'a', '--timeout', 'soon'], 'write a time'],
+    [['shop', '--dir', 'a', '--timeout', '0s'], 'at least 1s'],
+    [['shop', '--dir', 'a', '--ssh-key', 'id'], '--ssh-key needs --git'],
+    [['shop', '--dir', 'a', '--token-file', 't'], '--token-file needs --git'],
+    [['shop', '--dir', 'a', '--path', '../b'], '"../b" for "--path" flag: it has a name that leads out'],
+    [['shop', '--dir', 'a', '--path', '/b'], '"/b" for "--path" flag: it begins with /, and not in the source'],
     [['shop', '--dir', 'a', '--notify', 'tell'], '"tell" for "--notify" flag: not an absolute path'],
     [['shop', '--dir', 'a', '--metrics', 'x.prom'], '"x.prom" for "--metrics" flag: not an absolute path'],
     [['shop', '--dir', 'a', '--metrics', '/m/x.txt'], 'it does not end in .prom'],
@@ -115,6 +121,45 @@ describe('add', () => {
   ])('%j is refused', async (args, message) => {
     await expect(interpret(['gitops', 'add', ...args], 80)).rejects.toThrow(message)
   })
+})
+
+describe('add warns', () => {
+  const said = async (others: readonly SourceView[], ...flags: string[]): Promise<string | undefined> => {
+    const gitops = { add: async () => undefined, sources: async () => [...others] }
+    return (await run(['gitops', 'add', 'new', '--watch=false', ...flags], gitops)).stderr
+  }
+  const fetched = ['--git', 'https://git.example/shop.git', '--branch', 'main']
+  test('of files that are not there, and of a second source of the same manifests', async () => {
+    const told = await said([source], ...fetched, '--ssh-key', '/none/id', '--verify', '/')
+    expect(told?.split('\n').filter(line => line.startsWith('warning: '))).toEqual([
+      'warning: there is no file /none/id: nothing can be read until it is there',
+      'warning: there is no file /: nothing can be read until it is there',
+      'warning: shop is a source of the same manifests: what one of the two has applied, the other cannot have',
+    ])
+  })
+  test('of values that are not there', async () => {
+    expect(await said([], ...fetched, '--vars', '/none/vars')).toContain('warning: there is no file /none/vars: ')
+  })
+  test.each([
+    ['another branch', ['--git', 'https://git.example/shop.git', '--branch', 'other']],
+    ['another path', [...fetched, '--path', 'apps']],
+    ['values of its own', [...fetched, '--vars', '/etc/hostname']],
+  ])('not of %s', async (_, flags) => {
+    expect(await said([source], ...flags)).not.toContain('warning')
+  })
+  test('nothing of a name that is missing but that', async () => {
+    await expect(interpret(['gitops', 'add', '--dir', 'a'], 80)).rejects.toThrow('requires at least 1 arg(s)')
+  })
+})
+
+test('a plain directory has no commits that could be signed', async () => {
+  const adding = run(['gitops', 'add', 'new', '--dir', '/tmp', '--verify', '/etc/hostname'], {})
+  await expect(adding).rejects.toThrow('--verify is about commits, and /tmp has none')
+})
+
+test('a suspension ends in the future', async () => {
+  const suspending = run(['gitops', 'suspend', 'shop', '--until', '2020-01-01'], {})
+  await expect(suspending).rejects.toThrow('--until 2020-01-01 has passed: nothing would be suspended')
 })
 
 describe('reconcile', () => {
