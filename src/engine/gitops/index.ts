@@ -137,6 +137,7 @@ async function settle(
   told: Told,
   signal: AbortSignal,
 ): Promise<RunView> {
+  let last: string | undefined
   for (let round = 1; ; round++) {
     const run = await reconcileOnce(hands, name, wish, told, signal)
     if (run.outcome === 'skipped') return run
@@ -147,8 +148,10 @@ async function settle(
       if (isTspodError(error)) return undefined
       throw error
     })
-    if (now === undefined || now === run.revision) return run
-    told('the source has changed meanwhile')
+    // Of a commit that could not be read the run has no revision: it is looked at once more, and not for ever.
+    if (now === undefined || now === (run.revision ?? last)) return run
+    if (run.revision !== undefined) told('the source has changed meanwhile')
+    last = now
   }
 }
 

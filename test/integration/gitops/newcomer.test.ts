@@ -63,6 +63,14 @@ test('a branch that is deleted stops nothing, and says so', async () => {
   expect(await sources.running()).toEqual(before)
 })
 
+test('a checkout without a manifest is refused, and not said to change all the time', async () => {
+  await sources.repository('shop', { README: 'nothing yet' })
+  await sources.add('shop')
+  const { run, stderr } = await sources.reconcile('shop')
+  expect(run).toMatchObject({ outcome: 'refused', failure: { code: 'SOURCE_EMPTY' } })
+  expect(stderr.split('\n').slice(0, 2)).toEqual(['reading the source', `refused: ${run.reason}`])
+})
+
 test('what ssh lacks is told by its name, and by ssh', async () => {
   const url = 'ssh://git@127.0.0.1:2/x.git'
   const add = await tspod(cell, ['gitops', 'add', 'shop', '--git', url, '--ssh-key', '/tmp/none', '--watch=false'])
