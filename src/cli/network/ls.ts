@@ -1,21 +1,13 @@
 /** `tspod network ls`, `tspod network inspect`. */
 import type { NetworkView } from '../../engine/index.ts'
-import { EXIT_OWN_ERROR, isTspodError } from '../../errors.ts'
-import { failureText } from '../failure.ts'
 import { badPattern, groupFilters, passesAll, pattern, problemsOf, type Rules } from '../filter-rules.ts'
 import type { FlagTable } from '../flags.ts'
-import { FILTER_FLAG, FORMAT_FLAG } from '../list-flags.ts'
-import { printableLines } from '../output.ts'
-import { table } from '../table.ts'
-import { formatEach, formatList, type Struct, toJson, wantsJson } from '../template/index.ts'
+import { FILTER_FLAG } from '../list-flags.ts'
+import { INSPECT_FLAGS, inspected, LISTING_FLAGS, listed, type Shown } from '../listing.ts'
+import type { Struct } from '../template/index.ts'
 import { defineVerb } from '../verb.ts'
 
-const LS_FLAGS = {
-  ...FILTER_FLAG,
-  ...FORMAT_FLAG,
-  noheading: { kind: 'switch', initial: false, short: 'n', help: 'a table without its first line' },
-  quiet: { kind: 'switch', initial: false, short: 'q', help: 'print names only' },
-} as const satisfies FlagTable
+const LS_FLAGS = { ...FILTER_FLAG, ...LISTING_FLAGS } as const satisfies FlagTable
 
 /** What `table …` puts above a field (podman network ls). */
 const TITLES: Readonly<Record<string, string>> = {
@@ -58,22 +50,7 @@ export const networkLs = defineVerb({
   async run({ flags }, world) {
     const passes = passesAll(RULES, groupFilters(flags.filter), {})
     const networks = (await (await world.engine()).networks()).filter(passes)
-    const { format = 'table' } = flags
-    if (flags.quiet) return { stdout: networks.map(({ definition }) => `${definition.name}\n`).join('') }
-    if (wantsJson(format)) return { stdout: toJson(networks.map(record)) }
-    if (format !== 'table') {
-      const how = { typeName: 'networks.ListPrintReports', titles: TITLES, heading: !flags.noheading }
-      const text = formatList(format, networks.map(fields), how)
-      return { stdout: world.out.isTerminal ? printableLines(text) : text }
-    }
-    const rows = networks.map(({ definition, pods }) => [
-      definition.name,
-      definition.subnets.map(({ subnet }) => subnet).join(','),
-      definition.network_interface,
-      pods.join(','),
-    ])
-    const text = table(['NAME', 'SUBNETS', 'BRIDGE', 'PODS'], rows)
-    return { stdout: flags.noheading ? text.slice(text.indexOf('\n') + 1) : text }
+    return listed(networks, flags, SHOWN, world.out)
   },
 })
 
@@ -104,9 +81,20 @@ const fields = (network: NetworkView): Struct => {
   }
 }
 
-const INSPECT_FLAGS = {
-  format: { kind: 'text', value: 'json|TEMPLATE', short: 'f', help: 'a Go template for each, instead of JSON' },
-} as const satisfies FlagTable
+const SHOWN: Shown<NetworkView> = {
+  quiet: ({ definition }) => definition.name,
+  header: ['NAME', 'SUBNETS', 'BRIDGE', 'PODS'],
+  cells: ({ definition, pods }) => [
+    definition.name,
+    definition.subnets.map(({ subnet }) => subnet).join(','),
+    definition.network_interface,
+    pods.join(','),
+  ],
+  record,
+  fields,
+  titles: TITLES,
+  typeName: 'networks.ListPrintReports',
+}
 
 export const networkInspect = defineVerb({
   operands: 'NETWORK [NETWORK...]',
@@ -121,20 +109,6 @@ export const networkInspect = defineVerb({
   flags: INSPECT_FLAGS,
   async run({ flags, operands }, world) {
     const engine = await world.engine()
-    const found: NetworkView[] = []
-    const complaints: string[] = []
-    for (const name of operands) {
-      try {
-        found.push(await engine.network(name))
-      } catch (error) {
-        if (!isTspodError(error, 'NO_SUCH_OBJECT')) throw error
-        complaints.push(failureText(error).text)
-      }
-    }
-    const { format = 'json' } = flags
-    const stdout = wantsJson(format)
-      ? toJson(found.map(record))
-      : formatEach(format, found.map(fields), () => 'types.NetworkInspectReport')
-    return { stdout, stderr: complaints.join(''), exitCode: complaints.length > 0 ? EXIT_OWN_ERROR : 0 }
+    return inspected(operands, name => engine.network(name), flags, SHOWN)
   },
 })

@@ -1,7 +1,38 @@
-/** A Secret as scripts see it: our JSON names, which are stable, with those of `podman secret` beside them. */
+/** A Secret as people and scripts see it: our JSON names, which are stable, with those of `podman secret`. */
 import type { SecretView } from '../../engine/index.ts'
-import { timestamp } from '../table.ts'
-import { rfc3339, type Struct } from '../template/index.ts'
+import type { Shown } from '../listing.ts'
+import { printable } from '../output.ts'
+import { age, timestamp } from '../table.ts'
+import { humanDuration, rfc3339, type Struct } from '../template/index.ts'
+
+/** What `table …` puts above a field (podman secret ls). */
+const TITLES: Readonly<Record<string, string>> = {
+  CreatedAt: 'CREATED',
+  Driver: 'DRIVER',
+  ID: 'ID',
+  Name: 'NAME',
+  UpdatedAt: 'UPDATED',
+}
+
+/** How Secrets are shown, without their values; `nowMs` is what ages are counted to. */
+export const shownSecret = (nowMs: number): Shown<SecretView> => ({
+  quiet: ({ id }) => id,
+  header: ['NAME', 'TYPE', 'DATA', 'APP', 'AGE'],
+  cells: ({ name, type, keys, app, createdMs }) => [
+    name,
+    printable(type),
+    String(keys.length),
+    printable(app ?? ''),
+    age(nowMs - createdMs),
+  ],
+  record: secretRecord,
+  fields: secret => {
+    const ago = `${humanDuration(nowMs - secret.createdMs)} ago`
+    return { ...secretRecord(secret), Name: secret.name, Driver: 'file', CreatedAt: ago, UpdatedAt: ago }
+  },
+  titles: TITLES,
+  typeName: 'secrets.secretListReport',
+})
 
 export const secretRecord = (secret: SecretView): Struct => ({
   name: secret.name,

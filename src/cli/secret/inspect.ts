@@ -1,14 +1,13 @@
 /** `tspod secret inspect`. */
 import { TspodError } from '../../errors.ts'
-import { forEachName } from '../each.ts'
 import type { FlagTable } from '../flags.ts'
-import { formatEach, type Struct, toJson, wantsJson } from '../template/index.ts'
+import { INSPECT_FLAGS, inspected } from '../listing.ts'
 import { defineVerb } from '../verb.ts'
-import { secretRecord } from './fields.ts'
+import { secretRecord, shownSecret } from './fields.ts'
 import { secretNamed } from './find.ts'
 
 const FLAGS = {
-  format: { kind: 'text', value: 'json|TEMPLATE', short: 'f', help: 'a Go template for each, instead of JSON' },
+  ...INSPECT_FLAGS,
   showsecret: { kind: 'switch', initial: false, help: 'print the values as well, base64 as in a manifest' },
 } as const satisfies FlagTable
 
@@ -29,24 +28,15 @@ export const secretInspect = defineVerb({
   async run({ flags, operands }, world) {
     const engine = await world.engine()
     const [all, valuesOf] = await Promise.all([engine.secrets(), engine.storedSecrets()])
-    const records: Struct[] = []
-    const outcome = await forEachName(operands, async asked => {
+    const find = async (asked: string) => {
       const secret = secretNamed(all, asked)
-      if (secret === undefined) {
-        throw new TspodError(
-          'NO_SUCH_OBJECT',
-          `inspecting secret: no secret with name or id "${asked}": no such secret`,
-          {
-            remedy: 'see what there is: tspod secret ls',
-          },
-        )
-      }
-      const data = flags.showsecret ? { data: new Map(Object.entries(valuesOf(secret.name) ?? {})) } : {}
-      records.push({ ...secretRecord(secret), ...data })
-      return ''
-    })
-    const { format = 'json' } = flags
-    const stdout = wantsJson(format) ? toJson(records) : formatEach(format, records, () => '*entities.SecretInfoReport')
-    return { ...outcome, stdout }
+      if (secret !== undefined) return secret
+      const why = `inspecting secret: no secret with name or id "${asked}": no such secret`
+      throw new TspodError('NO_SUCH_OBJECT', why, { remedy: 'see what there is: tspod secret ls' })
+    }
+    const dataOf = (name: string) => (flags.showsecret ? { data: new Map(Object.entries(valuesOf(name) ?? {})) } : {})
+    const { typeName } = shownSecret(world.clock.nowMs())
+    const record: typeof secretRecord = secret => ({ ...secretRecord(secret), ...dataOf(secret.name) })
+    return inspected(operands, find, flags, { record, fields: record, typeName })
   },
 })

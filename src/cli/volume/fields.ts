@@ -1,21 +1,43 @@
-/** A volume as scripts see it: our JSON names, which are stable, with those of `podman volume inspect` beside them. */
+/** A volume as people and scripts see it: our JSON names, which are stable, with those of `podman volume inspect`. */
 import type { VolumeView } from '../../engine/index.ts'
-import { timestamp } from '../table.ts'
+import type { Shown } from '../listing.ts'
+import { printable } from '../output.ts'
+import { age, timestamp } from '../table.ts'
 import { rfc3339, type Struct } from '../template/index.ts'
 
-export const volumeRecord = (volume: VolumeView): Struct => ({
-  name: volume.name,
-  directory: volume.directory,
-  pods: volume.pods,
-  ...(volume.app !== undefined && { app: volume.app }),
-  labels: new Map(Object.entries(volume.labels)),
-  annotations: new Map(Object.entries(volume.annotations)),
-  created: timestamp(volume.createdMs),
-  ...podmanRecord(volume),
+/** What `table …` puts above a field (podman volume ls). */
+const TITLES: Readonly<Record<string, string>> = {
+  CreatedAt: 'CREATED AT',
+  Driver: 'DRIVER',
+  Labels: 'LABELS',
+  MountCount: 'MOUNT COUNT',
+  Mountpoint: 'MOUNTPOINT',
+  Name: 'VOLUME NAME',
+  Options: 'OPTIONS',
+  Scope: 'SCOPE',
+}
+
+/** How volumes are shown; `nowMs` is what ages are counted to. */
+export const shownVolume = (nowMs: number): Shown<VolumeView> => ({
+  quiet: ({ name }) => name,
+  header: ['NAME', 'PODS', 'APP', 'AGE'],
+  cells: ({ name, pods, app, createdMs }) => [name, pods.join(','), printable(app ?? ''), age(nowMs - createdMs)],
+  record: volume => ({
+    name: volume.name,
+    directory: volume.directory,
+    pods: volume.pods,
+    ...(volume.app !== undefined && { app: volume.app }),
+    labels: new Map(Object.entries(volume.labels)),
+    annotations: new Map(Object.entries(volume.annotations)),
+    created: timestamp(volume.createdMs),
+    ...podmanRecord(volume),
+  }),
+  fields: podmanRecord,
+  titles: TITLES,
+  typeName: '*entities.VolumeListReport',
 })
 
-/** What a template finds, and the record of Podman. */
-export const podmanRecord = ({ name, directory, labels, annotations, pods, createdMs }: VolumeView): Struct => ({
+const podmanRecord = ({ name, directory, labels, annotations, pods, createdMs }: VolumeView): Struct => ({
   Name: name,
   Driver: 'local',
   Mountpoint: directory,

@@ -1,16 +1,12 @@
 /** `tspod volume inspect`. */
-import type { VolumeView } from '../../engine/index.ts'
-import { EXIT_OWN_ERROR, isTspodError } from '../../errors.ts'
-import { failureText } from '../failure.ts'
 import type { FlagTable } from '../flags.ts'
-import { printableLines } from '../output.ts'
-import { formatEach, toJson, wantsJson } from '../template/index.ts'
+import { INSPECT_FLAGS, inspected } from '../listing.ts'
 import { defineVerb } from '../verb.ts'
-import { volumeRecord } from './fields.ts'
+import { shownVolume } from './fields.ts'
 
 const FLAGS = {
+  ...INSPECT_FLAGS,
   all: { kind: 'switch', initial: false, short: 'a', help: 'all of them' },
-  format: { kind: 'text', value: 'json|TEMPLATE', short: 'f', help: 'a Go template for each, instead of JSON' },
 } as const satisfies FlagTable
 
 export const volumeInspect = defineVerb({
@@ -28,25 +24,7 @@ export const volumeInspect = defineVerb({
     flags.all === operands.length > 0 ? [{ message: 'name volumes, or say --all' }] : [],
   async run({ flags, operands }, world) {
     const engine = await world.engine()
-    const found: VolumeView[] = flags.all ? await engine.volumes() : []
-    const complaints: string[] = []
-    for (const name of operands) {
-      try {
-        found.push(await engine.volume(name))
-      } catch (error) {
-        if (!isTspodError(error, 'NO_SUCH_OBJECT')) throw error
-        complaints.push(failureText(error).text)
-      }
-    }
-    const { format = 'json' } = flags
-    const records = found.map(volumeRecord)
-    const text = wantsJson(format)
-      ? toJson(records)
-      : formatEach(format, records, () => '*entities.VolumeInspectReport')
-    return {
-      stdout: world.out.isTerminal && !wantsJson(format) ? printableLines(text) : text,
-      stderr: complaints.join(''),
-      exitCode: complaints.length > 0 ? EXIT_OWN_ERROR : 0,
-    }
+    const names = flags.all ? (await engine.volumes()).map(({ name }) => name) : operands
+    return inspected(names, name => engine.volume(name), flags, shownVolume(world.clock.nowMs()))
   },
 })

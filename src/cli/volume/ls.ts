@@ -1,32 +1,12 @@
 /** `tspod volume ls`: named volumes as a table, as JSON, or in the form of a template. */
-import type { VolumeView } from '../../engine/index.ts'
 import type { FlagTable } from '../flags.ts'
-import { FILTER_FLAG, FORMAT_FLAG } from '../list-flags.ts'
-import { printable, printableLines } from '../output.ts'
-import { age, table } from '../table.ts'
-import { formatList, toJson, wantsJson } from '../template/index.ts'
-import { defineVerb, type Input } from '../verb.ts'
-import { podmanRecord, volumeRecord } from './fields.ts'
+import { FILTER_FLAG } from '../list-flags.ts'
+import { LISTING_FLAGS, listed } from '../listing.ts'
+import { defineVerb } from '../verb.ts'
+import { shownVolume } from './fields.ts'
 import { volumeFilter, volumeFilterProblems } from './filter.ts'
 
-const FLAGS = {
-  ...FILTER_FLAG,
-  ...FORMAT_FLAG,
-  noheading: { kind: 'switch', initial: false, short: 'n', help: 'a table without its first line' },
-  quiet: { kind: 'switch', initial: false, short: 'q', help: 'print names only' },
-} as const satisfies FlagTable
-
-/** What `table …` puts above a field (podman volume ls). */
-const TITLES: Readonly<Record<string, string>> = {
-  CreatedAt: 'CREATED AT',
-  Driver: 'DRIVER',
-  Labels: 'LABELS',
-  MountCount: 'MOUNT COUNT',
-  Mountpoint: 'MOUNTPOINT',
-  Name: 'VOLUME NAME',
-  Options: 'OPTIONS',
-  Scope: 'SCOPE',
-}
+const FLAGS = { ...FILTER_FLAG, ...LISTING_FLAGS } as const satisfies FlagTable
 
 export const volumeLs = defineVerb({
   operands: '',
@@ -42,29 +22,9 @@ export const volumeLs = defineVerb({
   ],
   flags: FLAGS,
   check: ({ flags }) => volumeFilterProblems(flags.filter),
-  async run({ flags }, world) {
-    const nowMs = world.clock.nowMs()
-    const volumes = (await (await world.engine()).volumes()).filter(volumeFilter(flags.filter, nowMs))
-    const text = volumeList(volumes, flags, nowMs)
-    return { stdout: world.out.isTerminal ? printableLines(text) : text }
+  async run({ flags }, { engine, clock, out }) {
+    const nowMs = clock.nowMs()
+    const volumes = (await (await engine()).volumes()).filter(volumeFilter(flags.filter, nowMs))
+    return listed(volumes, flags, shownVolume(nowMs), out)
   },
 })
-
-/** The list in the wanted form. Throws USAGE for a bad template. */
-function volumeList(volumes: readonly VolumeView[], flags: Input<typeof FLAGS>['flags'], nowMs: number): string {
-  if (flags.quiet) return volumes.map(({ name }) => `${name}\n`).join('')
-  const { format = 'table' } = flags
-  if (wantsJson(format)) return toJson(volumes.map(volumeRecord))
-  if (format !== 'table') {
-    const how = { typeName: '*entities.VolumeListReport', titles: TITLES, heading: !flags.noheading }
-    return formatList(format, volumes.map(podmanRecord), how)
-  }
-  const rows = volumes.map(({ name, pods, app, createdMs }) => [
-    name,
-    pods.join(','),
-    printable(app ?? ''),
-    age(nowMs - createdMs),
-  ])
-  const text = table(['NAME', 'PODS', 'APP', 'AGE'], rows)
-  return flags.noheading ? text.slice(text.indexOf('\n') + 1) : text
-}
