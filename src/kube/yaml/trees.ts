@@ -13,6 +13,10 @@ export type TreeMemory = {
 /** Whoever changes what a tree is made of counts this up: trees of another format are read anew. */
 const FORMAT = 1
 
+/** So much of what is asked for may be missing in what is stored, and so many times as much may be in it. */
+const FEW = 0.1
+const MANY = 1.5
+
 type PackedNode =
   | [0, start: number, end: number, text: string, plain: 0 | 1, tag?: string]
   | [1, start: number, end: number, entries: [name: string, start: number, end: number, value: PackedNode][]]
@@ -22,12 +26,13 @@ type Packed = { format: number; trees: [text: string, documents: PackedNode[]][]
 
 /**
  * A memory of what `stored` holds, which is of an earlier one; whatever else it is, it is forgotten. `toStore` answers
- * the trees that were asked for since then, undefined when `stored` has just those.
+ * the trees that were asked for since then, undefined when `stored` has all but a few of those: to read ten texts of a
+ * hundred takes no longer than to write a hundred trees.
  */
 export function rememberTrees(stored: string | undefined): TreeMemory & { toStore(): string | undefined } {
   const known = unpackAll(stored)
   const used = new Map<string, PackedNode[]>()
-  let isNew = false
+  let added = 0
   return {
     recall: text => {
       const documents = known.get(text)
@@ -36,11 +41,11 @@ export function rememberTrees(stored: string | undefined): TreeMemory & { toStor
       return documents.map(unpack)
     },
     keep: (text, documents) => {
-      isNew = true
+      added += 1
       used.set(text, documents.map(pack))
     },
     toStore: () =>
-      isNew || used.size !== known.size
+      added > used.size * FEW || known.size > used.size * MANY
         ? JSON.stringify({ format: FORMAT, trees: [...used] } satisfies Packed)
         : undefined,
   }

@@ -51,6 +51,23 @@ describe('remembered is', () => {
     expect(kept(text('a: &one [1, 2]', 'b: *one'))).toEqual([])
   })
 
+  test('what is new once it is more than a tenth, or what is gone half of the rest', () => {
+    const files = (count: number, value: string) =>
+      Array.from({ length: count }, (_, n) => ({ file: `${n}.yaml`, text: MAP.replace('name: a', `name: a${n}`) })).map(
+        (file, n) => (n === 0 ? { ...file, text: MAP.replace('"v"', `"${value}"`) } : file),
+      )
+    const read = (stored: string | undefined, count: number, value: string): string | undefined => {
+      const memory = rememberTrees(stored)
+      examine(files(count, value), optionsWith(memory))
+      return memory.toStore()
+    }
+    const stored = read(undefined, 12, 'v')
+    expect(read(stored, 12, 'w')).toBeUndefined()
+    expect(read(stored, 9, 'v')).toBeUndefined()
+    expect(read(stored, 7, 'v')).toBeDefined()
+    expect(read(read(undefined, 9, 'v'), 9, 'w')).toContain('"w"')
+  })
+
   test('only what was asked for last', () => {
     const first = rememberTrees(undefined)
     examine([{ file: 'a.yaml', text: MAP }], optionsWith(first))
