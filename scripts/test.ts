@@ -9,10 +9,11 @@
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 
-type Kind = { inBand: boolean; limitMinutes: number }
+/** `workers`: jest keeps one processor free by itself, which on two would be half the time. */
+type Kind = { inBand: boolean; limitMinutes: number; workers?: number }
 
 /** These run together: a jest of its own for a few files would be mostly its start. */
 const QUICK: Kind = { inBand: false, limitMinutes: 5 }
@@ -21,7 +22,8 @@ const QUICK: Kind = { inBand: false, limitMinutes: 5 }
 const KINDS: Record<string, Kind> = {
   unit: QUICK,
   golden: QUICK,
-  integration: { inBand: false, limitMinutes: 60 },
+  // They wait for programs half of the time.
+  integration: { inBand: false, limitMinutes: 60, workers: availableParallelism() + 1 },
   system: { inBand: true, limitMinutes: 30 },
   // As long as somebody wants to wait: SAMPLES=500 takes a night.
   fault: { inBand: true, limitMinutes: 600 },
@@ -41,8 +43,7 @@ async function runKind(names: readonly string[], kind: Kind, reportFile: string)
   const args = [
     ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'],
     ...['--selectProjects', ...names, '--passWithNoTests', '--json', `--outputFile=${reportFile}`],
-    // jest keeps one processor free by itself: on two, that is half the time.
-    kind.inBand ? '--runInBand' : '--maxWorkers=100%',
+    kind.inBand ? '--runInBand' : `--maxWorkers=${kind.workers ?? '100%'}`,
   ]
   const limitMs = kind.limitMinutes * 60_000
   const outcome = await jest(args, limitMs)

@@ -63,7 +63,8 @@ test('nothing outside is read or written', async () => {
     .split('\n')
     .filter(Boolean)
     .map(path => readFileSync(path, 'utf8'))
-  expect(texts.filter(text => !['', 'inside\n', 'copied'].includes(text))).toEqual([])
+  // A file that is written anew while it is copied may come out with the length that it had before.
+  expect(texts.filter(text => !['inside\n', 'copied'].some(own => own.startsWith(text)))).toEqual([])
   // The attack has been met: some copies came through and some did not.
   for (const count of Object.values(counts)) expect(count).toBeGreaterThan(ROUNDS / 100)
   expect(existsSync(join(outside, 'g'))).toBe(false)

@@ -35,7 +35,7 @@ test('it leads through every command but those that have a test of their own els
   )
   const { COMMANDS } = await import('../../../src/cli/commands.ts')
   const ELSEWHERE =
-    /^(attach|checkpoint|restore|image .*|info|version|doctor|system (refresh|tick)|container (cleanup|inspect|prune)|pod exists|pod rm|pod ps|kube (validate|render|generate)|explain|systemd .*|apply|apps|down|gitops .*)$/
+    /^(attach|checkpoint|restore|image .*|info|version|doctor|system (refresh|tick)|container (cleanup|inspect|prune)|pod exists|pod rm|pod ps|kube (validate|render|generate)|explain|systemd .*|apply|apps|down|gitops .*|(volume|network|secret) .*|completion|__complete)$/
   const missing = COMMANDS.map(({ name }) => name).filter(name => !walked.includes(name) && !ELSEWHERE.test(name))
   expect(missing).toEqual([])
 })
