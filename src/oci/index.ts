@@ -5,6 +5,7 @@ export { type BuildSource, buildImage, buildSource } from './build.ts'
 export {
   type CgroupPlace,
   cgroupExists,
+  cgroupProcesses,
   containerCgroup,
   controlBelow,
   enterCgroup,

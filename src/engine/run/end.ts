@@ -30,6 +30,7 @@ import { advance } from './lifecycle.ts'
 import { logPath } from './log-path.ts'
 import { watched } from './observe.ts'
 import { releaseRoot } from './roots.ts'
+import { endScope } from './scope.ts'
 import { unwatchStorage } from './storage-limits.ts'
 import { endSilentMonitor } from './strays.ts'
 
@@ -106,6 +107,7 @@ export function endExecutors(work: PodWork): Pick<Executors, Ending> {
     files: () => removeFiles(work),
     rundir: () => removeTree(placesOf(work, pod.id).pod),
     forget: async () => {
+      await endScope(work)
       for (const record of work.containers) noteEvent(work, record, { action: 'remove', reason: '' })
       noteEvent(work, undefined, { action: 'remove', reason: 'Removed' })
       dropCopy(paths, pod.id)
