@@ -9,11 +9,10 @@
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 
-/** `workers`: jest keeps one processor free by itself, which on two would be half the time. */
-type Kind = { inBand: boolean; limitMinutes: number; workers?: number }
+type Kind = { inBand: boolean; limitMinutes: number }
 
 /** These run together: a jest of its own for a few files would be mostly its start. */
 const QUICK: Kind = { inBand: false, limitMinutes: 5 }
@@ -22,8 +21,7 @@ const QUICK: Kind = { inBand: false, limitMinutes: 5 }
 const KINDS: Record<string, Kind> = {
   unit: QUICK,
   golden: QUICK,
-  // They wait for programs half of the time.
-  integration: { inBand: false, limitMinutes: 60, workers: availableParallelism() + 1 },
+  integration: { inBand: false, limitMinutes: 60 },
   system: { inBand: true, limitMinutes: 30 },
   // As long as somebody wants to wait: SAMPLES=500 takes a night.
   fault: { inBand: true, limitMinutes: 600 },
@@ -43,7 +41,8 @@ async function runKind(names: readonly string[], kind: Kind, reportFile: string)
   const args = [
     ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'],
     ...['--selectProjects', ...names, '--passWithNoTests', '--json', `--outputFile=${reportFile}`],
-    kind.inBand ? '--runInBand' : `--maxWorkers=${kind.workers ?? '100%'}`,
+    // jest keeps one processor free by itself: on two, that is half the time.
+    kind.inBand ? '--runInBand' : '--maxWorkers=100%',
   ]
   const limitMs = kind.limitMinutes * 60_000
   const outcome = await jest(args, limitMs)
