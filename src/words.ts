@@ -84,3 +84,9 @@ export const listed = (names: readonly string[]): string =>
 /** What a plan cannot know of objects, by their labels, whose images a registry would be asked for. */
 export const unaskedText = (labels: readonly string[]): string =>
   `the registry was not asked: ${listed(labels)} may get a newer image`
+
+/** Podman's limit for names of networks, without what could leave a directory. */
+export const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/
+
+/** What the kernel takes for the name of an interface, without what would have to be quoted. */
+export const INTERFACE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/

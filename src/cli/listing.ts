@@ -33,7 +33,7 @@ export type Shown<T> = {
 }
 
 /** The list in the wanted form. Throws USAGE for a mistake in a template. */
-export function listed<T>(things: readonly T[], flags: ListingFlags, shown: Shown<T>, out: Output): Outcome {
+export function listOutcome<T>(things: readonly T[], flags: ListingFlags, shown: Shown<T>, out: Output): Outcome {
   const text = listText(things, flags, shown)
   return { stdout: out.isTerminal ? printableLines(text) : text }
 }
@@ -54,7 +54,7 @@ export const INSPECT_FLAGS = {
  * Records of all that are named, as JSON or by a template. What does not exist is told on standard error and makes the
  * exit code 125; the others are still printed.
  */
-export async function inspected<T>(
+export async function inspectOutcome<T>(
   names: readonly string[],
   find: (name: string) => Promise<T>,
   { format = 'json' }: { format?: string | undefined },

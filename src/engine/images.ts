@@ -1,7 +1,7 @@
 /** Images taken away: by name or id, or all that nobody uses. */
 import { isTspodError, TspodError } from '../errors.ts'
 import type { LocalImage } from '../model.ts'
-import { deleteImage, findImage, listImages, nameMeant, removeImageName } from '../oci/index.ts'
+import { deleteImage, findImage, imageLabel, listImages, nameMeant, removeImageName } from '../oci/index.ts'
 import type { EngineContext } from './context.ts'
 import { tell } from './events/index.ts'
 import { readContainers } from './state/index.ts'
@@ -57,17 +57,14 @@ async function remove(context: EngineContext, image: LocalImage): Promise<Remove
 async function refuseInUse({ store }: EngineContext, image: LocalImage): Promise<void> {
   const user = (await readContainers(store)).find(({ imageId }) => imageId === image.id)
   if (user === undefined) return
-  throw new TspodError(
-    'WRONG_STATE',
-    `image ${image.names[0] ?? image.id.slice(0, 12)} is in use by container ${user.name}`,
-    {
-      remedy: 'remove its pod first, or have it use another image',
-    },
-  )
+  throw new TspodError('WRONG_STATE', `image ${imageLabel(image)} is in use by container ${user.name}`, {
+    remedy: 'remove its pod first, or have it use another image',
+  })
 }
 
 /**
- * Deletes those of the images that `passes` lets through and no container of any program uses. Answers what went; one that cannot go now, since somebody uses it, stays without a word.
+ * Deletes those of the images that `passes` lets through and no container of any program uses. Answers what went; one
+ * that cannot go now, since somebody uses it, stays without a word.
  */
 export async function pruneImages(
   context: EngineContext,

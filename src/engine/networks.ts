@@ -1,7 +1,6 @@
 /** Networks that pods may join: listed with those that have, made and removed. */
 import { TspodError } from '../errors.ts'
 import {
-  DEFAULT_NETWORK,
   createNetwork as define,
   definedNetworks,
   forgetNetwork,
@@ -10,27 +9,29 @@ import {
   type NetworkWish,
 } from '../oci/index.ts'
 import type { EngineContext } from './context.ts'
-import { readPods, takeLock } from './state/index.ts'
+import { type PodRecord, readPods, takeLock } from './state/index.ts'
 import type { NetworkView } from './types/index.ts'
 
 /** All networks by their names. A description that cannot be used is NETWORK_FAILED. */
 export async function listNetworks(context: EngineContext): Promise<NetworkView[]> {
-  const names = await definedNetworks(context.paths)
-  return Promise.all(names.map(name => findNetwork(context, name)))
+  const [names, pods] = await Promise.all([definedNetworks(context.paths), readPods(context.store)])
+  return Promise.all(names.map(name => viewOf(context, name, pods)))
 }
 
 /** The network of this name. Throws NO_SUCH_OBJECT in Podman's words. */
 export async function findNetwork(context: EngineContext, name: string): Promise<NetworkView> {
-  const { paths, store } = context
-  if (!(await definedNetworks(paths)).includes(name)) {
-    throw new TspodError('NO_SUCH_OBJECT', `unable to find network with name or ID ${name}: network not found`, {
-      remedy: 'see what there is: tspod network ls',
-    })
-  }
-  const [definition, pods] = await Promise.all([loadNetwork(paths, name), readPods(store)])
+  const [names, pods] = await Promise.all([definedNetworks(context.paths), readPods(context.store)])
+  if (names.includes(name)) return viewOf(context, name, pods)
+  throw new TspodError('NO_SUCH_OBJECT', `unable to find network with name or ID ${name}: network not found`, {
+    remedy: 'see what there is: tspod network ls',
+  })
+}
+
+async function viewOf({ paths }: EngineContext, name: string, pods: readonly PodRecord[]): Promise<NetworkView> {
+  const definition = await loadNetwork(paths, name)
   const users = pods.filter(({ settings }) => settings.attachments.some(({ network }) => network === definition.name))
   // Another installation's default network has a name of its own for netavark.
-  return { definition: { ...definition, name }, pods: users.map(pod => pod.name), isDefault: name === DEFAULT_NETWORK }
+  return { definition: { ...definition, name }, pods: users.map(pod => pod.name) }
 }
 
 /** Makes a network. Throws NAME_IN_USE, USAGE for addresses that cannot be, NETWORK_FAILED when no subnet is free. */

@@ -3,7 +3,7 @@ import { TspodError } from '../errors.ts'
 import type { LocalImage } from '../model.ts'
 import { failureText, type Run } from '../process.ts'
 import { localCandidates, parseImageName } from './image-name.ts'
-import { type Store, storageFlags } from './storage.ts'
+import { imageLabel, type Store, storageFailed, storageFlags } from './storage.ts'
 
 /** Layers may hold gigabytes. */
 const TIMEOUT_MS = 10 * 60_000
@@ -21,28 +21,19 @@ export async function removeImageName(run: Run, store: Store, { id, names }: Loc
   const rest = names.filter(each => each !== name).flatMap(each => ['--name', each])
   const argv = ['containers-storage', 'set-names', ...storageFlags(store), ...rest, id]
   const said = await run({ argv: argv as [string, ...string[]], timeoutMs: TIMEOUT_MS })
-  if (said.exitCode !== 0) throw failed(`cannot take the name ${name} from the image`, failureText(said))
+  if (said.exitCode !== 0) throw storageFailed(`cannot take the name ${name} from the image`, failureText(said))
 }
 
 /** Deletes an image; the store refuses one that a container of any program uses. Throws WRONG_STATE, COMMAND_FAILED. */
-export async function deleteImage(run: Run, store: Store, { id, names }: LocalImage): Promise<void> {
-  const argv = ['containers-storage', 'delete-image', ...storageFlags(store), id]
+export async function deleteImage(run: Run, store: Store, image: LocalImage): Promise<void> {
+  const argv = ['containers-storage', 'delete-image', ...storageFlags(store), image.id]
   const said = await run({ argv: argv as [string, ...string[]], timeoutMs: TIMEOUT_MS })
   if (said.exitCode === 0) return
   const why = failureText(said)
   if (/in use by a container/.test(why)) {
-    throw new TspodError(
-      'WRONG_STATE',
-      `image ${names[0] ?? id.slice(0, 12)} is in use by a container of another program`,
-      {
-        remedy: 'remove that container first; Podman and Buildah keep theirs in the same store',
-      },
-    )
+    throw new TspodError('WRONG_STATE', `image ${imageLabel(image)} is in use by a container of another program`, {
+      remedy: 'remove that container first; Podman and Buildah keep theirs in the same store',
+    })
   }
-  throw failed(`cannot remove image ${names[0] ?? id.slice(0, 12)}`, why)
+  throw storageFailed(`cannot remove image ${imageLabel(image)}`, why)
 }
-
-const failed = (doing: string, why: string): TspodError =>
-  new TspodError('COMMAND_FAILED', `${doing}: ${why}`, {
-    remedy: 'see `tspod doctor` for the state of containers-storage',
-  })

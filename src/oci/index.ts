@@ -70,9 +70,7 @@ export { createNetwork, forgetNetwork, type NetworkWish } from './network-create
 export {
   DEFAULT_NETWORK,
   definedNetworks,
-  INTERFACE_NAME,
   loadNetwork,
-  NETWORK_NAME,
   type NetworkDefinition,
 } from './network-define.ts'
 export { type Exclusive, type NetworkDoor, networkDoor } from './network-door.ts'
@@ -122,6 +120,14 @@ export {
   secureRootfs,
   type UserNamespace,
 } from './spec/index.ts'
-export { idsInUse, openStorage, type RootChange, type RootfsDoor, rootfsDoor, type Store } from './storage.ts'
+export {
+  idsInUse,
+  imageLabel,
+  openStorage,
+  type RootChange,
+  type RootfsDoor,
+  rootfsDoor,
+  type Store,
+} from './storage.ts'
 export { readUsage, type Usage } from './usage.ts'
 export { chooseIds, existingMaps, idPool } from './user-namespace.ts'

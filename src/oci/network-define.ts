@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TspodError } from '../errors.ts'
 import { type Paths, SYSTEM_PATHS } from '../paths.ts'
+import { INTERFACE_NAME, NETWORK_NAME } from '../words.ts'
 import { formatIp, inSubnet, offset, overlaps, parseIp, parseSubnet, type Subnet } from './ip.ts'
 import { readOptional } from './storage.ts'
 
@@ -24,9 +25,6 @@ export type NetworkDefinition = {
 
 /** The network a pod joins unless told otherwise. */
 export const DEFAULT_NETWORK = 'tspod'
-/** Podman's limit for names of networks, without what could leave a directory. */
-export const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/
-export const INTERFACE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/
 
 /** Subnets to try, in order: private, away from what Docker, Podman and home routers use. */
 export const CANDIDATES: readonly string[] = [

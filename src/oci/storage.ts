@@ -220,8 +220,11 @@ const noSeveralRanges = (cause: Error): TspodError =>
     cause,
   })
 
+/** What people call an image. */
+export const imageLabel = ({ names, id }: Pick<LocalImage, 'names' | 'id'>): string => names[0] ?? id.slice(0, 12)
+
 function createFailed(image: LocalImage, made: Finished): TspodError {
-  const label = image.names[0] ?? image.id.slice(0, 12)
+  const label = imageLabel(image)
   if (/image not known/.test(made.stderr)) {
     return new TspodError('IMAGE_NOT_FOUND', `image ${label} was removed while it was about to be used`, {
       remedy: 'play again: the image is then pulled, unless its pull policy is Never',
@@ -232,7 +235,8 @@ function createFailed(image: LocalImage, made: Finished): TspodError {
 
 const isFull = ({ stdout, stderr }: Finished): boolean => /no space left|quota exceeded/i.test(stdout + stderr)
 
-const storageFailed = (doing: string, why: string): TspodError =>
+/** What the program could not do, with what helps. */
+export const storageFailed = (doing: string, why: string): TspodError =>
   new TspodError('COMMAND_FAILED', `${doing}: ${why}`, {
     remedy: /no space left/i.test(why)
       ? 'free some disk space in the image store'

@@ -1,6 +1,7 @@
 /** `tspod network create`. */
 import { isTspodError } from '../../errors.ts'
 import { randomHex } from '../../random.ts'
+import { INTERFACE_NAME, NETWORK_NAME } from '../../words.ts'
 import type { FlagTable, Problem } from '../flags.ts'
 import { defineVerb, type Input } from '../verb.ts'
 
@@ -18,9 +19,6 @@ const FLAGS = {
   subnet: { kind: 'list', value: 'SUBNET', help: 'without one a free subnet is chosen' },
 } as const satisfies FlagTable
 
-/** As in network-define.ts, which is not loaded for a look at flags. */
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/
-const INTERFACE = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/
 const NAME_DIGITS = 12
 
 export const networkCreate = defineVerb({
@@ -65,10 +63,10 @@ type Flags = Input<typeof FLAGS>['flags']
 function nameProblems(name: string | undefined, flags: Flags): Problem[] {
   const bridge = flags['interface-name']
   return [
-    ...(name === undefined || NAME.test(name)
+    ...(name === undefined || NETWORK_NAME.test(name)
       ? []
       : [{ message: `"${name}" is no name of a network`, remedy: 'use letters, digits, _, . and -' }]),
-    ...(bridge === undefined || INTERFACE.test(bridge)
+    ...(bridge === undefined || INTERFACE_NAME.test(bridge)
       ? []
       : [
           { message: `"${bridge}" is no name of an interface`, remedy: 'use at most 15 letters, digits, dots, dashes' },

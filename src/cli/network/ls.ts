@@ -3,7 +3,7 @@ import type { NetworkView } from '../../engine/index.ts'
 import { badPattern, groupFilters, passesAll, pattern, problemsOf, type Rules } from '../filter-rules.ts'
 import type { FlagTable } from '../flags.ts'
 import { FILTER_FLAG } from '../list-flags.ts'
-import { INSPECT_FLAGS, inspected, LISTING_FLAGS, listed, type Shown } from '../listing.ts'
+import { INSPECT_FLAGS, inspectOutcome, LISTING_FLAGS, listOutcome, type Shown } from '../listing.ts'
 import type { Struct } from '../template/index.ts'
 import { defineVerb } from '../verb.ts'
 
@@ -50,7 +50,7 @@ export const networkLs = defineVerb({
   async run({ flags }, world) {
     const passes = passesAll(RULES, groupFilters(flags.filter), {})
     const networks = (await (await world.engine()).networks()).filter(passes)
-    return listed(networks, flags, SHOWN, world.out)
+    return listOutcome(networks, flags, SHOWN, world.out)
   },
 })
 
@@ -109,6 +109,6 @@ export const networkInspect = defineVerb({
   flags: INSPECT_FLAGS,
   async run({ flags, operands }, world) {
     const engine = await world.engine()
-    return inspected(operands, name => engine.network(name), flags, SHOWN)
+    return inspectOutcome(operands, name => engine.network(name), flags, SHOWN)
   },
 })

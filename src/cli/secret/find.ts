@@ -15,3 +15,9 @@ export function secretNamed(all: readonly SecretView[], asked: string): SecretVi
     remedy: 'give more digits of the id: tspod secret ls -q',
   })
 }
+
+/** There is none; `doing` is what Podman begins the sentence with. */
+export const noSecret = (asked: string, doing = ''): TspodError =>
+  new TspodError('NO_SUCH_OBJECT', `${doing}no secret with name or id "${asked}": no such secret`, {
+    remedy: 'see what there is: tspod secret ls',
+  })

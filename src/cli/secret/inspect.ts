@@ -1,10 +1,9 @@
 /** `tspod secret inspect`. */
-import { TspodError } from '../../errors.ts'
 import type { FlagTable } from '../flags.ts'
-import { INSPECT_FLAGS, inspected } from '../listing.ts'
+import { INSPECT_FLAGS, inspectOutcome } from '../listing.ts'
 import { defineVerb } from '../verb.ts'
 import { secretRecord, shownSecret } from './fields.ts'
-import { secretNamed } from './find.ts'
+import { noSecret, secretNamed } from './find.ts'
 
 const FLAGS = {
   ...INSPECT_FLAGS,
@@ -31,12 +30,11 @@ export const secretInspect = defineVerb({
     const find = async (asked: string) => {
       const secret = secretNamed(all, asked)
       if (secret !== undefined) return secret
-      const why = `inspecting secret: no secret with name or id "${asked}": no such secret`
-      throw new TspodError('NO_SUCH_OBJECT', why, { remedy: 'see what there is: tspod secret ls' })
+      throw noSecret(asked, 'inspecting secret: ')
     }
     const dataOf = (name: string) => (flags.showsecret ? { data: new Map(Object.entries(valuesOf(name) ?? {})) } : {})
     const { typeName } = shownSecret(world.clock.nowMs())
     const record: typeof secretRecord = secret => ({ ...secretRecord(secret), ...dataOf(secret.name) })
-    return inspected(operands, find, flags, { record, fields: record, typeName })
+    return inspectOutcome(operands, find, flags, { record, fields: record, typeName })
   },
 })

@@ -1,5 +1,5 @@
 /** `tspod secret ls`: Secrets without their values, as `kubectl get secrets` shows them, as JSON, or by a template. */
-import { LISTING_FLAGS, listed } from '../listing.ts'
+import { LISTING_FLAGS, listOutcome } from '../listing.ts'
 import { defineVerb } from '../verb.ts'
 import { shownSecret } from './fields.ts'
 
@@ -15,5 +15,5 @@ export const secretLs = defineVerb({
   ],
   flags: { ...LISTING_FLAGS, quiet: { ...LISTING_FLAGS.quiet, help: 'print ids only' } },
   run: async ({ flags }, { engine, clock, out }) =>
-    listed(await (await engine()).secrets(), flags, shownSecret(clock.nowMs()), out),
+    listOutcome(await (await engine()).secrets(), flags, shownSecret(clock.nowMs()), out),
 })

@@ -1,9 +1,8 @@
 /** `tspod secret rm`. */
-import { TspodError } from '../../errors.ts'
 import { forEachName } from '../each.ts'
 import type { FlagTable } from '../flags.ts'
 import { defineVerb } from '../verb.ts'
-import { secretNamed } from './find.ts'
+import { noSecret, secretNamed } from './find.ts'
 
 const FLAGS = {
   all: { kind: 'switch', initial: false, short: 'a', help: 'all of them' },
@@ -28,9 +27,7 @@ export const secretRm = defineVerb({
       const [id] = secret === undefined ? [] : await engine.removeSecrets([secret.name])
       if (id !== undefined) return `${id}\n`
       if (flags.ignore) return ''
-      throw new TspodError('NO_SUCH_OBJECT', `no secret with name or id "${asked}": no such secret`, {
-        remedy: 'see what there is: tspod secret ls',
-      })
+      throw noSecret(asked)
     })
   },
 })

@@ -1,6 +1,6 @@
 /** `tspod volume inspect`. */
 import type { FlagTable } from '../flags.ts'
-import { INSPECT_FLAGS, inspected } from '../listing.ts'
+import { INSPECT_FLAGS, inspectOutcome } from '../listing.ts'
 import { defineVerb } from '../verb.ts'
 import { shownVolume } from './fields.ts'
 
@@ -25,6 +25,6 @@ export const volumeInspect = defineVerb({
   async run({ flags, operands }, world) {
     const engine = await world.engine()
     const names = flags.all ? (await engine.volumes()).map(({ name }) => name) : operands
-    return inspected(names, name => engine.volume(name), flags, shownVolume(world.clock.nowMs()))
+    return inspectOutcome(names, name => engine.volume(name), flags, shownVolume(world.clock.nowMs()))
   },
 })

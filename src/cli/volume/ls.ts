@@ -1,7 +1,7 @@
 /** `tspod volume ls`: named volumes as a table, as JSON, or in the form of a template. */
 import type { FlagTable } from '../flags.ts'
 import { FILTER_FLAG } from '../list-flags.ts'
-import { LISTING_FLAGS, listed } from '../listing.ts'
+import { LISTING_FLAGS, listOutcome } from '../listing.ts'
 import { defineVerb } from '../verb.ts'
 import { shownVolume } from './fields.ts'
 import { volumeFilter, volumeFilterProblems } from './filter.ts'
@@ -25,6 +25,6 @@ export const volumeLs = defineVerb({
   async run({ flags }, { engine, clock, out }) {
     const nowMs = clock.nowMs()
     const volumes = (await (await engine()).volumes()).filter(volumeFilter(flags.filter, nowMs))
-    return listed(volumes, flags, shownVolume(nowMs), out)
+    return listOutcome(volumes, flags, shownVolume(nowMs), out)
   },
 })

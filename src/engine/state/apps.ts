@@ -61,6 +61,12 @@ function objectRecord(row: Row): AppObjectRecord {
   }
 }
 
+/** The apps that own objects of one kind, by the objects' names. */
+export async function readOwners(store: Reader, kind: string): Promise<Map<string, string>> {
+  const rows = await store.all('SELECT name, app FROM app_object WHERE kind = ?', [kind])
+  return new Map(rows.map(row => [String(row.name), String(row.app)]))
+}
+
 /** Writes what is known of an app itself. */
 export async function writeApp(tx: Transaction, { name, source, revision, appliedMs }: AppRecord): Promise<void> {
   await tx.run(

@@ -11,6 +11,7 @@ export {
   readAppObjects,
   readApps,
   readBefore,
+  readOwners,
   writeApp,
   writeAppObject,
 } from './apps.ts'

@@ -63,7 +63,7 @@ export type VolumeView = {
 }
 
 /** A network, with the pods that have joined it, running or not. */
-export type NetworkView = { definition: NetworkDefinition; pods: PodName[]; isDefault: boolean }
+export type NetworkView = { definition: NetworkDefinition; pods: PodName[] }
 
 /** Names that were taken from an image, and its id when it went with the last of them. */
 export type RemovedImage = { untagged: string[]; deleted?: string }

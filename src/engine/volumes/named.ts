@@ -1,21 +1,20 @@
 /** Named volumes as people see them: what there is, who uses it, made and removed by hand. */
 import { TspodError } from '../../errors.ts'
 import type { EngineContext } from '../context.ts'
-import { readPods } from '../state/index.ts'
+import { readOwners, readPods } from '../state/index.ts'
 import type { VolumeView } from '../types/index.ts'
 import { claimData, makeClaim } from './directories.ts'
 import { insertVolume, ownerIn, removeVolume } from './records.ts'
 
 /** All named volumes by their names, or the one that is named. Spawns no process. */
 export async function listVolumes({ store, paths }: EngineContext, name?: string): Promise<VolumeView[]> {
-  const [rows, pods, owners] = await Promise.all([
+  const [rows, pods, apps] = await Promise.all([
     name === undefined
       ? store.all('SELECT * FROM volume ORDER BY name')
       : store.all('SELECT * FROM volume WHERE name = ?', [name]),
     readPods(store),
-    store.all("SELECT name, app FROM app_object WHERE kind = 'PersistentVolumeClaim'"),
+    readOwners(store, 'PersistentVolumeClaim'),
   ])
-  const apps = new Map(owners.map(row => [String(row.name), String(row.app)]))
   const users = Map.groupBy(
     pods.flatMap(({ name: pod, spec }) =>
       spec.volumes.flatMap(volume => (volume.kind === 'claim' ? { pod, claim: volume.claim } : [])),
@@ -41,10 +40,13 @@ export async function listVolumes({ store, paths }: EngineContext, name?: string
 export async function findVolume(context: EngineContext, name: string): Promise<VolumeView> {
   const [volume] = await listVolumes(context, name)
   if (volume !== undefined) return volume
-  throw new TspodError('NO_SUCH_OBJECT', `no volume with name "${name}" found: no such volume`, {
+  throw noVolume(name)
+}
+
+const noVolume = (name: string): TspodError =>
+  new TspodError('NO_SUCH_OBJECT', `no volume with name "${name}" found: no such volume`, {
     remedy: 'see what there is: tspod volume ls',
   })
-}
 
 /** Makes an empty volume, as the first pod with a claim of this name would. Throws NAME_IN_USE when there is one. */
 export async function createVolume(
@@ -63,6 +65,5 @@ export async function createVolume(
 
 /** Removes a volume and what is in it. Throws NO_SUCH_OBJECT, WRONG_STATE while a pod has it. */
 export async function removeNamed(context: EngineContext, name: string): Promise<void> {
-  await findVolume(context, name)
-  await removeVolume(context, name)
+  if (!(await removeVolume(context, name))) throw noVolume(name)
 }

@@ -4,7 +4,7 @@ import type { SecretSpec } from '../../model.ts'
 import { randomHex } from '../../random.ts'
 import type { EngineContext } from '../context.ts'
 import { eventAbout, insertEvents, type NewEvent } from '../events/index.ts'
-import type { Transaction } from '../state/index.ts'
+import { readOwners, type Transaction } from '../state/index.ts'
 import type { SecretView } from '../types/index.ts'
 
 /** Writes the secrets of a play and returns their names and ids. Throws NAME_IN_USE for a changed immutable one. */
@@ -64,11 +64,10 @@ export async function storedSecrets(
 
 /** All Secrets by name, with the names of their keys. */
 export async function listSecrets({ store }: EngineContext): Promise<SecretView[]> {
-  const [rows, owners] = await Promise.all([
+  const [rows, apps] = await Promise.all([
     store.all('SELECT name, id, type, immutable, data, created_ms FROM secret ORDER BY name'),
-    store.all("SELECT name, app FROM app_object WHERE kind = 'Secret'"),
+    readOwners(store, 'Secret'),
   ])
-  const apps = new Map(owners.map(row => [String(row.name), String(row.app)]))
   return rows.map((row): SecretView => {
     const name = String(row.name)
     const app = apps.get(name)
